@@ -1,0 +1,1 @@
+//! The ledger's state and what each command does to it: pure and deterministic.

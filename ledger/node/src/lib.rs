@@ -1,0 +1,1 @@
+//! One replica: openraft, RocksDB and tonic around the core.

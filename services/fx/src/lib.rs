@@ -1,0 +1,1 @@
+//! A liquidity bank's quoting service.

@@ -1,0 +1,1 @@
+//! The test harness: real nodes, a real Postgres.

@@ -13,6 +13,7 @@ mod iso3166;
 mod iso4217;
 pub mod money;
 pub mod rate;
+pub mod rejection;
 pub mod text;
 pub mod timestamp;
 pub mod uetr;
@@ -30,6 +31,7 @@ pub use id::{
 };
 pub use money::Money;
 pub use rate::Rate;
+pub use rejection::Rejection;
 pub use text::{ParseError, ShortText};
 pub use timestamp::Timestamp;
 pub use uetr::Uetr;

@@ -3,7 +3,10 @@ use alloc::vec::Vec;
 
 use arrayvec::ArrayVec;
 use hmac::{Hmac, KeyInit, Mac};
-use ledger_types::{CorridorId, Currency, ParticipantId, RequestId, StatusReason, Timestamp};
+use ledger_types::{
+    AccountId, ConfirmationStatus, CorridorId, Currency, KeyId, ParticipantId, PayoutMethod,
+    Purpose, QuoteId, RequestId, ShortText, StatusReason, Timestamp,
+};
 use sha2::Sha256;
 
 use crate::{
@@ -250,6 +253,76 @@ layout! {
         legs: ArrayVec<Leg, 8>,
         /// What else only it sees (docs/format.md, "Detail").
         detail: Detail,
+    }
+
+    /// Shared detail of a submit or return.
+    pub struct SubmitDetail {
+        /// Whether it settled without accept.
+        single_phase: bool,
+        /// How the creditor is paid.
+        payout_method: PayoutMethod,
+        /// Why the debtor pays; in a return, the return reason.
+        purpose: Purpose,
+        /// Commitment to the sealed personal data.
+        commitment: Digest,
+        /// SHA-256 of the sealed blob.
+        blob_digest: Digest,
+        /// Keys that it is sealed for.
+        sealed_for: ArrayVec<KeyId, 4>,
+        /// Digests of documents held elsewhere.
+        document_digests: ArrayVec<Digest, 4>,
+    }
+
+    /// The debtor agent's detail of a submit or return.
+    pub struct DebtorDetail {
+        /// Amount of the first principal leg, minor units.
+        instructed_amount: u64,
+        /// Its currency.
+        instructed_currency: Currency,
+        /// Quotes used.
+        quotes: ArrayVec<QuoteId, 2>,
+    }
+
+    /// A liquidity bank's detail of a submit or return.
+    pub struct LiquidityDetail {
+        /// Its quote.
+        quote: QuoteId,
+    }
+
+    /// Shared detail of a confirmation.
+    pub struct ConfirmDetail {
+        /// What became of the money.
+        status: ConfirmationStatus,
+        /// The creditor agent's own reference.
+        reference: ShortText,
+    }
+
+    /// Shared detail of an accept.
+    pub struct AcceptDetail {
+        /// The creditor agent's own reference.
+        reference: ShortText,
+    }
+
+    /// Shared detail of a funding.
+    pub struct FundDetail {
+        /// The account credited.
+        account: AccountId,
+        /// Booking day, yyyymmdd.
+        value_date: u32,
+        /// The custodian's reference.
+        bank_reference: ShortText,
+    }
+
+    /// Shared detail of a withdrawal's request.
+    pub struct WithdrawDetail {
+        /// The account debited.
+        account: AccountId,
+    }
+
+    /// Shared detail of a paid withdrawal.
+    pub struct PaidDetail {
+        /// The custodian's reference.
+        bank_reference: ShortText,
     }
 
     /// The shared part of a refused envelope's record.

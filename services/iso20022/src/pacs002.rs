@@ -1,5 +1,5 @@
-//! The FI to FI payment status report, pacs.002.001.10; it must never repeat a value of the original
-//! that its own XSD would refuse, nor hand out a report that does not fit.
+//! The FI to FI payment status report, pacs.002.001.10; it must never repeat a value of the
+//! original that its own XSD would refuse, nor hand out a report that does not fit.
 
 use ledger_types::CreditTransferStatus;
 

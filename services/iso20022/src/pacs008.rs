@@ -200,7 +200,7 @@ impl CreditTransfer {
             .find(|id| !id.is_empty())
     }
 
-    /// All free text of regulatory reporting of one kind (`Dtls/Tp`), joined; e.g. `SOURCE OF FUNDS`.
+    /// All free text of regulatory reporting of one kind (`Dtls/Tp`), joined.
     #[must_use]
     pub fn regulatory_text(&self, kind: &str) -> Option<String> {
         let texts: Vec<&str> = self

@@ -85,7 +85,9 @@ impl Facet {
                 let valid = decimal(collapsed, *digits, *decimals, *signed);
                 return valid.then_some(()).ok_or_else(|| {
                     let sign = if *signed { "a" } else { "an unsigned" };
-                    format!("must be {sign} decimal of at most {digits} digits, {decimals} of them decimals")
+                    format!(
+                        "must be {sign} decimal of at most {digits} digits ({decimals} decimals)"
+                    )
                 });
             }
             Self::AnyText | Self::Unknown => (true, ""),

@@ -1,0 +1,387 @@
+//! A client of the ledger that follows the leader by itself; it resends only the same bytes and never signs.
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{Stream, StreamExt};
+use ledger_types::{ParticipantId, TransferId};
+use prost::Message;
+use tokio::time::Instant;
+use tonic::{
+    Code, Status,
+    transport::{Channel, ClientTlsConfig, Endpoint},
+};
+
+use crate::{
+    convert::{self, Balance, Event, Network, Submitted, Transfer},
+    ledger::{self as wire, admin_client::AdminClient, ledger_client},
+};
+
+/// The metadata key that tells whether a failed submit may have been appended.
+pub const FATE_KEY: &str = "causeway-fate";
+/// The value of [`FATE_KEY`]: certainly not in the log.
+pub const FATE_NOT_APPENDED: &str = "not-appended";
+/// The value of [`FATE_KEY`]: may be in the log.
+pub const FATE_UNKNOWN: &str = "unknown";
+/// The metadata key naming the leader's place in the client's endpoint list (node ids from 1).
+pub const LEADER_KEY: &str = "causeway-leader";
+
+/// Larger envelopes go in chunks.
+const UNARY_BYTES_MAX: usize = 1 << 20;
+const CHUNK_BYTES: usize = 64 << 10;
+/// Answers of 8,190 outcomes and more fit.
+const MESSAGE_BYTES_MAX: usize = 16 << 20;
+const RETRY_PAUSE: Duration = Duration::from_millis(25);
+
+/// Why the ledger gave no outcome.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The request can never succeed as it is; it changed nothing.
+    #[error("refused before the log: {0}")]
+    Malformed(String),
+    /// Signature, key or certificate is not accepted; it changed nothing.
+    #[error("not authenticated: {0}")]
+    Unauthenticated(String),
+    /// The caller may not do this; it changed nothing.
+    #[error("not permitted: {0}")]
+    Forbidden(String),
+    /// There is no such thing, or the caller is no party to it.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// The question has more than one answer.
+    #[error("ambiguous: {0}")]
+    Ambiguous(String),
+    /// No node took it in time; it changed nothing, and may be tried again.
+    #[error("ledger unavailable, nothing was appended: {0}")]
+    NotAppended(String),
+    /// It may have been appended: resend the same bytes, or resolve after `valid_until`.
+    #[error("outcome unknown: {0}")]
+    Unknown(String),
+    /// The answer has no meaning to this version.
+    #[error("unreadable answer")]
+    Unreadable(#[source] convert::Error),
+}
+
+/// How to reach the ledger.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `https://host:port` of each node, in the order of node ids from 1.
+    pub endpoints: Vec<String>,
+    /// The participants' CA and this client's certificate.
+    pub tls: Option<ClientTlsConfig>,
+    /// How long a call may take, retries included.
+    pub timeout: Duration,
+}
+
+/// A cheap handle; clones share connections and what is known of the leader.
+#[derive(Clone, Debug)]
+pub struct LedgerClient {
+    channels: Arc<[Channel]>,
+    leader: Arc<AtomicUsize>,
+    timeout: Duration,
+}
+
+impl LedgerClient {
+    /// Prepares connections, which are made when first used.
+    ///
+    /// # Errors
+    /// When an endpoint is no URI or the TLS material is unusable.
+    pub fn new(settings: &Settings) -> Result<Self, tonic::transport::Error> {
+        let channels = settings
+            .endpoints
+            .iter()
+            .map(|uri| {
+                let endpoint = Endpoint::from_shared(uri.clone())?
+                    .connect_timeout(Duration::from_secs(2))
+                    .tcp_nodelay(true)
+                    .http2_adaptive_window(true)
+                    .http2_keep_alive_interval(Duration::from_secs(2))
+                    .keep_alive_timeout(Duration::from_secs(2))
+                    .keep_alive_while_idle(true);
+                let endpoint = match &settings.tls {
+                    Some(tls) => endpoint.tls_config(tls.clone())?,
+                    None => endpoint,
+                };
+                Ok(endpoint.connect_lazy())
+            })
+            .collect::<Result<Vec<_>, tonic::transport::Error>>()?;
+        Ok(Self {
+            channels: channels.into(),
+            leader: Arc::new(AtomicUsize::new(0)),
+            timeout: settings.timeout,
+        })
+    }
+
+    /// Submits an envelope and waits for its outcomes, following the leader and resending the same
+    /// bytes until the time is over.
+    ///
+    /// # Errors
+    /// [`Error::NotAppended`] only when no attempt can have reached the log.
+    pub async fn submit(&self, envelope: Vec<u8>, blobs: Vec<Vec<u8>>) -> Result<Submitted, Error> {
+        let request = wire::SubmitRequest {
+            envelope: envelope.into(),
+            blobs: blobs.into_iter().map(Into::into).collect(),
+        };
+        let deadline = Instant::now() + self.timeout;
+        let mut unknown = false;
+        loop {
+            let at = self.leader.load(Ordering::Relaxed);
+            let left = deadline.saturating_duration_since(Instant::now());
+            let failure = match self.submit_once(at, request.clone(), left).await {
+                Ok(response) => return response.try_into().map_err(Error::Unreadable),
+                Err(status) => status,
+            };
+            unknown |= fate_unknown(&failure);
+            if !retryable(&failure) {
+                return Err(final_error(&failure, unknown));
+            }
+            if Instant::now() + RETRY_PAUSE >= deadline {
+                return Err(final_error(&failure, unknown));
+            }
+            self.follow(at, &failure);
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+    }
+
+    /// A transfer the caller is party to.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or why no node answered.
+    pub async fn transfer(&self, id: TransferId) -> Result<Transfer, Error> {
+        let request = wire::GetTransferRequest {
+            debtor_agent: id.debtor_agent.0,
+            uetr: id.uetr.bytes().to_vec().into(),
+        };
+        let response = self
+            .read(|mut client| {
+                let request = request.clone();
+                async move { client.get_transfer(request).await }
+            })
+            .await?;
+        let transfer = response.transfer.ok_or_else(|| Error::NotFound(id.to_string()))?;
+        transfer.try_into().map_err(Error::Unreadable)
+    }
+
+    /// Balances of one participant, or of all for the operator, with the number of records applied
+    /// when they were read.
+    ///
+    /// # Errors
+    /// Why no node answered.
+    pub async fn balances(
+        &self,
+        participant: Option<ParticipantId>,
+    ) -> Result<(Vec<Balance>, u64), Error> {
+        let request = wire::GetBalancesRequest {
+            participant: participant.map_or(0, |id| id.0),
+            all: participant.is_none(),
+        };
+        let response =
+            self.read(|mut client| async move { client.get_balances(request).await }).await?;
+        let balances = response.balances.into_iter().map(Balance::try_from);
+        Ok((balances.collect::<Result<_, _>>().map_err(Error::Unreadable)?, response.records))
+    }
+
+    /// Participants, corridors, currencies and accounts.
+    ///
+    /// # Errors
+    /// Why no node answered.
+    pub async fn network(&self) -> Result<Network, Error> {
+        let request = wire::GetNetworkRequest {};
+        let response =
+            self.read(|mut client| async move { client.get_network(request).await }).await?;
+        response.try_into().map_err(Error::Unreadable)
+    }
+
+    /// Events from a number on, from any node. The stream ends with an error when its node goes;
+    /// open it again from the next number.
+    ///
+    /// # Errors
+    /// When no node opens the stream.
+    pub async fn events(
+        &self,
+        from: u64,
+        all: bool,
+    ) -> Result<impl Stream<Item = Result<Event, Error>> + Send + Unpin + use<>, Error> {
+        let mut last = Status::unavailable("no endpoints");
+        for offset in 0..self.channels.len() {
+            let at = self.leader.load(Ordering::Relaxed) + offset;
+            match self.client(at).events(wire::EventsRequest { from, all }).await {
+                Ok(response) => {
+                    return Ok(response.into_inner().map(|event| {
+                        event
+                            .map_err(|status| final_error(&status, false))
+                            .and_then(|event| event.try_into().map_err(Error::Unreadable))
+                    }));
+                }
+                Err(status) => last = status,
+            }
+        }
+        Err(final_error(&last, false))
+    }
+
+    /// The operator's calls to one node, by its id from 1.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn admin(&self, node: usize) -> Result<AdminClient<Channel>, Error> {
+        let channel = node.checked_sub(1).and_then(|at| self.channels.get(at));
+        let channel = channel.ok_or_else(|| Error::NotFound(format!("node {node}")))?;
+        Ok(AdminClient::new(channel.clone()))
+    }
+
+    /// How many nodes the client knows.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.channels.len()
+    }
+
+    async fn submit_once(
+        &self,
+        at: usize,
+        request: wire::SubmitRequest,
+        left: Duration,
+    ) -> Result<wire::SubmitResponse, Status> {
+        let mut client = self.client(at);
+        let call = async {
+            if request.envelope.len() <= UNARY_BYTES_MAX {
+                return client.submit(request).await;
+            }
+            let encoded: bytes::Bytes = request.encode_to_vec().into();
+            let cuts = (0..encoded.len()).step_by(CHUNK_BYTES);
+            let chunks: Vec<_> = cuts
+                .map(|from| encoded.slice(from..encoded.len().min(from + CHUNK_BYTES)))
+                .map(|data| wire::SubmitChunk { data })
+                .collect();
+            client.submit_chunks(futures_util::stream::iter(chunks)).await
+        };
+        match tokio::time::timeout(left, call).await {
+            Ok(response) => response.map(tonic::Response::into_inner),
+            Err(_) => Err(Status::deadline_exceeded("no answer in time")),
+        }
+    }
+
+    async fn read<T, F, R>(&self, call: F) -> Result<T, Error>
+    where
+        F: Fn(ledger_client::LedgerClient<Channel>) -> R,
+        R: Future<Output = Result<tonic::Response<T>, Status>>,
+    {
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            let at = self.leader.load(Ordering::Relaxed);
+            let left = deadline.saturating_duration_since(Instant::now());
+            let failure = match tokio::time::timeout(left, call(self.client(at))).await {
+                Ok(Ok(response)) => return Ok(response.into_inner()),
+                Ok(Err(status)) => status,
+                Err(_) => Status::deadline_exceeded("no answer in time"),
+            };
+            if !retryable(&failure) || Instant::now() + RETRY_PAUSE >= deadline {
+                return Err(final_error(&failure, false));
+            }
+            self.follow(at, &failure);
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+    }
+
+    fn client(&self, at: usize) -> ledger_client::LedgerClient<Channel> {
+        let channel = &self.channels[at % self.channels.len().max(1)];
+        ledger_client::LedgerClient::new(channel.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// Goes to the leader that the answer names, else to the next node.
+    fn follow(&self, from: usize, failure: &Status) {
+        let named = failure
+            .metadata()
+            .get(LEADER_KEY)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.parse::<usize>().ok())
+            .and_then(|node| node.checked_sub(1));
+        let next = named.unwrap_or(from.wrapping_add(1));
+        let _lost_race =
+            self.leader.compare_exchange(from, next, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+/// Whether another attempt with the same bytes may succeed.
+fn retryable(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::Unavailable
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::Internal
+            | Code::ResourceExhausted
+            | Code::Aborted
+    )
+}
+
+/// Whether the failed attempt may have reached the log: all but what the node rules out.
+fn fate_unknown(status: &Status) -> bool {
+    let fate = status.metadata().get(FATE_KEY).and_then(|value| value.to_str().ok());
+    match fate {
+        Some(fate) => fate != FATE_NOT_APPENDED,
+        None => match status.code() {
+            // A refused connection never carried the request.
+            Code::Unavailable => !connect_failed(status),
+            Code::InvalidArgument
+            | Code::Unauthenticated
+            | Code::PermissionDenied
+            | Code::ResourceExhausted
+            | Code::FailedPrecondition
+            | Code::NotFound => false,
+            Code::Ok
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::AlreadyExists
+            | Code::Aborted
+            | Code::OutOfRange
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::DataLoss => true,
+        },
+    }
+}
+
+/// Whether the transport failed before the request could be written.
+fn connect_failed(status: &Status) -> bool {
+    let mut source = std::error::Error::source(status);
+    while let Some(error) = source {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return io.kind() == std::io::ErrorKind::ConnectionRefused;
+        }
+        source = error.source();
+    }
+    false
+}
+
+fn final_error(status: &Status, unknown: bool) -> Error {
+    let message = status.message().to_owned();
+    match status.code() {
+        Code::InvalidArgument | Code::OutOfRange => Error::Malformed(message),
+        Code::Unauthenticated => Error::Unauthenticated(message),
+        Code::PermissionDenied | Code::Unimplemented => Error::Forbidden(message),
+        Code::NotFound => Error::NotFound(message),
+        Code::FailedPrecondition | Code::AlreadyExists => Error::Ambiguous(message),
+        Code::Ok
+        | Code::Cancelled
+        | Code::Unknown
+        | Code::DeadlineExceeded
+        | Code::ResourceExhausted
+        | Code::Aborted
+        | Code::Internal
+        | Code::Unavailable
+        | Code::DataLoss => {
+            if unknown || fate_unknown(status) {
+                Error::Unknown(message)
+            } else {
+                Error::NotAppended(message)
+            }
+        }
+    }
+}

@@ -163,12 +163,19 @@ impl Book {
             Item::Resolve(_) => self.resolved(record, shared)?,
             Item::Hold(body) => {
                 let transfer = self.transfer(record, shared)?;
-                transfer.held_until = body.until;
-                transfer.reason = body.reason;
+                // A repeated answer states no deadline.
+                if transfer.state == TransferState::Pending && shared.deadline == body.until {
+                    transfer.held_until = body.until;
+                    transfer.reason = body.reason;
+                }
             }
             Item::Confirm(body) => {
                 let state = state_of(record, shared)?;
                 let transfer = self.transfer(record, shared)?;
+                // A repeated answer carries no detail, and may be older than the last one.
+                if shared.detail.0.is_empty() {
+                    return Ok(());
+                }
                 transfer.state = state;
                 transfer.confirmation = Some(body.status);
                 transfer.confirmed_sequence = record.sequence;
@@ -238,6 +245,7 @@ impl Book {
             return Ok(());
         }
         transfer.state = state;
+        transfer.held_until = Timestamp::ZERO;
         transfer.reason = shared.reason;
         transfer.decided_sequence = record.sequence;
         transfer.decided_at = record.at;

@@ -80,8 +80,10 @@ impl RateTable {
     /// # Errors
     /// Names the field that is unusable.
     pub fn add(&mut self, text: &str) -> Result<(), Error> {
-        let mut reader =
-            csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());
+        let mut reader = csv::ReaderBuilder::new()
+            .trim(csv::Trim::All)
+            .flexible(true)
+            .from_reader(text.as_bytes());
         let header = reader.headers().map_err(Error::Csv)?.clone();
         let first = header.get(0).unwrap_or_default().trim_start_matches('\u{feff}');
         let by_day = match first.to_ascii_lowercase().as_str() {
@@ -137,7 +139,11 @@ impl RateTable {
         Side { units: found.map(|row| row.units_per_euro), date: found.map(|row| row.date) }
     }
 
-    fn add_day(&mut self, header: &csv::StringRecord, row: &csv::StringRecord) -> Result<(), Error> {
+    fn add_day(
+        &mut self,
+        header: &csv::StringRecord,
+        row: &csv::StringRecord,
+    ) -> Result<(), Error> {
         let date = parse_date(row.get(0).unwrap_or_default())?;
         for (code, value) in header.iter().zip(row.iter()).skip(1) {
             // Retired currencies keep their columns, and have no code any more.

@@ -474,12 +474,8 @@ fn subject(shared: &SharedPart, item: Option<&Item>) -> Option<Subject> {
             | Item::Resolve(_),
         ) => Some(transfer_subject(shared)),
         Some(Item::Fund(body)) => Some(funding_subject(shared.author, body)),
-        Some(Item::Withdraw(body)) => {
-            Some(withdrawal_subject(shared.author, &body.withdrawal.0))
-        }
-        Some(Item::WithdrawPaid(body)) => {
-            Some(withdrawal_subject(body.owner, &body.withdrawal.0))
-        }
+        Some(Item::Withdraw(body)) => Some(withdrawal_subject(shared.author, &body.withdrawal.0)),
+        Some(Item::WithdrawPaid(body)) => Some(withdrawal_subject(body.owner, &body.withdrawal.0)),
         Some(Item::WithdrawFailed(body)) => {
             Some(withdrawal_subject(body.owner, &body.withdrawal.0))
         }
@@ -499,11 +495,7 @@ fn subject(shared: &SharedPart, item: Option<&Item>) -> Option<Subject> {
 }
 
 fn transfer_subject(shared: &SharedPart) -> Subject {
-    Subject {
-        kind: SubjectKind::Transfer,
-        owner: shared.debtor_agent,
-        id: shared.subject.to_vec(),
-    }
+    Subject { kind: SubjectKind::Transfer, owner: shared.debtor_agent, id: shared.subject.to_vec() }
 }
 
 /// The transfer that a return gives back: its debtor agent is the return's creditor agent.
@@ -525,6 +517,3 @@ fn funding_subject(custodian: ParticipantId, body: &Fund) -> Subject {
     id.extend_from_slice(body.bank_reference.as_bytes());
     Subject { kind: SubjectKind::Funding, owner: custodian, id }
 }
-
-#[cfg(test)]
-mod tests;

@@ -230,10 +230,9 @@ impl Follower {
     async fn check_network(&self, cursor: &Cursor) -> Result<(), Error> {
         let network = self.client.network().await.map_err(Error::Ledger)?.id;
         match cursor.network {
-            Some(found) if found != network.0 => Err(Error::OtherNetwork {
-                found: hex::encode(found),
-                ledger: network.to_string(),
-            }),
+            Some(found) if found != network.0 => {
+                Err(Error::OtherNetwork { found: hex::encode(found), ledger: network.to_string() })
+            }
             Some(_) | None => Ok(()),
         }
     }

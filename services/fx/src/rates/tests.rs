@@ -10,7 +10,8 @@ use super::RateTable;
 const HISTORY: &str = "Date,USD,JPY,CYP,RUB,HKD,PHP,\n\
     2026-10-30,1.1172,175.68,N/A,N/A,8.7652,71.143,\n\
     2026-10-29,1.113,175.92,N/A,N/A,8.733,71.052,\n";
-const DAILY: &str = "Date, USD, JPY, HKD, PHP, \n30 October 2026, 1.1172, 175.68, 8.7652, 71.143, \n";
+const DAILY: &str =
+    "Date, USD, JPY, HKD, PHP, \n30 October 2026, 1.1172, 175.68, 8.7652, 71.143, \n";
 const EXTRA: &str = "currency,units_per_eur,date\nPKR,316.20,2026-10-28\n";
 
 fn currency(code: &str) -> Currency {
@@ -31,7 +32,12 @@ fn the_newest_day_of_each_shape_is_read_and_crossed() {
         for (source, destination, rate, at) in [
             ("EUR", "HKD", "8.7652", day),
             ("HKD", "PHP", "8.1165290010496052571532879569", day),
-            ("USD", "PKR", "283.02900107411385606874328679", micros(datetime!(2026-10-28 0:00 UTC))),
+            (
+                "USD",
+                "PKR",
+                "283.02900107411385606874328679",
+                micros(datetime!(2026-10-28 0:00 UTC)),
+            ),
         ] {
             let mid = table.mid(currency(source), currency(destination)).unwrap();
             let expected: Decimal = rate.parse().unwrap();

@@ -1,1 +1,36 @@
-//! The ledger's state and what each command does to it: pure and deterministic.
+//! The ledger's state and what each command does to it: pure, deterministic, infallible; it reads no clock, no randomness, no disk.
+#![no_std]
+
+extern crate alloc;
+
+mod account;
+mod admin;
+mod cash;
+mod command;
+mod decide;
+mod entry;
+mod envelope;
+mod fees;
+mod ledger;
+mod output;
+mod participant;
+mod quote;
+mod record;
+mod returns;
+mod rows;
+mod settle;
+mod submit;
+mod table;
+mod transfer;
+mod view;
+
+pub use account::Account;
+pub use command::Command;
+pub use ledger::Ledger;
+pub use output::{Answer, Outcome, Output};
+pub use participant::{Key, Participant};
+pub use quote::Quote;
+pub use transfer::Transfer;
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,9 @@ use crate::{ParseError, iso4217::LIST_ONE};
 pub struct Currency([u8; 3]);
 
 impl Currency {
+    /// ISO 4217's code XXX, for transactions without a currency.
+    pub const NONE: Self = Self(*b"XXX");
+
     /// Takes three bytes that stand in ISO 4217 list one.
     ///
     /// # Errors

@@ -195,4 +195,6 @@ rejections! {
     FeeTermsInvalid = 92, "FEE_TERMS_INVALID", b"AM09";
     /// There is no such screening policy.
     ScreeningPolicyUnknown = 93, "SCREENING_POLICY_UNKNOWN", b"RR04";
+    /// Retiring it would leave fewer operator keys than the threshold.
+    KeysTooFew = 94, "KEYS_TOO_FEW", b"DS0H";
 }

@@ -120,6 +120,8 @@ pub async fn commit(transaction: Transaction<'static, Postgres>) -> Result<(), E
 /// A connection within an SQL transaction.
 pub type Connection = PgConnection;
 
+pub use sqlx::types::Json;
+
 pub(crate) fn big(field: &'static str, value: u64) -> Result<i64, Error> {
     i64::try_from(value).map_err(|_| Error::Range(field))
 }

@@ -166,3 +166,15 @@ impl Store {
         .await?)
     }
 }
+
+/// Takes an item out of its envelope, to be put into a new one.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn outbox_requeue(connection: &mut Connection, id: i64) -> Result<(), Error> {
+    sqlx::query("UPDATE outbox SET request = NULL, place = NULL WHERE id = $1")
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -373,6 +373,24 @@ pub async fn transfer_decide(
     Ok(done.rows_affected() == 1)
 }
 
+/// Notes that core banking is done with a transfer; false when that was noted before.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn transfer_book(
+    connection: &mut Connection,
+    transfer: TransferId,
+) -> Result<bool, Error> {
+    let done = sqlx::query(
+        "UPDATE transfer SET booked = true WHERE debtor_agent = $1 AND uetr = $2 AND NOT booked",
+    )
+    .bind(i64::from(transfer.debtor_agent.0))
+    .bind(uuid(transfer.uetr))
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 impl Store {
     /// Transfers of a UETR, of one debtor agent if it is named.
     ///
@@ -474,19 +492,6 @@ impl Store {
             .bind(original)
             .fetch_all(&self.pool)
             .await?)
-    }
-
-    /// Notes that core banking is done with a transfer.
-    ///
-    /// # Errors
-    /// When the statement fails.
-    pub async fn transfer_booked(&self, row: &Row) -> Result<(), Error> {
-        sqlx::query("UPDATE transfer SET booked = true WHERE debtor_agent = $1 AND uetr = $2")
-            .bind(row.debtor_agent)
-            .bind(row.uetr)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
     }
 }
 

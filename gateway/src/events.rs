@@ -7,9 +7,7 @@ use ledger_proof::{
     item::ItemKind,
     record::{ConfirmDetail, DebtorDetail, Part, PartyPart, RecordKind, SharedPart, SubmitDetail},
 };
-use ledger_types::{
-    ConfirmationStatus, ParticipantId, Rejection, TransferId, TransferState, Uetr,
-};
+use ledger_types::{ConfirmationStatus, ParticipantId, Rejection, TransferId, TransferState, Uetr};
 use proto::convert::{Event, RecordEvent};
 use serde_json::json;
 use services_runtime::{error::chain, shutdown::Shutdown};
@@ -200,8 +198,7 @@ async fn learn(
     shared: &SharedPart,
     transfer: TransferId,
 ) -> Result<(), Error> {
-    let submitted =
-        matches!(event.kind, RecordKind::Item(ItemKind::Submit | ItemKind::Return));
+    let submitted = matches!(event.kind, RecordKind::Item(ItemKind::Submit | ItemKind::Return));
     let outgoing = transfer.debtor_agent == app.me;
     if !submitted || shared.outcome != 0 || !(outgoing || shared.creditor_agent == app.me) {
         return Ok(());

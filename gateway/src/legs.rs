@@ -127,7 +127,12 @@ fn principal(plan: &Plan<'_>) -> Result<Vec<Leg>, Error> {
                 vec![
                     leg(one.source_currency, from, one.source_account, one.source_amount),
                     leg(two.source_currency, middle.0, middle.1, two.source_amount),
-                    leg(two.destination_currency, two.destination_account, to, two.destination_amount),
+                    leg(
+                        two.destination_currency,
+                        two.destination_account,
+                        to,
+                        two.destination_amount,
+                    ),
                 ]
             })
             .ok_or(Error::Chain)

@@ -272,11 +272,8 @@ async fn not_taken(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>, why: &
 
 /// The bytes are too old: ask what became of transfers, put everything else into a new envelope.
 async fn give_up(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>) -> Result<(), Error> {
-    let nonces: Vec<[u8; 32]> = batch
-        .iter()
-        .map(|_| random())
-        .collect::<Result<_, _>>()
-        .map_err(|_| Error::Randomness)?;
+    let nonces: Vec<[u8; 32]> =
+        batch.iter().map(|_| random()).collect::<Result<_, _>>().map_err(|_| Error::Randomness)?;
     let rows = persist(|| async {
         let mut transaction = app.store.begin().await?;
         let mut rows = Vec::new();

@@ -12,9 +12,12 @@ pub struct Settings {
     /// Where HTTPS is served.
     pub listen: SocketAddr,
     /// Where health and metrics are served in plain text; loopback only.
-    pub health_listen: SocketAddr,
+    pub health_listen: Option<SocketAddr>,
+    /// Logging.
+    #[serde(default)]
+    pub telemetry: services_runtime::telemetry::Settings,
     /// Certificate and key of the HTTPS listener.
-    pub https: KeyPair,
+    pub https: services_runtime::tls::HttpsFiles,
     /// The genesis file.
     pub genesis: PathBuf,
     /// File of the ed25519 signing key: 32 bytes in hexadecimal.
@@ -39,16 +42,6 @@ pub struct Settings {
     /// Accounts that the built-in book opens if it does not know them.
     #[serde(default)]
     pub accounts: Vec<Account>,
-}
-
-/// PEM files.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeyPair {
-    /// Certificate chain.
-    pub certificate: PathBuf,
-    /// Private key.
-    pub key: PathBuf,
 }
 
 /// The database and the schema within it that is this gateway's own.

@@ -48,10 +48,7 @@ fn legs_follow_the_chain_then_the_fees_then_the_payout_fees() {
         fee(FeePayer::DebtorAgent, 500, 0, 0, 9_999),
         fee(FeePayer::CreditorAgent, 0, 10, 1, 9_999),
     ];
-    assert_eq!(
-        table(&[], &both[..1]).unwrap(),
-        ["Principal HKD 1->2 50000", "Fee HKD 1->900 500"]
-    );
+    assert_eq!(table(&[], &both[..1]).unwrap(), ["Principal HKD 1->2 50000", "Fee HKD 1->900 500"]);
     let one = hop("HKD", "PHP", (11, 12), (50_000, 403_790), 2_000);
     assert_eq!(
         table(&[one], &both).unwrap(),

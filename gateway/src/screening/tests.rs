@@ -1,7 +1,11 @@
 //! Normal forms and the list format, on invented names; never a real list.
 use std::io::Write;
 
-use super::{Screening, Verdict, exact::{Error, ExactLists}, normal::normal};
+use super::{
+    Screening, Verdict,
+    exact::{Error, ExactLists},
+    normal::normal,
+};
 
 #[test]
 fn spelling_is_no_way_around() {
@@ -44,5 +48,8 @@ fn lists_in_the_ofac_format_load() {
     assert_eq!(lists.screen(&["Someone Else"]).unwrap(), Verdict::Clear);
     let empty = write("empty.csv", b"\x1a");
     assert!(matches!(ExactLists::load(&[empty], &[]), Err(Error::Empty)));
-    assert!(matches!(ExactLists::load(&[folder.path().join("none")], &[]), Err(Error::Read { .. })));
+    assert!(matches!(
+        ExactLists::load(&[folder.path().join("none")], &[]),
+        Err(Error::Read { .. })
+    ));
 }

@@ -35,7 +35,11 @@ impl Book {
         Ok(Self { store })
     }
 
-    async fn reserve_now(&self, id: TransferId, debtor: Customer<'_>) -> Result<(), banking::Error> {
+    async fn reserve_now(
+        &self,
+        id: TransferId,
+        debtor: Customer<'_>,
+    ) -> Result<(), banking::Error> {
         let account = debtor.account.ok_or_else(|| refused(b"AC01"))?;
         let account = account_key(account);
         let amount = big("amount", debtor.money.minor_units).map_err(unavailable)?;

@@ -108,8 +108,9 @@ pub async fn find(
     uetr: &str,
     debtor_agent: Option<u32>,
 ) -> Result<(TransferId, Row), Problem> {
-    let uetr: Uetr =
-        uetr.parse().map_err(|error: ledger_types::ParseError| Problem::field("uetr", error.reason))?;
+    let uetr: Uetr = uetr
+        .parse()
+        .map_err(|error: ledger_types::ParseError| Problem::field("uetr", error.reason))?;
     let rows = app.store.transfer_fetch(uetr, debtor_agent.map(ParticipantId)).await?;
     let mut rows = rows.into_iter();
     match (rows.next(), rows.next()) {

@@ -362,13 +362,7 @@ async fn sign_and_keep(
     Ok(row)
 }
 
-fn new_row(
-    app: &App,
-    transfer: TransferId,
-    order: &Order,
-    priced: &Priced,
-    reserved: u64,
-) -> New {
+fn new_row(app: &App, transfer: TransferId, order: &Order, priced: &Priced, reserved: u64) -> New {
     let token = tracking::token(&app.sealing_key, transfer);
     New {
         transfer,
@@ -400,9 +394,9 @@ pub(super) async fn answer(
     let row = fetch(app, transfer).await?;
     match answer {
         Ok(Ok(Answer::Outcome(outcome))) => match outcome.rejection {
-            Some(rejection) => Err(Problem::refused(rejection)
-                .of(transfer.uetr)
-                .recorded(outcome.sequence)),
+            Some(rejection) => {
+                Err(Problem::refused(rejection).of(transfer.uetr).recorded(outcome.sequence))
+            }
             None if row.status == "BURNED" => {
                 Err(Problem::refused(Rejection::TransferBurned).of(transfer.uetr))
             }

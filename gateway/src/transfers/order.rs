@@ -90,9 +90,8 @@ pub fn read(body: OrderBody, network: &Network) -> Result<Order, Problem> {
         Some(text) => text.parse().map_err(|error| field("uetr", error))?,
         None => Uetr::from_random(random().map_err(|error| Problem::internal(&error))?),
     };
-    let creditor_agent = agent(network, &body.creditor_agent).ok_or_else(|| {
-        Problem::refused(ledger_types::Rejection::CreditorAgentUnknown).of(uetr)
-    })?;
+    let creditor_agent = agent(network, &body.creditor_agent)
+        .ok_or_else(|| Problem::refused(ledger_types::Rejection::CreditorAgentUnknown).of(uetr))?;
     let quote = body.quote.as_deref().map(str::parse::<Uuid>).transpose();
     let quote = quote.map_err(|_| Problem::field("quote", "must be a UUID"))?;
     let instructed = amount(network, "instructed_amount", body.instructed_amount.as_ref())?;
@@ -104,9 +103,10 @@ pub fn read(body: OrderBody, network: &Network) -> Result<Order, Problem> {
     }
     let payout_method: PayoutMethod =
         body.payout_method.parse().map_err(|error| field("payout_method", error))?;
-    let purpose = body.purpose.parse().map_err(|error| {
-        field("purpose", error).because(StatusReason::known(b"FF07"))
-    })?;
+    let purpose = body
+        .purpose
+        .parse()
+        .map_err(|error| field("purpose", error).because(StatusReason::known(b"FF07")))?;
     person("debtor", &body.debtor)?;
     person("creditor", &body.creditor)?;
     text("end_to_end_id", body.end_to_end_id.as_deref(), 35)?;
@@ -181,8 +181,7 @@ pub fn person(role: &str, person: &Person) -> Result<(), Problem> {
 
 /// Two letters and two digits in front claim an IBAN, whose check digits then must hold.
 fn iban(field: &str, account: Option<&str>) -> Result<(), Problem> {
-    let compact: Vec<u8> =
-        account.unwrap_or("").bytes().filter(|byte| *byte != b' ').collect();
+    let compact: Vec<u8> = account.unwrap_or("").bytes().filter(|byte| *byte != b' ').collect();
     let claims = match compact.as_slice() {
         [a, b, c, d, rest @ ..] => {
             [a, b].iter().all(|byte| byte.is_ascii_alphabetic())
@@ -194,9 +193,11 @@ fn iban(field: &str, account: Option<&str>) -> Result<(), Problem> {
     if !claims {
         return Ok(());
     }
-    account.unwrap_or("").parse::<Iban>().map(|_| ()).map_err(|error| {
-        Problem::field(field, error.reason).because(StatusReason::known(b"AC01"))
-    })
+    account
+        .unwrap_or("")
+        .parse::<Iban>()
+        .map(|_| ())
+        .map_err(|error| Problem::field(field, error.reason).because(StatusReason::known(b"AC01")))
 }
 
 fn text(name: &str, value: Option<&str>, length_max: usize) -> Result<(), Problem> {

@@ -63,7 +63,12 @@ fn every_bad_field_is_named_with_its_reason() {
         ("/debtor/name", json!(long), "debtor.name", "FF01"),
         ("/debtor/account", json!("GB29NWBK60161331926818"), "debtor.account", "AC01"),
         ("/debtor", json!({"name": "A", "country": "ZZ"}), "debtor.country", "BE10"),
-        ("/debtor", json!({"name": "A", "date_of_birth": "1.1.90"}), "debtor.date_of_birth", "FF01"),
+        (
+            "/debtor",
+            json!({"name": "A", "date_of_birth": "1.1.90"}),
+            "debtor.date_of_birth",
+            "FF01",
+        ),
         ("/creditor/name", json!("a\u{7}b"), "creditor.name", "FF01"),
     ];
     for (path, value, field, reason) in cases {

@@ -129,9 +129,10 @@ pub fn transfer(app: &App, row: &Row) -> TransferView {
         reason: row.reason.clone().or_else(|| row.hold_reason.clone()),
         refusal: row.refusal.clone(),
         record: row.record,
-        instructed_amount: row.instructed_amount.zip(row.instructed_currency.as_ref()).map(
-            |(amount, currency)| body(network.as_deref(), amount, currency),
-        ),
+        instructed_amount: row
+            .instructed_amount
+            .zip(row.instructed_currency.as_ref())
+            .map(|(amount, currency)| body(network.as_deref(), amount, currency)),
         interbank_settlement_amount: body(network.as_deref(), row.amount, &row.currency),
         payout_method: row.payout_method.clone(),
         purpose: row.purpose.clone(),

@@ -201,7 +201,7 @@ async fn judged(app: &App, transfer: TransferId, row: &Row) -> Result<Verdicted,
         return Ok(Verdicted::Nothing);
     }
     let personal = app.store.party_fetch(transfer).await?;
-    let Some(personal) = personal.or_else(|| institutional(row)) else {
+    let Some(personal) = personal else {
         return Ok(Verdicted::Reject(StatusReason::known(b"RR03")));
     };
     let verdict = app.screening.screen(&personal.names());
@@ -232,9 +232,12 @@ async fn judged(app: &App, transfer: TransferId, row: &Row) -> Result<Verdicted,
     }
 }
 
-/// Transfers between institutions carry no personal data.
-fn institutional(_row: &Row) -> Option<Personal> {
-    None
+/// Transfers between institutions have no customer: the credited account is our own.
+fn institutional(app: &App, row: &Row) -> bool {
+    let corridor = u32::try_from(row.corridor).map(ledger_types::CorridorId).unwrap_or_default();
+    let network = app.directory.fresh();
+    network
+        .is_some_and(|news| news.corridor(corridor).is_some_and(|(terms, _)| terms.institutional))
 }
 
 fn customer<'a>(row: &Row, personal: &'a Personal) -> Option<Customer<'a>> {
@@ -286,6 +289,7 @@ async fn credit(app: &App, transfer: TransferId, row: &Row) -> Result<(), Failur
                 }
             }
         }
+        None if institutional(app, row) => Some(ConfirmationStatus::Credited),
         // Cash waits at the counter until it is picked up.
         Some(_) | None => Some(ConfirmationStatus::AcceptedWithoutPosting),
     };

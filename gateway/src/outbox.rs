@@ -2,6 +2,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use ledger_proof::{
+    codec::Field,
     item::{Item, ItemKind, Resolve},
     signature::{Request, sign},
 };
@@ -195,7 +196,7 @@ async fn write_outcomes(
         let refusal = outcome.rejection.map(Rejection::code);
         outbox_done(&mut transaction, queued.row.id, refusal).await?;
         let (Some(transfer), Some(change)) =
-            (transfer_of(&queued.row), change(queued.row.kind, outcome))
+            (transfer_of(&queued.row), change(&queued.row, outcome))
         else {
             continue;
         };
@@ -206,10 +207,21 @@ async fn write_outcomes(
     store::commit(transaction).await
 }
 
-/// What an outcome says of the transfer itself. Confirmations, holds and cancellations come with
-/// their details by the event stream.
-fn change(kind: i16, outcome: &Outcome) -> Option<Change> {
-    let kind = u8::try_from(kind).ok().and_then(ItemKind::from_code)?;
+/// What an outcome says of the transfer itself.
+fn change(row: &OutboxRow, outcome: &Outcome) -> Option<Change> {
+    let item = Item::from_bytes(&row.item).ok()?;
+    let kind = item.kind();
+    match item {
+        Item::Hold(hold) if outcome.rejection.is_none() => {
+            let reason = hold.reason.to_string();
+            return Some(Change::Held { reason, until: hold.until });
+        }
+        Item::Confirm(confirm) if outcome.rejection.is_none() => {
+            let credited = outcome.state == Some(TransferState::Credited);
+            return Some(Change::Confirmed { status: confirm.status.as_str(), credited });
+        }
+        _ => {}
+    }
     let submitting = matches!(kind, ItemKind::Submit | ItemKind::Return | ItemKind::Resolve);
     let deciding = matches!(kind, ItemKind::Accept | ItemKind::Cancel | ItemKind::Reject);
     if !submitting && (!deciding || outcome.rejection.is_some()) {

@@ -5,6 +5,9 @@ use axum::{
 };
 use ledger_types::{Rejection, StatusReason, Uetr};
 
+#[cfg(test)]
+mod tests;
+
 macro_rules! codes {
     ($($name:ident = $code:literal, $status:ident, $reason:literal, $title:literal;)*) => {
         /// The gateway's own codes; the ledger's refusals keep theirs.

@@ -15,6 +15,9 @@ pub mod parties;
 pub mod quotes;
 pub mod transfers;
 
+#[cfg(test)]
+mod tests;
+
 /// A failure of the party store.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

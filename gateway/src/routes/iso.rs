@@ -40,9 +40,7 @@ use crate::{
 /// Only when no answer about the message can be given: no key, no store, no ledger.
 #[utoipa::path(post, path = "/v1/iso20022", tag = "iso20022",
     request_body(content = String, content_type = "application/xml"),
-    responses((status = 200, description = "pacs.002: ACSP, ACSC, PDNG or a confirmation",
-            content_type = "application/xml", body = String),
-        (status = 422, description = "pacs.002: RJCT with the reason",
+    responses((status = 200, description = "A pacs.002 with any status, RJCT included",
             content_type = "application/xml", body = String),
         (status = 413, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn receive(
@@ -248,7 +246,6 @@ fn report(
 ) -> Result<Response, Problem> {
     let id = Uetr::from_random(random().map_err(|error| Problem::internal(&error))?);
     let own = network.participant(app.me).map(|row| row.bic.clone()).filter(|bic| !bic.is_empty());
-    let rejected = report.status == CreditTransferStatus::Rejected;
     let statement = Statement {
         message_id: id.to_string().replace('-', ""),
         created_at: rfc3339(OffsetDateTime::now_utc()),
@@ -259,6 +256,5 @@ fn report(
         instructing_agent_bic: own,
     };
     let text = answer(inbound, &statement).map_err(|error| Problem::internal(&error))?;
-    let status = if rejected { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok((status, [(header::CONTENT_TYPE, "application/xml")], text).into_response())
+    Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/xml")], text).into_response())
 }

@@ -246,17 +246,27 @@ pub async fn transfer_change(
 ) -> Result<bool, Error> {
     let record = (record != 0).then(|| big("record", record)).transpose()?;
     let time = clock::calendar_or_epoch(at);
+    if let Change::Pending { deadline } = change {
+        // The outcome comes without it, the record with it; either may be first.
+        sqlx::query(
+            "UPDATE transfer SET deadline = coalesce($3, deadline)
+             WHERE debtor_agent = $1 AND uetr = $2 AND status IN ('QUEUED', 'PENDING')",
+        )
+        .bind(i64::from(transfer.debtor_agent.0))
+        .bind(uuid(transfer.uetr))
+        .bind(clock::calendar(*deadline))
+        .execute(&mut *connection)
+        .await?;
+    }
     let query = match change {
-        Change::Pending { deadline } => sqlx::query(
-            "UPDATE transfer SET status = 'PENDING', submitted_at = $3, record = $4,
-                deadline = coalesce($5, deadline)
+        Change::Pending { .. } => sqlx::query(
+            "UPDATE transfer SET status = 'PENDING', submitted_at = $3, record = $4
              WHERE debtor_agent = $1 AND uetr = $2 AND status = 'QUEUED'",
         )
         .bind(i64::from(transfer.debtor_agent.0))
         .bind(uuid(transfer.uetr))
         .bind(time)
-        .bind(record)
-        .bind(clock::calendar(*deadline)),
+        .bind(record),
         Change::Held { reason, until } => sqlx::query(
             "UPDATE transfer SET hold_reason = $3, held_until = $4, record = $5
              WHERE debtor_agent = $1 AND uetr = $2 AND status = 'PENDING'

@@ -69,6 +69,9 @@ async fn attempt(app: &App, order: &Order) -> Result<Created, Problem> {
     if !app.store.transfer_fetch(order.uetr, Some(app.me)).await?.is_empty() {
         return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
     }
+    if order.creditor_agent == app.me {
+        return Err(Problem::field("creditor_agent", "must be another participant"));
+    }
     let network = app.directory.current(&app.ledger).await?;
     let (corridor, fees) = corridor(app, &network, order)?;
     check_terms(&corridor, order)?;

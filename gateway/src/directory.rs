@@ -12,10 +12,12 @@ use crate::problem::{Code, Problem};
 /// How long news is good.
 const AGE_MAX: Duration = Duration::from_secs(20);
 
+type Latest = Option<(Instant, Arc<Network>)>;
+
 /// Shared news of the network.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
-    latest: Arc<RwLock<Option<(Instant, Arc<Network>)>>>,
+    latest: Arc<RwLock<Latest>>,
 }
 
 impl Directory {

@@ -211,16 +211,12 @@ async fn write_outcomes(
 fn change(row: &OutboxRow, outcome: &Outcome) -> Option<Change> {
     let item = Item::from_bytes(&row.item).ok()?;
     let kind = item.kind();
-    match item {
-        Item::Hold(hold) if outcome.rejection.is_none() => {
-            let reason = hold.reason.to_string();
-            return Some(Change::Held { reason, until: hold.until });
-        }
-        Item::Confirm(confirm) if outcome.rejection.is_none() => {
-            let credited = outcome.state == Some(TransferState::Credited);
-            return Some(Change::Confirmed { status: confirm.status.as_str(), credited });
-        }
-        _ => {}
+    if let (Item::Hold(hold), None) = (&item, outcome.rejection) {
+        return Some(Change::Held { reason: hold.reason.to_string(), until: hold.until });
+    }
+    if let (Item::Confirm(confirm), None) = (&item, outcome.rejection) {
+        let credited = outcome.state == Some(TransferState::Credited);
+        return Some(Change::Confirmed { status: confirm.status.as_str(), credited });
     }
     let submitting = matches!(kind, ItemKind::Submit | ItemKind::Return | ItemKind::Resolve);
     let deciding = matches!(kind, ItemKind::Accept | ItemKind::Cancel | ItemKind::Reject);

@@ -22,6 +22,7 @@ pub mod caller;
 pub mod idempotency;
 pub mod iso;
 pub mod network;
+pub mod params;
 pub mod quotes;
 pub mod track;
 pub mod transfers;
@@ -70,7 +71,6 @@ impl Modify for Security {
 struct Api;
 
 /// Every route of one gateway.
-#[must_use]
 pub fn router(app: App) -> Router {
     let (router, api) = OpenApiRouter::with_openapi(Api::openapi())
         .routes(routes!(quotes::create))

@@ -14,7 +14,7 @@ use super::{
     Body, ProblemBody, Query,
     caller::{Caller, Scope},
     idempotency::{Begun, begin},
-    transfers::Whose,
+    params::Whose,
 };
 use crate::{
     app::App,

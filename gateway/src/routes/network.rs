@@ -6,28 +6,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use ledger_types::PayoutMethod;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     Query,
     caller::{Caller, Scope},
+    params::After,
 };
 use crate::{
     app::App,
     clock::rfc3339,
     problem::{Code, Problem},
 };
-
-/// From where.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct After {
-    /// The last number seen, 0 for all.
-    pub after: Option<i64>,
-    /// 1 to 1000, 200 if absent.
-    pub limit: Option<i64>,
-}
 
 /// A record that concerns this participant.
 #[derive(Debug, Serialize, ToSchema)]

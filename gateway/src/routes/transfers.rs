@@ -5,13 +5,14 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
     Body, ProblemBody, Query,
     caller::{Caller, Scope},
     idempotency::{Begun, begin},
+    params::{Page, Whose},
 };
 use crate::{
     app::App,
@@ -23,26 +24,6 @@ use crate::{
         view::{self, TimelineView, TransferView},
     },
 };
-
-/// Whose transfer, where two debtor agents used one UETR.
-#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct Whose {
-    /// Network id of the debtor agent.
-    pub debtor_agent: Option<u32>,
-}
-
-/// Which page of a list.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct Page {
-    /// The cursor of the page before.
-    pub cursor: Option<i64>,
-    /// 1 to 500, 100 if absent.
-    pub limit: Option<i64>,
-    /// Only transfers of this status.
-    pub status: Option<String>,
-}
 
 /// A page of transfers.
 #[derive(Debug, Serialize, ToSchema)]

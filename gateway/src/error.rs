@@ -38,6 +38,9 @@ pub enum Error {
     /// The HTTPS certificate is unusable.
     #[error("https: the certificate or key cannot be used")]
     Https(#[source] services_runtime::tls::Error),
+    /// The client certificate or a quoting service's address is unusable.
+    #[error("ledger, fx: the certificate or an address cannot be used")]
+    Tls(#[source] services_runtime::tls::Error),
     /// The sanctions lists are unusable.
     #[error("screening: the lists cannot be used")]
     Screening(#[source] screening::exact::Error),

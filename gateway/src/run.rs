@@ -5,9 +5,9 @@ use ed25519_dalek::SigningKey;
 use ledger_proof::{Genesis, codec::Digest};
 use ledger_types::ParticipantId;
 use proto::{LedgerClient, client, fx::quoting_client::QuotingClient};
-use services_runtime::{shutdown::Shutdown, tls};
+use services_runtime::{grpc::ClientLimits, shutdown::Shutdown, tls};
 use tokio::sync::mpsc;
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 use uuid::Uuid;
 
 use crate::{
@@ -45,15 +45,14 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
     let book = Book::open(store.clone(), &settings.accounts).await.map_err(Error::Store)?;
     let lists = ExactLists::load(&settings.screening.sdn, &settings.screening.alt)
         .map_err(Error::Screening)?;
-    let client_tls = client_tls(&settings.ledger)?;
     let app = App::new(Inner {
         me: ParticipantId(settings.participant),
         network: genesis(&settings.genesis)?.network(),
-        ledger: ledger(&settings.ledger, &client_tls)?,
+        ledger: ledger(&settings.ledger)?,
         directory: Directory::default(),
         signing_key: SigningKey::from_bytes(&key("signing_key", &settings.signing_key)?),
         sealing_key: key("sealing_key", &settings.sealing_key)?,
-        fx: fx(&settings, &client_tls)?,
+        fx: fx(&settings)?,
         screening: Arc::new(lists),
         banking: Arc::new(book),
         decision: settings.decision,
@@ -127,30 +126,28 @@ fn client_tls(settings: &Ledger) -> Result<ClientTlsConfig, Error> {
     Ok(ClientTlsConfig::new().ca_certificate(ca).identity(identity))
 }
 
-fn ledger(settings: &Ledger, tls: &ClientTlsConfig) -> Result<LedgerClient, Error> {
+fn ledger(settings: &Ledger) -> Result<LedgerClient, Error> {
     LedgerClient::new(&client::Settings {
         endpoints: settings.endpoints.clone(),
-        tls: Some(tls.clone()),
+        tls: Some(client_tls(settings)?),
         timeout: Duration::from_millis(settings.timeout_ms),
     })
     .map_err(|source| Error::Endpoint { field: "ledger.endpoints", source })
 }
 
-fn fx(
-    settings: &Settings,
-    tls: &ClientTlsConfig,
-) -> Result<Vec<(ParticipantId, QuotingClient<tonic::transport::Channel>)>, Error> {
-    let failed = |source| Error::Endpoint { field: "fx.uri", source };
+/// Channels on which only a holder of a certificate for quoting can pose as the service.
+fn fx(settings: &Settings) -> Result<Vec<(ParticipantId, QuotingClient<Channel>)>, Error> {
+    let files = tls::Files {
+        certificate: settings.ledger.certificate.clone(),
+        key: settings.ledger.key.clone(),
+        ca: settings.ledger.ca.clone(),
+    };
+    let tls = tls::ClientTls::load(files).map_err(Error::Tls)?;
+    let limits = ClientLimits { timeout_ms: settings.ledger.timeout_ms, ..Default::default() };
     let mut services = Vec::new();
     for row in &settings.fx {
-        let endpoint = Endpoint::from_shared(row.uri.clone())
-            .map_err(failed)?
-            .connect_timeout(Duration::from_secs(2))
-            .timeout(Duration::from_millis(settings.ledger.timeout_ms))
-            .tls_config(tls.clone())
-            .map_err(failed)?;
-        services
-            .push((ParticipantId(row.participant), QuotingClient::new(endpoint.connect_lazy())));
+        let channel = tls.channel(&row.uri, "fx", &limits).map_err(Error::Tls)?;
+        services.push((ParticipantId(row.participant), QuotingClient::new(channel)));
     }
     Ok(services)
 }

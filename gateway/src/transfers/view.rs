@@ -70,6 +70,9 @@ pub struct TransferView {
     /// When it became final on the ledger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger_final_at: Option<String>,
+    /// When it ended without settling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<String>,
     /// ACCC, CPUC, ACWP or BLCK.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<String>,
@@ -144,6 +147,7 @@ pub fn transfer(app: &App, row: &Row) -> TransferView {
         deadline: at(row.deadline),
         held_until: at(row.held_until),
         ledger_final_at: at(row.settled_at),
+        ended_at: at(row.ended_at),
         confirmation: row.confirmation.clone(),
         beneficiary_credited_at: at(row.credited_at),
         tracking_path: token.map(|token| format!("/t/{token}")),

@@ -216,8 +216,8 @@ fn certificates(
             pki.add(format!("participants/{label}/https"), https);
         }
         if !participant.fx.is_empty() {
-            let both = pki.participant_ca.issue_both(hosts, &who, now)?;
-            pki.add(format!("participants/{label}/fx"), both);
+            let server = pki.participant_ca.issue_server(hosts, &identity("fx", &id)?, now)?;
+            pki.add(format!("participants/{label}/fx"), server);
         }
     }
     let operator = pki.participant_ca.issue_client(&identity("operator", "operator")?, now)?;

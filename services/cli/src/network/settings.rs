@@ -218,6 +218,7 @@ impl Layout<'_> {
             "participant": bank.id,
             "listen": format!("127.0.0.1:{port}"),
             "tls": self.tls(&format!("{own}/fx")),
+            "client_tls": self.tls(&format!("{own}/client")),
             "ledger": self.endpoints(),
             "signing_key": path(self.folder.join(&own).join("signing.key")),
             "rates": {

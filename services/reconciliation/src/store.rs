@@ -1,5 +1,5 @@
 //! Schema `ledger` in Postgres: one SQL transaction a batch, fenced by the cursor's epoch; it decides no balance.
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use ledger_proof::{
     codec::{DecodeError, Digest, Field},
@@ -24,6 +24,8 @@ mod summary;
 pub use summary::{Summary, summary};
 
 const CONNECTIONS_MAX: u32 = 4;
+/// A database that is away is noticed, and tried again, after this time.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why a batch was not written.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +164,7 @@ impl Store {
         let options: PgConnectOptions = database_url.parse().map_err(Error::Url)?;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options.application_name("reconciliation"));
         Ok(Self { pool })
     }

@@ -82,7 +82,10 @@ impl Postgres {
         let port = free_port()?;
         let data = folder.join("data");
         let arguments = ["-A", "trust", "-U", "causeway", "-E", "UTF8", "--locale=C", "-N"];
-        private.run("initdb", arguments.iter().map(OsStr::new).chain(["-D".as_ref(), data.as_os_str()]))?;
+        private.run(
+            "initdb",
+            arguments.iter().map(OsStr::new).chain(["-D".as_ref(), data.as_os_str()]),
+        )?;
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} \
              -c fsync=off -c max_connections=200",
@@ -92,10 +95,11 @@ impl Postgres {
         // Waits until the server answers.
         private.run(
             "pg_ctl",
-            ["-w", "-t", "60", "-o", &options, "start", "-l"]
-                .into_iter()
-                .map(OsStr::new)
-                .chain([log.as_os_str(), "-D".as_ref(), data.as_os_str()]),
+            ["-w", "-t", "60", "-o", &options, "start", "-l"].into_iter().map(OsStr::new).chain([
+                log.as_os_str(),
+                "-D".as_ref(),
+                data.as_os_str(),
+            ]),
         )?;
         Ok(Self {
             base_url: format!("postgres://causeway@127.0.0.1:{port}/"),
@@ -131,6 +135,12 @@ impl Postgres {
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await?;
         connection.close().await?;
         Ok(format!("{}{name}", self.base_url))
+    }
+
+    /// Whether the server was started here, and may be crashed.
+    #[must_use]
+    pub const fn private(&self) -> bool {
+        self.private.is_some()
     }
 
     /// Stops the private server at once, as a power cut would; [`Postgres::resume`] starts it again.

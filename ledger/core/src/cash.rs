@@ -1,10 +1,10 @@
-//! Money in and out of the network: fund, withdraw, paid, failed, each against the custody account; and quotes' registration.
+//! Money in and out of the network: fund, withdraw, paid, failed, each against the custody account.
 use alloc::vec::Vec;
 
 use arrayvec::ArrayVec;
 use ledger_proof::{
     DecodeError, Digest, Field, Part, Reader,
-    item::{Fund, Leg, LegKind, RegisterQuote, Withdraw, WithdrawFailed, WithdrawPaid},
+    item::{Fund, Leg, LegKind, Withdraw, WithdrawFailed, WithdrawPaid},
     record::{FundDetail, PaidDetail, WithdrawDetail},
     tree::sha256,
 };
@@ -14,7 +14,6 @@ use crate::{
     account::Movement,
     ledger::Ledger,
     output::{Outcome, Output},
-    quote::{Quote, check_terms},
     record::{Draft, Origin, Party},
     table::{Key, Row},
 };
@@ -227,105 +226,6 @@ impl Ledger {
             row.answer_sequence = sequence;
         });
         self.record_cash(draft, row.leg, origin, out)
-    }
-
-    pub(crate) fn register_quote(
-        &mut self,
-        item: &RegisterQuote,
-        origin: &Origin,
-        out: &mut Output,
-    ) -> Outcome {
-        let mut draft = Draft::between(item.debtor_agent, origin.author);
-        draft.subject = item.quote.0;
-        draft.corridor = item.corridor;
-        (draft.amount, draft.currency) = (item.destination_amount, item.destination_currency);
-        draft.deadline = item.submit_by;
-        let known = self.quotes.get(&item.quote);
-        if let Some(row) = known.filter(|row| row.item_hash == origin.item_hash) {
-            draft.first_sequence = Some(row.sequence);
-            let draft = draft.party(Part::Liquidity1, origin.author);
-            return self.record(out, origin, draft);
-        }
-        if let Err(rejection) = self.check_register(item, origin.author, known.is_some()) {
-            draft.rejection = Some(rejection);
-            draft.reason = Some(rejection.reason());
-            let draft = draft.party(Part::Liquidity1, origin.author);
-            return self.record(out, origin, draft);
-        }
-        // After this point it must succeed.
-        let quote = Quote {
-            liquidity_bank: origin.author,
-            terms: item.clone(),
-            drawn: 0,
-            closed: false,
-            item_hash: origin.item_hash,
-            sequence: self.next_sequence,
-        };
-        self.quote_set(item.quote, Some(quote));
-        let detail = item.to_bytes();
-        for (part, participant) in
-            [(Part::Debtor, item.debtor_agent), (Part::Liquidity1, origin.author)]
-        {
-            let legs = ArrayVec::new();
-            draft.add(Party { part, participant, legs, detail: detail.clone() });
-        }
-        self.record(out, origin, draft)
-    }
-
-    fn check_register(
-        &self,
-        item: &RegisterQuote,
-        author: ParticipantId,
-        taken: bool,
-    ) -> Result<(), Rejection> {
-        if taken {
-            return Err(Rejection::QuoteReused);
-        }
-        if self.participants.get(&author).is_none_or(|row| row.suspended) {
-            return Err(Rejection::LiquidityBankSuspended);
-        }
-        let corridor = self.corridors.get(&item.corridor).ok_or(Rejection::CorridorUnknown)?;
-        if !corridor.liquidity_banks.contains(&author) {
-            return Err(Rejection::LiquidityBankNotAllowed);
-        }
-        self.participants.get(&item.debtor_agent).ok_or(Rejection::ParticipantUnknown)?;
-        for (account, currency) in [
-            (item.source_account, item.source_currency),
-            (item.destination_account, item.destination_currency),
-        ] {
-            let account = self.accounts.get(&account).ok_or(Rejection::AccountUnknown)?;
-            if account.owner != author || account.custody {
-                return Err(Rejection::AccountNotOwned);
-            }
-            if account.currency != currency {
-                return Err(Rejection::CurrencyMismatch);
-            }
-        }
-        let schedule = self.fee_schedules.get(&crate::rows::FeeKey(item.corridor));
-        if item.fee_schedule_version != schedule.map_or(0, |schedule| schedule.version) {
-            return Err(Rejection::FeeScheduleStale);
-        }
-        let source = self.exponent(item.source_currency).ok_or(Rejection::CurrencyUnknown)?;
-        let destination =
-            self.exponent(item.destination_currency).ok_or(Rejection::CurrencyUnknown)?;
-        check_terms(item, self.time, (source, destination))?;
-        let open = self.quotes_count.get(&(item.debtor_agent, item.corridor)).copied();
-        if open.unwrap_or(0) >= corridor.open_quotes_max {
-            return Err(Rejection::QuotesOpenTooMany);
-        }
-        Ok(())
-    }
-
-    /// Closes quotes whose `submit_by` has passed.
-    pub(crate) fn close_quotes(&mut self) {
-        while let Some((submit_by, id)) = self.quotes_open.first().copied() {
-            if submit_by >= self.time {
-                break;
-            }
-            let Some(mut quote) = self.quotes.peek(&id).cloned() else { break };
-            quote.closed = true;
-            self.quote_set(id, Some(quote));
-        }
     }
 
     fn custody(&self, currency: Currency, author: ParticipantId) -> Result<AccountId, Rejection> {

@@ -1,1 +1,9 @@
-//! Tests.
+//! The core's tests: text tables of commands and answers, the state table, and random workloads against invariants.
+
+mod conservation;
+mod envelopes;
+mod operator;
+mod quotes;
+mod states;
+mod submits;
+mod world;

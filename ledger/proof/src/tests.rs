@@ -1,1 +1,418 @@
-//! Frozen vectors.
+//! Frozen vectors: bytes that can never change, and the standards' own examples.
+use alloc::{format, string::String, vec, vec::Vec};
+use core::fmt::Write;
+
+use arrayvec::ArrayVec;
+use ed25519_dalek::SigningKey;
+use expect_test::expect_file;
+use ledger_types::{
+    AccountId, ConfirmationStatus, CorridorId, KeyId, NetworkId, ParticipantId, PayoutMethod,
+    QuoteId, RequestId, ShortText, Timestamp, Uetr, WithdrawalId,
+};
+
+use crate::{
+    DecodeError, Envelope, Field, Frontier, Genesis, Item, Part, Record, RecordKind,
+    entry::Entry,
+    envelope::{self, Header},
+    genesis::{Custodian, GenesisCurrency, NodeKey},
+    item, note, operator,
+    signature::{self, Request},
+    tree::{leaf_hash, sha256},
+};
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string");
+        text
+    })
+}
+
+fn text(text: &str) -> ShortText {
+    text.parse().expect("short text")
+}
+
+fn uetr() -> Uetr {
+    "8a562c67-ca16-48ba-b074-65581be6f001".parse().expect("a UETR")
+}
+
+fn leg(kind: item::LegKind) -> item::Leg {
+    item::Leg {
+        kind,
+        currency: "HKD".parse().expect("a currency"),
+        debit_account: AccountId(10_344),
+        credit_account: AccountId(20_344),
+        amount: 50_000,
+    }
+}
+
+fn submit() -> item::Submit {
+    item::Submit {
+        nonce: [1; 32],
+        uetr: uetr(),
+        creditor_agent: ParticipantId(11),
+        corridor: CorridorId(1),
+        single_phase: false,
+        payout_method: PayoutMethod::Wallet,
+        purpose: "GIFT".parse().expect("a purpose"),
+        deadline: Timestamp::from_micros(1_800_000_000_000_000),
+        fee_schedule_version: 3,
+        screening_policy_version: 2,
+        blob_digest: [4; 32],
+        commitment: [5; 32],
+        quotes: [QuoteId([6; 16])].into_iter().collect(),
+        legs: [leg(item::LegKind::Principal), leg(item::LegKind::Fee)].into_iter().collect(),
+        links: [item::Link { uetr: uetr(), amount: 7 }].into_iter().collect(),
+        document_digests: [[8; 32]].into_iter().collect(),
+        sealed_for: [KeyId([9; 8])].into_iter().collect(),
+    }
+}
+
+fn participant_items() -> Vec<Item> {
+    let (nonce, uetr, debtor_agent) = ([1; 32], uetr(), ParticipantId(10));
+    let reason = "AC04".parse().expect("a reason");
+    let (reference, until) = (text("REF-1"), Timestamp::from_micros(1_800_000_000_000_000));
+    let currency = "HKD".parse().expect("a currency");
+    let (account, amount, bank_reference) = (AccountId(10_344), 50_000, text("BANK-1"));
+    let (withdrawal, owner) = (WithdrawalId([3; 16]), ParticipantId(10));
+    let status = ConfirmationStatus::Credited;
+    let rate = "8.07580".parse().expect("a rate");
+    vec![
+        Item::Submit(submit()),
+        Item::Accept(item::Accept { nonce, debtor_agent, uetr, reference }),
+        Item::Hold(item::Hold { nonce, debtor_agent, uetr, reason, until }),
+        Item::Reject(item::Reject { nonce, debtor_agent, uetr, reason }),
+        Item::Confirm(item::Confirm {
+            nonce,
+            debtor_agent,
+            uetr,
+            status,
+            confirmed_at: until,
+            reference,
+        }),
+        Item::Cancel(item::Cancel { nonce, uetr, reason }),
+        Item::Return(submit()),
+        Item::Resolve(item::Resolve { nonce, uetr }),
+        Item::RegisterQuote(item::RegisterQuote {
+            nonce,
+            quote: QuoteId([6; 16]),
+            debtor_agent,
+            corridor: CorridorId(1),
+            destination_fixed: false,
+            reusable: false,
+            source_account: AccountId(20_344),
+            destination_account: AccountId(20_608),
+            source_currency: currency,
+            destination_currency: "PHP".parse().expect("a currency"),
+            source_amount: 50_000,
+            destination_amount: 403_790,
+            rate,
+            payout_fee: 2_000,
+            mid_rate: rate,
+            mid_source: text("ECB"),
+            mid_at: until,
+            submit_by: until,
+            hold_until: until,
+            fee_schedule_version: 3,
+        }),
+        Item::Fund(item::Fund {
+            nonce,
+            account,
+            currency,
+            amount,
+            value_date: 20_261_123,
+            bank_reference,
+        }),
+        Item::Withdraw(item::Withdraw { nonce, withdrawal, account, currency, amount }),
+        Item::WithdrawPaid(item::WithdrawPaid { nonce, owner, withdrawal, bank_reference }),
+        Item::WithdrawFailed(item::WithdrawFailed { nonce, owner, withdrawal, reason }),
+    ]
+}
+
+fn operator_items() -> Vec<Item> {
+    let (nonce, participant, currency) =
+        ([1; 32], ParticipantId(10), "HKD".parse().expect("a currency"));
+    let country = "HK".parse().expect("a country");
+    let fee = operator::Fee {
+        payer: operator::FeePayer::DebtorAgent,
+        payee_account: AccountId(344),
+        flat: 500,
+        basis_points: 25,
+        amount_min: 100,
+        amount_max: 10_000,
+    };
+    vec![
+        Item::Admit(operator::Admit {
+            nonce,
+            participant,
+            country,
+            bic: text("CWHKHKH0"),
+            lei: ShortText::EMPTY,
+            clearing_member: text("HK001"),
+            name: text("Test Wallet"),
+        }),
+        Item::Suspend(operator::Suspend { nonce, participant, suspended: true }),
+        Item::AddKey(operator::AddKey {
+            nonce,
+            participant,
+            kind: operator::KeyKind::Sealing,
+            public_key: [2; 32],
+        }),
+        Item::RetireKey(operator::RetireKey { nonce, participant, key: KeyId([3; 8]) }),
+        Item::OpenAccount(operator::OpenAccount {
+            nonce,
+            account: AccountId(10_344),
+            owner: participant,
+            currency,
+            standing_acceptance: true,
+        }),
+        Item::SetCap(operator::SetCap {
+            nonce,
+            account: AccountId(10_344),
+            net_debit_cap: 1_000,
+            collateral_reference: text("PLEDGE-1"),
+        }),
+        Item::SetCorridor(operator::SetCorridor {
+            nonce,
+            corridor: CorridorId(1),
+            version: 1,
+            institutional: false,
+            source_country: country,
+            destination_country: "PH".parse().expect("a country"),
+            source_currency: currency,
+            destination_currency: "PHP".parse().expect("a currency"),
+            amount_min: 100,
+            amount_max: 800_000,
+            hold_micros: 30_000_000,
+            credit_sla_micros: 60_000_000,
+            open_quotes_max: 3,
+            payout_methods: 3,
+            screening_policy_version: 2,
+            liquidity_banks: [ParticipantId(20)].into_iter().collect(),
+            purposes: ["GIFT".parse().expect("a purpose")].into_iter().collect(),
+            travel_rules: [operator::TravelRule { from_amount: 0, fields: 0x3ff }]
+                .into_iter()
+                .collect(),
+            regulator: ParticipantId(0),
+        }),
+        Item::SetFeeSchedule(operator::SetFeeSchedule {
+            nonce,
+            corridor: CorridorId(1),
+            version: 1,
+            fees: [fee].into_iter().collect(),
+        }),
+        Item::SetScreeningPolicy(operator::SetScreeningPolicy {
+            nonce,
+            version: 1,
+            digest: [7; 32],
+        }),
+    ]
+}
+
+fn genesis() -> Genesis {
+    Genesis {
+        version: 1,
+        founded_at: Timestamp::from_micros(1_700_000_000_000_000),
+        log_origin: text("causeway.example/vectors"),
+        rulebook: text("Example rulebook"),
+        rulebook_version: text("2026-11"),
+        rulebook_digest: [1; 32],
+        operator_threshold: 1,
+        operator_keys: [[2; 32]].into_iter().collect(),
+        currencies: [GenesisCurrency {
+            currency: "XAU".parse().expect("a currency"),
+            exponent: 4,
+            custodian: ParticipantId(1),
+            custody_account: AccountId(1_959),
+        }]
+        .into_iter()
+        .collect(),
+        custodians: [Custodian {
+            participant: ParticipantId(1),
+            country: "HK".parse().expect("a country"),
+            bic: text("CWCUHKH0"),
+            name: text("Example Custodian"),
+            signing_key: [3; 32],
+        }]
+        .into_iter()
+        .collect(),
+        node_keys: [NodeKey { node: 1, public_key: [4; 32] }].into_iter().collect(),
+        predecessor: ArrayVec::new(),
+    }
+}
+
+fn signed(items: &[Item]) -> Vec<u8> {
+    let key = SigningKey::from_bytes(&[11; 32]);
+    let request = Request {
+        network: NetworkId([12; 32]),
+        author: ParticipantId(10),
+        request: RequestId([13; 16]),
+        valid_until: Timestamp::from_micros(1_800_000_000_000_000),
+        kind: items[0].kind(),
+        all_or_nothing: false,
+    };
+    let bytes: Vec<Vec<u8>> = items.iter().map(Field::to_bytes).collect();
+    signature::sign(&request, &bytes, &[&key])
+}
+
+#[test]
+fn items_keep_their_bytes() {
+    let mut out = String::new();
+    for item in participant_items().into_iter().chain(operator_items()) {
+        let bytes = item.to_bytes();
+        assert_eq!(Item::from_bytes(&bytes), Ok(item.clone()), "it reads back");
+        assert_eq!(Item::from_bytes(&bytes[..bytes.len() - 1]), Err(DecodeError::Short));
+        let longer = [bytes.as_slice(), &[0]].concat();
+        assert_eq!(Item::from_bytes(&longer), Err(DecodeError::Trailing));
+        writeln!(out, "{:?} {} {}", item.kind(), bytes.len(), hex(&bytes)).expect("a string");
+    }
+    expect_file!["../vectors/items.txt"].assert_eq(&out);
+}
+
+#[test]
+fn envelope_entry_genesis_and_records_keep_their_bytes() {
+    let envelope = signed(&participant_items()[1..2]);
+    let entry = Entry {
+        stamp: Timestamp::from_micros(1_700_000_000_000_001),
+        envelopes: vec![&envelope],
+        blobs: vec![b"blob"],
+    };
+    let mut entry_bytes = Vec::new();
+    entry.put(&mut entry_bytes);
+    assert_eq!(Entry::decode(&entry_bytes), Ok(entry));
+    let record = Record {
+        kind: RecordKind::Item(crate::ItemKind::Accept),
+        sequence: 42,
+        at: Timestamp::from_micros(1_700_000_000_000_001),
+        nonce: Some([1; 32]),
+        parts: [b"shared".to_vec(), b"debtor".to_vec(), vec![], vec![], vec![], vec![]],
+    };
+    assert_eq!(Record::from_bytes(&record.to_bytes()), Ok(record.clone()));
+    assert_eq!(record.leaf_data().len(), 210);
+    let genesis = genesis();
+    assert_eq!(Genesis::read(&genesis.to_bytes()), Ok(genesis.clone()));
+    let rows = [
+        ("envelope", envelope.clone()),
+        ("signed_bytes", envelope::signed_bytes(&envelope[..envelope::HEADER_LENGTH])),
+        ("entry", entry_bytes),
+        ("record", record.to_bytes()),
+        ("leaf_data", record.leaf_data()),
+        ("salt_shared", record.salt(Part::Shared).expect("salted").to_vec()),
+        ("leaf_hash", record.leaf_hash().to_vec()),
+        ("genesis", genesis.to_bytes()),
+        ("network_id", genesis.network().0.to_vec()),
+    ];
+    let out: String = rows
+        .iter()
+        .map(|(name, bytes)| format!("{name} {} {}\n", bytes.len(), hex(bytes)))
+        .collect();
+    expect_file!["../vectors/containers.txt"].assert_eq(&out);
+}
+
+#[test]
+fn an_envelope_is_refused_for_each_broken_field() {
+    let good = signed(&participant_items()[1..2]);
+    let parsed = Envelope::decode(&good).expect("well-formed");
+    assert!(parsed.items_root_matches());
+    let key = SigningKey::from_bytes(&[11; 32]).verifying_key();
+    let message = envelope::signed_bytes(parsed.header_bytes);
+    assert!(signature::verify(&key, &message, &parsed.signatures[0].bytes));
+    for (at, what) in [(1, "version"), (75, "flags"), (79, "reserved"), (71, "kind"), (72, "count")]
+    {
+        let mut bad = good.clone();
+        bad[at] ^= 0xff;
+        assert!(Envelope::decode(&bad).is_err(), "{what}");
+    }
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        let accepted = Envelope::decode(&bad).is_ok_and(|envelope| {
+            let message = envelope::signed_bytes(envelope.header_bytes);
+            let signature = &envelope.signatures[0];
+            envelope.items_root_matches()
+                && signature.key == signature::key_id(operator::KeyKind::Signing, key.as_bytes())
+                && signature::verify(&key, &message, &signature.bytes)
+        });
+        assert!(!accepted, "byte {at} is covered by the signature");
+    }
+    let header = Header::from_bytes(&good[..112]).expect("a header");
+    assert_eq!(header.to_bytes().len(), envelope::HEADER_LENGTH);
+}
+
+/// Roots of RFC 6962 over the eight leaves of the Certificate Transparency test data.
+#[test]
+fn roots_are_those_of_rfc_6962() {
+    let leaves: [&[u8]; 8] = [
+        &[],
+        &[0x00],
+        &[0x10],
+        &[0x20, 0x21],
+        &[0x30, 0x31],
+        &[0x40, 0x41, 0x42, 0x43],
+        &[0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57],
+        b"\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f",
+    ];
+    let roots = [
+        "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+        "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+        "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+        "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+        "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+        "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+        "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+    ];
+    let mut frontier = Frontier::default();
+    assert_eq!(frontier.root(), sha256(&[]));
+    for (leaf, root) in leaves.iter().zip(roots) {
+        frontier.push(leaf_hash(leaf));
+        assert_eq!(hex(&frontier.root()), root);
+        assert_eq!(Frontier::from_bytes(&frontier.to_bytes()), Ok(frontier.clone()));
+    }
+}
+
+#[test]
+fn an_independent_implementation_finds_the_same_roots() {
+    let mut frontier = Frontier::default();
+    let mut stored: Vec<tlog_tiles::Hash> = Vec::new();
+    for size in 1..=600_u64 {
+        let leaf = size.to_be_bytes();
+        frontier.push(leaf_hash(&leaf));
+        let hashes = tlog_tiles::stored_hashes(size - 1, &leaf, &Stored(&stored));
+        stored.extend(hashes.expect("stored hashes"));
+        let root = tlog_tiles::tree_hash(size, &Stored(&stored)).expect("a root");
+        assert_eq!(root.0, frontier.root(), "size {size}");
+    }
+}
+
+struct Stored<'a>(&'a [tlog_tiles::Hash]);
+
+impl tlog_tiles::HashReader for Stored<'_> {
+    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<tlog_tiles::Hash>, tlog_tiles::Error> {
+        let at = |index: &u64| usize::try_from(*index).expect("an index");
+        Ok(indexes.iter().map(|index| self.0[at(index)]).collect())
+    }
+}
+
+#[test]
+fn notes_are_those_of_c2sp() {
+    let key = SigningKey::from_bytes(&[21; 32]);
+    let public = key.verifying_key().to_bytes();
+    let text = note::checkpoint("causeway.example/log", 70_000, &[7; 32]);
+    let signature = ed25519_dalek::Signer::sign(&key, text.as_bytes()).to_bytes();
+    let signed = note::signed_note(&text, "causeway.example/log", &public, &signature);
+    let verifier_key = note::verifier_key("causeway.example/log", &public);
+    let verifier = signed_note::StandardVerifier::new(&verifier_key).expect("a verifier key");
+    let verifiers = signed_note::VerifierList::new(vec![alloc::boxed::Box::new(verifier)]);
+    let read = signed_note::Note::from_bytes(signed.as_bytes()).expect("a note");
+    let (verified, unverified) = read.verify(&verifiers).expect("verified");
+    assert_eq!((verified.len(), unverified.len()), (1, 0));
+}
+
+#[test]
+fn weak_keys_are_no_keys() {
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    for weak in [[0; 32], identity] {
+        assert!(signature::verifying_key(&weak).is_none());
+    }
+}

@@ -1,1 +1,11 @@
-//! A liquidity bank's quoting service.
+//! A liquidity bank's quoting service: prices from mid rates, registers on the ledger, then answers; it never settles.
+
+pub mod api;
+pub mod client;
+pub mod price;
+pub mod rates;
+pub mod run;
+pub mod settings;
+
+pub use run::run;
+pub use settings::Settings;

@@ -1,1 +1,12 @@
-//! Writes the ledger's event stream to Postgres and ties the balances out.
+//! Writes the ledger's event stream to Postgres exactly once and ties the balances out; it never writes to the ledger.
+
+pub mod book;
+pub mod record;
+pub mod run;
+pub mod settings;
+pub mod store;
+pub mod tie_out;
+
+pub use run::run;
+pub use settings::Settings;
+pub use store::{Store, Summary, summary};

@@ -29,7 +29,7 @@ pub enum IdentityError {
     Ambiguous,
     #[error(
         "{uri:?} is not causeway://<network>/<role>/<id> with parts of 1 to 64 letters, digits, \
-         '-', '_' or '.'"
+         '-', '_' or '.', not beginning with '.'"
     )]
     Malformed { uri: String },
 }
@@ -54,8 +54,10 @@ impl FromStr for Identity {
     }
 }
 
+/// No part begins with a dot, so that each may name a folder.
 fn valid_part(part: &str) -> bool {
     (1..=PART_LENGTH_MAX).contains(&part.len())
+        && !part.starts_with('.')
         && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 

@@ -95,13 +95,14 @@ fn an_identity_is_stated_once_and_well_formed() {
     let malformed = |uri: &str| Err(IdentityError::Malformed { uri: uri.to_owned() });
     let node = Identity { network: "net".into(), role: "node".into(), id: "1".into() };
     let too_long = format!("causeway://net/node/{long}");
-    let cases: [(&[&str], Result<Identity, IdentityError>); 8] = [
+    let cases: [(&[&str], Result<Identity, IdentityError>); 9] = [
         (&[NODE], Ok(node.clone())),
         (&["https://example.org/x", NODE], Ok(node)),
         (&[], missing),
         (&[NODE, PARTICIPANT], Err(IdentityError::Ambiguous)),
         (&["causeway://net/node"], malformed("causeway://net/node")),
         (&["causeway://net//1"], malformed("causeway://net//1")),
+        (&["causeway://net/node/.."], malformed("causeway://net/node/..")),
         (&["causeway://net/node/1/2"], malformed("causeway://net/node/1/2")),
         (&[&too_long], malformed(&too_long)),
     ];

@@ -1,0 +1,109 @@
+//! The command line: what can be typed and how it is explained. It must never know how a command
+//! does its work.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  done
+  1  the answer is no
+  2  wrong usage or unreadable input";
+
+const NETWORK_NEW_EXAMPLES: &str = "\
+Examples:
+  causeway network new ./net
+      the demonstration network: three nodes, four wallets, two liquidity banks
+  causeway network new ./net --plan my-network.toml --nodes 5
+      a network of your own
+  causeway network new ./net --host ledger.example.org --host 192.0.2.10
+      servers that are reached by name and address from other machines";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "causeway",
+    version,
+    about = "Cross-border remittance settlement on a replicated ledger",
+    after_help = EXIT_STATUS,
+    arg_required_else_help = true
+)]
+pub struct Args {
+    /// Print one JSON object as the last line of standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make and inspect networks.
+    #[command(subcommand)]
+    Network(Network),
+    /// Print a completion script for a shell.
+    #[command(
+        after_help = "Example:\n  causeway completions bash > /etc/bash_completion.d/causeway"
+    )]
+    Completions { shell: Shell },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Network {
+    /// Make a new network in DIR, which must be absent or empty.
+    #[command(after_help = NETWORK_NEW_EXAMPLES)]
+    New(NetworkNew),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct NetworkNew {
+    /// Where to write.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// What the network is made of (TOML); the demonstration network when absent.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// How many ledger nodes: 1, 3 or 5.
+    #[arg(long, default_value = "3", value_parser = ["1", "3", "5"])]
+    pub nodes: String,
+    /// A DNS name or address by which the servers are reached; repeat for more.
+    #[arg(long = "host", value_name = "HOST", default_values = ["localhost", "127.0.0.1", "::1"])]
+    pub hosts: Vec<String>,
+    /// The database of gateways and reconciliation.
+    #[arg(long, env = "DATABASE_URL", default_value = "postgres://localhost/causeway")]
+    #[arg(hide_env_values = true)]
+    pub database_url: String,
+    /// A sanctions list in the OFAC sdn.csv format; a fictional one when absent.
+    #[arg(long, value_name = "FILE")]
+    pub sdn: Option<PathBuf>,
+    /// Its aliases in the OFAC alt.csv format; a fictional one when absent.
+    #[arg(long, value_name = "FILE")]
+    pub alt: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::Args;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn usage_errors_have_status_2_and_help_has_0() {
+        let cases: [(&[&str], i32); 5] = [
+            (&["causeway", "network", "new", "--help"], 0),
+            (&["causeway", "--version"], 0),
+            (&["causeway"], 2),
+            (&["causeway", "network", "new"], 2),
+            (&["causeway", "network", "new", "d", "--nodes", "4"], 2),
+        ];
+        for (line, status) in cases {
+            assert_eq!(Args::try_parse_from(line).unwrap_err().exit_code(), status, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Networks from nothing: a plan becomes genesis, keys, certificates and settings. It must never
+//! start a service.
+
+pub mod founding;
+pub mod keys;
+pub mod new;
+pub mod pki;
+pub mod plan;
+pub mod settings;

@@ -1,0 +1,238 @@
+//! Certificates of a network: two CAs, of peers and of participants, and what they issue. It must
+//! never read a clock or write to disk but in `write`; the caller gives the time.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+};
+use services_runtime::tls::Identity;
+use time::{Duration, OffsetDateTime};
+
+#[cfg(test)]
+mod tests;
+
+const CA_VALIDITY: Duration = Duration::days(3650);
+const VALIDITY: Duration = Duration::days(365);
+/// A machine whose clock is a little behind must accept what was just made.
+const CLOCK_SKEW: Duration = Duration::minutes(10);
+
+const KEY_MODE: u32 = 0o600;
+const CERTIFICATE_MODE: u32 = 0o644;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("no certificate can be made for {subject}")]
+    Issue {
+        subject: String,
+        #[source]
+        source: rcgen::Error,
+    },
+    #[error("{}: cannot be written; the file must be absent and the folder writable", file.display())]
+    Write {
+        file: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Signs the certificates between the ledger's nodes.
+#[derive(Debug)]
+pub struct PeerCa(Authority);
+
+/// Signs the certificates of everyone else who connects, and of the servers that they connect to.
+#[derive(Debug)]
+pub struct ParticipantCa(Authority);
+
+impl PeerCa {
+    pub fn new(now: OffsetDateTime) -> Result<Self, Error> {
+        Authority::new("Causeway peer CA", now).map(Self)
+    }
+
+    /// A node both calls and answers its peers, so one certificate does both.
+    pub fn issue_peer(
+        &self,
+        hosts: &[String],
+        identity: &Identity,
+        now: OffsetDateTime,
+    ) -> Result<Credentials, Error> {
+        let usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        self.0.issue(hosts, identity, usages, now)
+    }
+
+    #[must_use]
+    pub fn credentials(&self) -> Credentials {
+        self.0.credentials()
+    }
+}
+
+impl ParticipantCa {
+    pub fn new(now: OffsetDateTime) -> Result<Self, Error> {
+        Authority::new("Causeway participant CA", now).map(Self)
+    }
+
+    /// For a listener that is reached under `hosts`, each a DNS name or an address.
+    pub fn issue_server(
+        &self,
+        hosts: &[String],
+        identity: &Identity,
+        now: OffsetDateTime,
+    ) -> Result<Credentials, Error> {
+        self.0.issue(hosts, identity, vec![ExtendedKeyUsagePurpose::ServerAuth], now)
+    }
+
+    /// For a service that both answers participants and calls the ledger as one of them.
+    pub fn issue_both(
+        &self,
+        hosts: &[String],
+        identity: &Identity,
+        now: OffsetDateTime,
+    ) -> Result<Credentials, Error> {
+        let usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        self.0.issue(hosts, identity, usages, now)
+    }
+
+    /// Names no host, so that it can never serve as a server's.
+    pub fn issue_client(
+        &self,
+        identity: &Identity,
+        now: OffsetDateTime,
+    ) -> Result<Credentials, Error> {
+        self.0.issue(&[], identity, vec![ExtendedKeyUsagePurpose::ClientAuth], now)
+    }
+
+    #[must_use]
+    pub fn credentials(&self) -> Credentials {
+        self.0.credentials()
+    }
+}
+
+/// A certificate, its key and the CA to trust, as PEM.
+#[derive(Clone)]
+pub struct Credentials {
+    pub certificate: String,
+    pub key: String,
+    pub ca: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials")
+            .field("certificate", &self.certificate)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Credentials {
+    /// Writes `certificate.pem`, `key.pem` (for its owner only) and `ca.pem` into `folder`;
+    /// overwrites nothing.
+    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+        fs::create_dir_all(folder)
+            .map_err(|source| Error::Write { file: folder.to_owned(), source })?;
+        write_new(&folder.join("key.pem"), &self.key, KEY_MODE)?;
+        write_new(&folder.join("certificate.pem"), &self.certificate, CERTIFICATE_MODE)?;
+        write_new(&folder.join("ca.pem"), &self.ca, CERTIFICATE_MODE)
+    }
+}
+
+fn write_new(file: &Path, text: &str, mode: u32) -> Result<(), Error> {
+    let failed = |source| Error::Write { file: file.to_owned(), source };
+    // The mode is set at creation: a key is never readable by others, not even for a moment.
+    let mut open =
+        OpenOptions::new().write(true).create_new(true).mode(mode).open(file).map_err(failed)?;
+    open.write_all(text.as_bytes()).map_err(failed)
+}
+
+/// What a network starts with: both CAs and the credentials by the folder they belong in.
+#[derive(Debug)]
+pub struct Pki {
+    pub peer_ca: PeerCa,
+    pub participant_ca: ParticipantCa,
+    issued: Vec<(PathBuf, Credentials)>,
+}
+
+impl Pki {
+    pub fn new(now: OffsetDateTime) -> Result<Self, Error> {
+        Ok(Self {
+            peer_ca: PeerCa::new(now)?,
+            participant_ca: ParticipantCa::new(now)?,
+            issued: Vec::new(),
+        })
+    }
+
+    /// Keeps `credentials` to be written into `folder`, relative to the network's.
+    pub fn add(&mut self, folder: impl Into<PathBuf>, credentials: Credentials) {
+        self.issued.push((folder.into(), credentials));
+    }
+
+    /// Writes the CAs into `folder/ca/peer` and `folder/ca/participant` and what was added.
+    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+        self.peer_ca.credentials().write(&folder.join("ca/peer"))?;
+        self.participant_ca.credentials().write(&folder.join("ca/participant"))?;
+        self.issued
+            .iter()
+            .try_for_each(|(relative, credentials)| credentials.write(&folder.join(relative)))
+    }
+
+    /// The folders of what was added, in that order.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.issued.iter().map(|(folder, _)| folder.as_path())
+    }
+}
+
+#[derive(Debug)]
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new(name: &str, now: OffsetDateTime) -> Result<Self, Error> {
+        let failed = |source| Error::Issue { subject: name.to_owned(), source };
+        let mut params = CertificateParams::default();
+        params.distinguished_name = common_name(name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        (params.not_before, params.not_after) = (now - CLOCK_SKEW, now + CA_VALIDITY);
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
+        CertifiedIssuer::self_signed(params, key).map(Self).map_err(failed)
+    }
+
+    fn issue(
+        &self,
+        hosts: &[String],
+        identity: &Identity,
+        usages: Vec<ExtendedKeyUsagePurpose>,
+        now: OffsetDateTime,
+    ) -> Result<Credentials, Error> {
+        let uri = identity.to_string();
+        let failed = |source| Error::Issue { subject: uri.clone(), source };
+        let mut params = CertificateParams::new(hosts).map_err(failed)?;
+        let name = uri.as_str().try_into().map_err(failed)?;
+        params.subject_alt_names.push(SanType::URI(name));
+        params.distinguished_name = common_name(&identity.id);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = usages;
+        params.use_authority_key_identifier_extension = true;
+        (params.not_before, params.not_after) = (now - CLOCK_SKEW, now + VALIDITY);
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
+        let certificate = params.signed_by(&key, &self.0).map_err(failed)?;
+        Ok(Credentials {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+            ca: self.0.pem(),
+        })
+    }
+
+    fn credentials(&self) -> Credentials {
+        let certificate = self.0.pem();
+        Credentials { ca: certificate.clone(), key: self.0.key().serialize_pem(), certificate }
+    }
+}
+
+fn common_name(name: &str) -> DistinguishedName {
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::CommonName, name);
+    subject
+}

@@ -1,0 +1,224 @@
+//! The gRPC service `Quoting`: checks who asks and for what, prices, registers, answers; it keeps no quote.
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use ledger_proof::item::RegisterQuote;
+use ledger_types::{ParticipantId, QuoteId, Rejection, ShortText, Timestamp, Uetr};
+use proto::{
+    convert::{Network, quote_response},
+    fx::{
+        ListPairsRequest, ListPairsResponse, Pair, RequestQuoteRequest, RequestQuoteResponse,
+        quoting_server::Quoting,
+    },
+};
+use services_runtime::tls::require_role;
+use tonic::{Code, Request, Response, Status, metadata::MetadataValue};
+use tracing::debug;
+
+use crate::{
+    client::{Error as RegisterError, Registry, now, random},
+    price::{self, Fixed, Price, Terms, price},
+    rates::{Mid, RateTable},
+    settings::Served,
+};
+
+/// The metadata key that names a refusal's page in docs/errors.
+pub const CODE_KEY: &str = "causeway-code";
+/// The mid rate is missing or older than the bank allows.
+pub const STALE_RATE: &str = "STALE_RATE";
+/// The bank does not serve this pair in this corridor to this debtor agent.
+pub const CORRIDOR_NOT_SERVED: &str = "CORRIDOR_NOT_SERVED";
+/// The amount is outside what the bank serves.
+pub const AMOUNT_OUT_OF_RANGE: &str = Rejection::AmountOutOfRange.code();
+
+/// The role of a participant's certificate.
+const PARTICIPANT: &str = "participant";
+
+/// What the service knows; rates and network are replaced while it serves.
+#[derive(Debug)]
+pub struct Bank {
+    /// Its network id.
+    pub participant: ParticipantId,
+    /// What it serves.
+    pub served: Vec<Served>,
+    /// Mid rates as last read.
+    pub rates: Arc<ArcSwap<RateTable>>,
+    /// What quotes name as their source.
+    pub mid_source: ShortText,
+    /// Older mid rates are refused.
+    pub max_age_micros: u64,
+    /// The network as last read; `None` before the ledger answered.
+    pub network: Arc<ArcSwapOption<Network>>,
+    /// The way to the ledger.
+    pub registry: Registry,
+}
+
+/// A question, checked and in the field's words.
+struct Question<'a> {
+    served: &'a Served,
+    debtor_agent: ParticipantId,
+    fixed: Fixed,
+    last_hop: bool,
+}
+
+#[tonic::async_trait]
+impl Quoting for Bank {
+    async fn request_quote(
+        &self,
+        request: Request<RequestQuoteRequest>,
+    ) -> Result<Response<RequestQuoteResponse>, Status> {
+        let caller = caller(&request)?;
+        let question = self.question(caller, request.get_ref())?;
+        let quote = self.quote(&question, now())?;
+        let outcome = self.registry.register(quote.clone()).await.map_err(unregistered)?;
+        match outcome.rejection {
+            None => Ok(Response::new(quote_response(self.participant, &quote))),
+            Some(rejection) => Err(refused(rejection.code(), rejection.meaning())),
+        }
+    }
+
+    async fn list_pairs(
+        &self,
+        request: Request<ListPairsRequest>,
+    ) -> Result<Response<ListPairsResponse>, Status> {
+        let caller = caller(&request)?;
+        let rates = self.rates.load();
+        let open = self.served.iter().filter(|served| served.debtor_agents.contains(&caller));
+        let pairs = open.filter_map(|served| {
+            let mid = rates.mid(served.source_currency, served.destination_currency)?;
+            Some(Pair {
+                corridor: served.corridor.0,
+                source_currency: served.source_currency.to_string(),
+                destination_currency: served.destination_currency.to_string(),
+                mid_rate: price::mid_rate(mid.rate).ok()?.to_string(),
+                mid_at_micros: mid.at.micros(),
+            })
+        });
+        Ok(Response::new(ListPairsResponse { pairs: pairs.collect() }))
+    }
+}
+
+impl Bank {
+    fn question(
+        &self,
+        caller: ParticipantId,
+        request: &RequestQuoteRequest,
+    ) -> Result<Question<'_>, Status> {
+        if request.debtor_agent != caller.0 {
+            return Err(Status::permission_denied(
+                "debtor_agent: must be the participant of the caller's certificate",
+            ));
+        }
+        let fixed = match (request.source_amount, request.destination_amount) {
+            (source @ 1.., 0) => Fixed::Source(source),
+            (0, destination @ 1..) => Fixed::Destination(destination),
+            (0, 0) | (1.., 1..) => {
+                return Err(Status::invalid_argument(
+                    "source_amount, destination_amount: exactly one must be over 0",
+                ));
+            }
+        };
+        let served = self.served.iter().find(|served| {
+            served.corridor.0 == request.corridor
+                && served.source_currency.as_str() == request.source_currency
+                && served.destination_currency.as_str() == request.destination_currency
+                && served.debtor_agents.contains(&caller)
+        });
+        let not_served = "this bank does not serve the pair in this corridor to this debtor agent";
+        let served = served.ok_or_else(|| refused(CORRIDOR_NOT_SERVED, not_served))?;
+        Ok(Question { served, debtor_agent: caller, fixed, last_hop: request.last_hop })
+    }
+
+    fn quote(&self, question: &Question<'_>, now: Timestamp) -> Result<RegisterQuote, Status> {
+        let served = question.served;
+        let network = self.network.load_full();
+        let network = network.ok_or_else(|| unregistered(RegisterError::NetworkUnknown))?;
+        let mid = self.fresh_mid(served, now)?;
+        let exponent = |currency| {
+            let missing = || refused(CORRIDOR_NOT_SERVED, "the network lacks this currency");
+            network.exponent(currency).ok_or_else(missing)
+        };
+        let terms = Terms {
+            margin_bps: served.margin_bps,
+            payout_fee: if question.last_hop { served.payout_fee } else { 0 },
+            source_exponent: exponent(served.source_currency)?,
+            destination_exponent: exponent(served.destination_currency)?,
+        };
+        let priced = price(mid.rate, &terms, question.fixed)
+            .map_err(|error| refused(AMOUNT_OUT_OF_RANGE, &error.to_string()))?;
+        if !served.amounts.contains(&priced.source_amount) {
+            let (least, most) = (served.amounts.start(), served.amounts.end());
+            let range = format!("source_amount must be {least} to {most} minor units");
+            return Err(refused(AMOUNT_OUT_OF_RANGE, &range));
+        }
+        let fees = network.corridor(served.corridor).and_then(|(_, fees)| fees.as_ref());
+        let fee_schedule_version = fees.map_or(0, |fees| fees.version);
+        self.terms(question, &terms, priced, mid, fee_schedule_version, now)
+    }
+
+    fn terms(
+        &self,
+        question: &Question<'_>,
+        terms: &Terms,
+        priced: Price,
+        mid: Mid,
+        fee_schedule_version: u32,
+        now: Timestamp,
+    ) -> Result<RegisterQuote, Status> {
+        let served = question.served;
+        Ok(RegisterQuote {
+            nonce: random().map_err(unregistered)?,
+            quote: QuoteId(Uetr::from_random(random().map_err(unregistered)?).bytes()),
+            debtor_agent: question.debtor_agent,
+            corridor: served.corridor,
+            destination_fixed: matches!(question.fixed, Fixed::Destination(_)),
+            reusable: false,
+            source_account: served.source_account,
+            destination_account: served.destination_account,
+            source_currency: served.source_currency,
+            destination_currency: served.destination_currency,
+            source_amount: priced.source_amount,
+            destination_amount: priced.destination_amount,
+            rate: priced.rate,
+            payout_fee: terms.payout_fee,
+            mid_rate: priced.mid_rate,
+            mid_source: self.mid_source,
+            mid_at: mid.at,
+            submit_by: now.plus_micros(served.submit_for_micros),
+            hold_until: now.plus_micros(served.hold_for_micros),
+            fee_schedule_version,
+        })
+    }
+
+    fn fresh_mid(&self, served: &Served, now: Timestamp) -> Result<Mid, Status> {
+        let mid = self.rates.load().mid(served.source_currency, served.destination_currency);
+        mid.filter(|mid| now.micros_since(mid.at) <= self.max_age_micros)
+            .ok_or_else(|| refused(STALE_RATE, "the mid rate is missing or too old"))
+    }
+}
+
+/// The participant that the caller's certificate names.
+fn caller<T>(request: &Request<T>) -> Result<ParticipantId, Status> {
+    let identity = require_role(request, &[PARTICIPANT])?;
+    identity
+        .id
+        .parse()
+        .map_err(|_| Status::unauthenticated("the certificate's participant id must be a number"))
+}
+
+fn refused(code: &'static str, reason: &str) -> Status {
+    let mut status = Status::failed_precondition(reason);
+    status.metadata_mut().insert(CODE_KEY, MetadataValue::from_static(code));
+    status
+}
+
+fn unregistered(failure: RegisterError) -> Status {
+    let code = match &failure {
+        RegisterError::Ledger(_) | RegisterError::NetworkUnknown | RegisterError::Ending => {
+            Code::Unavailable
+        }
+        RegisterError::Randomness(_) => Code::Internal,
+    };
+    debug!(error = services_runtime::error::chain(&failure), "quote not registered");
+    Status::new(code, failure.to_string())
+}

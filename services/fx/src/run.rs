@@ -1,0 +1,198 @@
+//! Starts a quoting service: reads rates and network again and again, and serves until it is told to stop.
+use std::{path::Path, sync::Arc, time::Duration};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use ed25519_dalek::SigningKey;
+use ledger_types::{ParticipantId, ShortText};
+use proto::{LedgerClient, client, convert::Network, fx::quoting_server::QuotingServer};
+use services_runtime::{
+    error::chain,
+    grpc,
+    shutdown::Shutdown,
+    tls::{self, ServerTls},
+};
+use tokio::net::TcpListener;
+use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+use tracing::{info, warn};
+
+use crate::{
+    Settings,
+    api::Bank,
+    client::Registrar,
+    rates::RateTable,
+    settings::{self, Served},
+};
+
+/// How often fee schedules and currencies are read again.
+const NETWORK_EVERY: Duration = Duration::from_secs(5);
+/// Until the ledger answers for the first time.
+const NETWORK_RETRY: Duration = Duration::from_millis(200);
+const TLS_WATCH_EVERY: Duration = Duration::from_secs(10);
+
+/// Why the service did not start or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting cannot be used.
+    #[error("settings")]
+    Settings(#[source] settings::Error),
+    /// A file of the settings cannot be read.
+    #[error("{file}: cannot be read")]
+    Read {
+        /// Which.
+        file: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The signing key is none.
+    #[error("{file}: must hold 64 hexadecimal digits")]
+    SigningKey {
+        /// Which file.
+        file: String,
+    },
+    /// The TLS material is unusable.
+    #[error("tls")]
+    Tls(#[source] tls::Error),
+    /// An endpoint or the TLS material is unusable for the ledger.
+    #[error("ledger: endpoints or certificates are unusable")]
+    Client(#[source] tonic::transport::Error),
+    /// The address is taken.
+    #[error("listen: {address} cannot be bound")]
+    Bind {
+        /// Which.
+        address: std::net::SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The server failed.
+    #[error("the server failed")]
+    Serve(#[source] tonic::transport::Error),
+}
+
+/// Serves quotes until shutdown.
+///
+/// # Errors
+/// When a setting is unusable, an address taken, or the server fails.
+pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
+    let served: Vec<Served> = settings
+        .corridors
+        .iter()
+        .map(settings::Corridor::served)
+        .collect::<Result<_, _>>()
+        .map_err(Error::Settings)?;
+    let mid_source = settings.rates.source.parse::<ShortText>().map_err(|error| {
+        let rule = error.reason.to_owned();
+        Error::Settings(settings::Error { field: "rates.source".to_owned(), rule })
+    })?;
+    let participant = ParticipantId(settings.participant);
+    let client = ledger_client(&settings)?;
+    let network = Arc::new(ArcSwapOption::empty());
+    let key = signing_key(&settings.signing_key)?;
+    let (registrar, registry) =
+        Registrar::new(participant, key, client.clone(), Arc::clone(&network));
+    let rates = Arc::new(ArcSwap::from_pointee(RateTable::default()));
+    let bank = Bank {
+        participant,
+        served,
+        rates: Arc::clone(&rates),
+        mid_source,
+        max_age_micros: settings.rates.max_age_seconds.saturating_mul(1_000_000),
+        network: Arc::clone(&network),
+        registry,
+    };
+
+    shutdown.spawn("fx-registrar", async move {
+        registrar.run().await;
+        Ok::<_, Error>(())
+    });
+    let token = shutdown.token();
+    shutdown.spawn("fx-network", async move {
+        let _ended = token.run_until_cancelled(follow_network(client, network)).await;
+        Ok::<_, Error>(())
+    });
+    let (token, rate_settings) = (shutdown.token(), settings.rates.clone());
+    shutdown.spawn("fx-rates", async move {
+        let _ended = token.run_until_cancelled(follow_rates(rate_settings, rates)).await;
+        Ok::<_, Error>(())
+    });
+    serve(&settings, bank, &shutdown).await
+}
+
+async fn serve(settings: &Settings, bank: Bank, shutdown: &Shutdown) -> Result<(), Error> {
+    let tls = ServerTls::load(settings.tls.clone()).map_err(Error::Tls)?;
+    tls.watch(TLS_WATCH_EVERY, shutdown);
+    let bind = |source| Error::Bind { address: settings.listen, source };
+    let listener = TcpListener::bind(settings.listen).await.map_err(bind)?;
+    info!(address = %settings.listen, "quoting");
+    let incoming = tls::incoming(listener, tls, &settings.listener, shutdown);
+    grpc::server(&settings.limits)
+        .add_service(QuotingServer::new(bank))
+        .serve_with_incoming_shutdown(incoming, shutdown.token().cancelled_owned())
+        .await
+        .map_err(Error::Serve)
+}
+
+/// Keeps the network's terms fresh; quotes cite the fee schedule in force.
+async fn follow_network(client: LedgerClient, network: Arc<ArcSwapOption<Network>>) {
+    loop {
+        match client.network().await {
+            Ok(read) => network.store(Some(Arc::new(read))),
+            Err(failure) => warn!(error = chain(&failure), "the network cannot be read"),
+        }
+        let known = network.load().is_some();
+        tokio::time::sleep(if known { NETWORK_EVERY } else { NETWORK_RETRY }).await;
+    }
+}
+
+/// Reads the files when one changed; an unusable file leaves the rates as they were, to grow old.
+async fn follow_rates(settings: settings::Rates, rates: Arc<ArcSwap<RateTable>>) {
+    let mut seen = None;
+    loop {
+        let stamps: Vec<_> = settings.files.iter().map(|file| stamp(file)).collect();
+        if seen.as_ref() != Some(&stamps) {
+            match RateTable::read(&settings.files) {
+                Ok(table) => {
+                    info!(currencies = table.len(), "mid rates read");
+                    metrics::counter!("fx_rates_reloads_total").increment(1);
+                    rates.store(Arc::new(table));
+                }
+                Err(failure) => warn!(error = chain(&failure), "mid rates not read"),
+            }
+            seen = Some(stamps);
+        }
+        tokio::time::sleep(Duration::from_millis(settings.reload_ms)).await;
+    }
+}
+
+/// What changes when a file does.
+fn stamp(file: &Path) -> Option<(std::time::SystemTime, u64)> {
+    let metadata = std::fs::metadata(file).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(file).map_err(|source| Error::Read { file: file.display().to_string(), source })
+}
+
+fn signing_key(file: &Path) -> Result<SigningKey, Error> {
+    let malformed = || Error::SigningKey { file: file.display().to_string() };
+    let text = String::from_utf8(read(file)?).map_err(|_| malformed())?;
+    // A network id is 32 bytes of hexadecimal too, and its reader is exact.
+    let seed: ledger_types::NetworkId = text.trim().parse().map_err(|_| malformed())?;
+    Ok(SigningKey::from_bytes(&seed.0))
+}
+
+fn ledger_client(settings: &Settings) -> Result<LedgerClient, Error> {
+    let files = &settings.tls;
+    let identity = Identity::from_pem(read(&files.certificate)?, read(&files.key)?);
+    let tls = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(read(&files.ca)?))
+        .identity(identity);
+    LedgerClient::new(&client::Settings {
+        endpoints: settings.ledger.clone(),
+        tls: Some(tls),
+        timeout: Duration::from_millis(settings.timeout_ms),
+    })
+    .map_err(Error::Client)
+}

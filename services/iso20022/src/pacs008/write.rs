@@ -1,0 +1,242 @@
+//! Writes a pacs.008.001.08 in the XSD's order, with its header if there is one; it must never hand
+//! out a message that the shape refuses.
+
+use super::{
+    Account, AccountIdentification, Agent, CodeOrProprietary, CreditTransfer, GroupHeader,
+    Instruction, OtherId, Pacs008, Party, PartyIdentification, PostalAddress, RegulatoryReporting,
+};
+use crate::{
+    amount::Amount,
+    head::AppHdr,
+    inbound::{self, PACS_008},
+    shape::Finding,
+    write::Writer,
+};
+
+/// Why a message cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("message does not fit its XSD at {0}")]
+pub struct Error(pub Finding);
+
+impl Pacs008 {
+    /// The XML; with a header both stand in an `Envelope`.
+    pub fn write(&self, header: Option<&AppHdr>) -> Result<String, Error> {
+        let mut out = Writer::new();
+        if let Some(header) = header {
+            out.open("Envelope");
+            header.write(&mut out, PACS_008);
+        }
+        out.open_in("Document", &inbound::namespace(PACS_008));
+        out.open("FIToFICstmrCdtTrf");
+        group_header(&mut out, &self.group_header, self.credit_transfers.len());
+        for transfer in &self.credit_transfers {
+            credit_transfer(&mut out, transfer);
+        }
+        out.close();
+        out.close();
+        out.close();
+        let text = out.finish();
+        match inbound::read(text.as_bytes()).findings.into_iter().next() {
+            None => Ok(text),
+            Some(finding) => Err(Error(finding)),
+        }
+    }
+}
+
+fn group_header(out: &mut Writer, header: &GroupHeader, transfers: usize) {
+    out.open("GrpHdr");
+    out.leaf_if("MsgId", header.message_id.as_deref());
+    out.leaf_if("CreDtTm", header.created_at.as_deref());
+    let number = header.number_of_transactions.clone();
+    out.leaf("NbOfTxs", &number.unwrap_or_else(|| transfers.to_string()));
+    out.leaf_if("IntrBkSttlmDt", header.interbank_settlement_date.as_deref());
+    out.open("SttlmInf");
+    out.leaf_if("SttlmMtd", header.settlement_method.as_deref());
+    code(out, "ClrSys", header.clearing_system.as_ref());
+    out.close();
+    agent(out, "InstgAgt", header.instructing_agent.as_ref());
+    agent(out, "InstdAgt", header.instructed_agent.as_ref());
+    out.close();
+}
+
+fn credit_transfer(out: &mut Writer, transfer: &CreditTransfer) {
+    out.open("CdtTrfTxInf");
+    out.open("PmtId");
+    out.leaf_if("InstrId", transfer.instruction_id.as_deref());
+    out.leaf_if("EndToEndId", transfer.end_to_end_id.as_deref());
+    out.leaf_if("TxId", transfer.transaction_id.as_deref());
+    out.leaf_if("UETR", transfer.uetr.as_deref());
+    out.leaf_if("ClrSysRef", transfer.clearing_system_reference.as_deref());
+    out.close();
+    out.group("PmtTpInf", |out| code(out, "CtgyPurp", transfer.category_purpose.as_ref()));
+    amount(out, "IntrBkSttlmAmt", transfer.interbank_settlement_amount.as_ref());
+    out.leaf_if("IntrBkSttlmDt", transfer.interbank_settlement_date.as_deref());
+    amount(out, "InstdAmt", transfer.instructed_amount.as_ref());
+    out.leaf_if("XchgRate", transfer.exchange_rate.as_deref());
+    out.leaf_if("ChrgBr", transfer.charge_bearer.as_deref());
+    for charge in &transfer.charges {
+        out.open("ChrgsInf");
+        amount(out, "Amt", charge.amount.as_ref());
+        agent(out, "Agt", Some(&charge.agent));
+        out.close();
+    }
+    agent(out, "InstgAgt", transfer.instructing_agent.as_ref());
+    agent(out, "InstdAgt", transfer.instructed_agent.as_ref());
+    for (name, intermediary) in
+        ["IntrmyAgt1", "IntrmyAgt2", "IntrmyAgt3"].into_iter().zip(&transfer.intermediary_agents)
+    {
+        agent(out, name, Some(intermediary));
+    }
+    party(out, "UltmtDbtr", transfer.ultimate_debtor.as_ref());
+    party(out, "Dbtr", transfer.debtor.as_ref());
+    account(out, "DbtrAcct", transfer.debtor_account.as_ref());
+    agent(out, "DbtrAgt", transfer.debtor_agent.as_ref());
+    agent(out, "CdtrAgt", transfer.creditor_agent.as_ref());
+    party(out, "Cdtr", transfer.creditor.as_ref());
+    account(out, "CdtrAcct", transfer.creditor_account.as_ref());
+    party(out, "UltmtCdtr", transfer.ultimate_creditor.as_ref());
+    instructions(out, "InstrForCdtrAgt", &transfer.instructions_for_creditor_agent);
+    instructions(out, "InstrForNxtAgt", &transfer.instructions_for_next_agent);
+    code(out, "Purp", transfer.purpose.as_ref());
+    for report in &transfer.regulatory_reporting {
+        regulatory_reporting(out, report);
+    }
+    out.group("RmtInf", |out| {
+        for text in &transfer.remittance_information {
+            out.leaf("Ustrd", text);
+        }
+    });
+    out.close();
+}
+
+fn code(out: &mut Writer, name: &'static str, choice: Option<&CodeOrProprietary>) {
+    let Some(choice) = choice else { return };
+    out.open(name);
+    match choice {
+        CodeOrProprietary::Code(text) => out.leaf("Cd", text),
+        CodeOrProprietary::Proprietary(text) => out.leaf("Prtry", text),
+    }
+    out.close();
+}
+
+fn amount(out: &mut Writer, name: &'static str, amount: Option<&Amount>) {
+    if let Some(amount) = amount {
+        out.amount(name, &amount.currency, &amount.value);
+    }
+}
+
+fn agent(out: &mut Writer, name: &'static str, agent: Option<&Agent>) {
+    let Some(agent) = agent else { return };
+    out.open(name);
+    out.open("FinInstnId");
+    out.leaf_if("BICFI", agent.bic.as_deref());
+    out.group("ClrSysMmbId", |out| {
+        code(out, "ClrSysId", agent.clearing_system_id.as_ref());
+        out.leaf_if("MmbId", agent.clearing_system_member_id.as_deref());
+    });
+    out.leaf_if("LEI", agent.lei.as_deref());
+    out.leaf_if("Nm", agent.name.as_deref());
+    postal_address(out, agent.postal_address.as_ref());
+    out.close();
+    out.close();
+}
+
+fn party(out: &mut Writer, name: &'static str, party: Option<&Party>) {
+    let Some(party) = party else { return };
+    out.open(name);
+    out.leaf_if("Nm", party.name.as_deref());
+    postal_address(out, party.postal_address.as_ref());
+    if let Some(identification) = &party.identification {
+        out.open("Id");
+        party_identification(out, identification);
+        out.close();
+    }
+    out.leaf_if("CtryOfRes", party.country_of_residence.as_deref());
+    out.group("CtctDtls", |out| out.leaf_if("MobNb", party.mobile_number.as_deref()));
+    out.close();
+}
+
+fn party_identification(out: &mut Writer, identification: &PartyIdentification) {
+    match identification {
+        PartyIdentification::Organisation { any_bic, lei, others } => {
+            out.open("OrgId");
+            out.leaf_if("AnyBIC", any_bic.as_deref());
+            out.leaf_if("LEI", lei.as_deref());
+            others.iter().for_each(|id| other_id(out, id));
+        }
+        PartyIdentification::Private { birth, others } => {
+            out.open("PrvtId");
+            if let Some(birth) = birth {
+                out.open("DtAndPlcOfBirth");
+                out.leaf_if("BirthDt", birth.date.as_deref());
+                out.leaf_if("PrvcOfBirth", birth.province.as_deref());
+                out.leaf_if("CityOfBirth", birth.city.as_deref());
+                out.leaf_if("CtryOfBirth", birth.country.as_deref());
+                out.close();
+            }
+            others.iter().for_each(|id| other_id(out, id));
+        }
+    }
+    out.close();
+}
+
+fn other_id(out: &mut Writer, other: &OtherId) {
+    out.open("Othr");
+    out.leaf_if("Id", other.id.as_deref());
+    code(out, "SchmeNm", other.scheme.as_ref());
+    out.leaf_if("Issr", other.issuer.as_deref());
+    out.close();
+}
+
+fn postal_address(out: &mut Writer, address: Option<&PostalAddress>) {
+    let Some(address) = address else { return };
+    out.open("PstlAdr");
+    out.leaf_if("StrtNm", address.street_name.as_deref());
+    out.leaf_if("BldgNb", address.building_number.as_deref());
+    out.leaf_if("PstCd", address.post_code.as_deref());
+    out.leaf_if("TwnNm", address.town_name.as_deref());
+    out.leaf_if("CtrySubDvsn", address.country_sub_division.as_deref());
+    out.leaf_if("Ctry", address.country.as_deref());
+    for line in &address.address_lines {
+        out.leaf("AdrLine", line);
+    }
+    out.close();
+}
+
+fn account(out: &mut Writer, name: &'static str, account: Option<&Account>) {
+    let Some(account) = account else { return };
+    out.open(name);
+    out.open("Id");
+    match &account.identification {
+        Some(AccountIdentification::Iban(iban)) => out.leaf("IBAN", iban),
+        Some(AccountIdentification::Other(other)) => other_id(out, other),
+        None => {}
+    }
+    out.close();
+    out.leaf_if("Ccy", account.currency.as_deref());
+    out.leaf_if("Nm", account.name.as_deref());
+    out.group("Prxy", |out| out.leaf_if("Id", account.proxy.as_deref()));
+    out.close();
+}
+
+fn instructions(out: &mut Writer, name: &'static str, instructions: &[Instruction]) {
+    for instruction in instructions {
+        out.open(name);
+        out.leaf_if("Cd", instruction.code.as_deref());
+        out.leaf_if("InstrInf", instruction.information.as_deref());
+        out.close();
+    }
+}
+
+fn regulatory_reporting(out: &mut Writer, report: &RegulatoryReporting) {
+    out.open("RgltryRptg");
+    out.open("Dtls");
+    out.leaf_if("Tp", report.kind.as_deref());
+    out.leaf_if("Ctry", report.country.as_deref());
+    out.leaf_if("Cd", report.code.as_deref());
+    for text in &report.information {
+        out.leaf("Inf", text);
+    }
+    out.close();
+    out.close();
+}

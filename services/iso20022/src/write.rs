@@ -1,0 +1,80 @@
+//! Writes elements as XML text; it must never know a message or let a value break the markup.
+
+use quick_xml::escape::escape;
+
+use crate::xml;
+
+/// An XML document under construction, indented for people.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    out: String,
+    open: Vec<&'static str>,
+}
+
+impl Writer {
+    pub(crate) fn new() -> Self {
+        Self { out: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned(), open: Vec::new() }
+    }
+
+    pub(crate) fn open(&mut self, name: &'static str) {
+        self.line(&format!("<{name}>"));
+        self.open.push(name);
+    }
+
+    pub(crate) fn open_in(&mut self, name: &'static str, namespace: &str) {
+        self.line(&format!("<{name} xmlns=\"{namespace}\">"));
+        self.open.push(name);
+    }
+
+    pub(crate) fn close(&mut self) {
+        if let Some(name) = self.open.pop() {
+            self.line(&format!("</{name}>"));
+        }
+    }
+
+    pub(crate) fn leaf(&mut self, name: &'static str, text: &str) {
+        self.line(&format!("<{name}>{}</{name}>", escaped(text)));
+    }
+
+    pub(crate) fn leaf_if(&mut self, name: &'static str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.leaf(name, text);
+        }
+    }
+
+    pub(crate) fn amount(&mut self, name: &'static str, currency: &str, value: &str) {
+        let (currency, value) = (escaped(currency), escaped(value));
+        self.line(&format!("<{name} Ccy=\"{currency}\">{value}</{name}>"));
+    }
+
+    /// An element of what `content` writes, left out if it writes nothing.
+    pub(crate) fn group(&mut self, name: &'static str, content: impl FnOnce(&mut Self)) {
+        let before = self.out.len();
+        self.open(name);
+        let opened = self.out.len();
+        content(self);
+        if self.out.len() == opened {
+            self.out.truncate(before);
+            self.open.pop();
+        } else {
+            self.close();
+        }
+    }
+
+    pub(crate) fn finish(self) -> String {
+        self.out
+    }
+
+    fn line(&mut self, text: &str) {
+        for _ in &self.open {
+            self.out.push_str("  ");
+        }
+        self.out.push_str(text);
+        self.out.push('\n');
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let clean: String = text.chars().filter(|character| xml::allowed(*character)).collect();
+    escape(clean).into_owned()
+}

@@ -1,0 +1,281 @@
+//! Follows the ledger's stream into the store until it is told to stop; a record it cannot take ends it, loudly.
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use proto::{
+    LedgerClient,
+    client::{self, Settings as LedgerSettings},
+    convert::{Balance, Event},
+};
+use services_runtime::{
+    retry::{self, BackoffBuilder},
+    shutdown::Shutdown,
+};
+use tokio::time::{Instant, MissedTickBehavior};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+use tracing::{debug, error, info, warn};
+
+use crate::{
+    Settings,
+    record::{self, Record},
+    store::{self, Cursor, Store},
+    tie_out,
+};
+
+/// The ledger sends a heartbeat each second; after this silence its node counts as gone.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// Why reconciliation stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file of the TLS settings cannot be read.
+    #[error("tls: {file} cannot be read")]
+    Tls {
+        /// Which.
+        file: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An endpoint or the TLS material is unusable.
+    #[error("ledger: endpoints or certificates are unusable")]
+    Client(#[source] tonic::transport::Error),
+    /// The ledger does not answer.
+    #[error("ledger: no answer")]
+    Ledger(#[source] client::Error),
+    /// The stream ended or fell silent.
+    #[error("ledger: the stream {0}")]
+    Stream(&'static str),
+    /// The tables are of another network than the ledger.
+    #[error("schema ledger holds network {found}, the ledger is {ledger}; use another database")]
+    OtherNetwork {
+        /// The tables'.
+        found: String,
+        /// The ledger's.
+        ledger: String,
+    },
+    /// A record cannot be believed.
+    #[error("record refused")]
+    Record(#[source] record::Error),
+    /// A batch was not written.
+    #[error("batch not written")]
+    Store(#[source] store::Error),
+}
+
+impl Error {
+    /// Whether trying again may help: the database or the ledger was away.
+    #[must_use]
+    pub fn transient(&self) -> bool {
+        match self {
+            Self::Store(error) => error.transient(),
+            Self::Stream(_) => true,
+            Self::Ledger(error) => match error {
+                client::Error::NotAppended(_)
+                | client::Error::Unknown(_)
+                | client::Error::NotFound(_)
+                | client::Error::Ambiguous(_) => true,
+                client::Error::Malformed(_)
+                | client::Error::Unauthenticated(_)
+                | client::Error::Forbidden(_)
+                | client::Error::Unreadable(_) => false,
+            },
+            Self::Tls { .. } | Self::Client(_) | Self::OtherNetwork { .. } | Self::Record(_) => {
+                false
+            }
+        }
+    }
+}
+
+/// Runs until shutdown, or until something that does not heal by itself.
+///
+/// # Errors
+/// Whatever does not heal: a gap, a record that does not match its digests, another reconciler.
+pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
+    let client = ledger_client(&settings)?;
+    let store = Store::new(&settings.database_url).map_err(Error::Store)?;
+    let mut follower = Follower { settings, client, store, epoch: None, written: false };
+    let mut delays = retry::forever().build();
+    loop {
+        let session = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            session = follower.session() => session,
+        };
+        let Err(failure) = session else { return Ok(()) };
+        if !failure.transient() {
+            error!(error = chain(&failure), "reconciliation stops");
+            return Err(failure);
+        }
+        if std::mem::take(&mut follower.written) {
+            delays = retry::forever().build();
+        }
+        let delay = delays.next().unwrap_or(SILENCE_MAX);
+        warn!(error = chain(&failure), ?delay, "reconciliation interrupted, trying again");
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            () = tokio::time::sleep(delay) => {}
+        }
+    }
+}
+
+fn chain(failure: &Error) -> String {
+    services_runtime::error::chain(failure)
+}
+
+fn ledger_client(settings: &Settings) -> Result<LedgerClient, Error> {
+    let read = |file: &std::path::Path| {
+        std::fs::read(file)
+            .map_err(|source| Error::Tls { file: file.display().to_string(), source })
+    };
+    let files = &settings.tls;
+    let identity = Identity::from_pem(read(&files.certificate)?, read(&files.key)?);
+    let tls = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(read(&files.ca)?))
+        .identity(identity);
+    LedgerClient::new(&LedgerSettings {
+        endpoints: settings.ledger.clone(),
+        tls: Some(tls),
+        timeout: Duration::from_millis(settings.timeout_ms),
+    })
+    .map_err(Error::Client)
+}
+
+/// The ledger's balances and the number of records they follow from.
+type LedgerBalances = (Vec<Balance>, u64);
+
+struct Follower {
+    settings: Settings,
+    client: LedgerClient,
+    store: Store,
+    /// Held from the first claim on.
+    epoch: Option<i64>,
+    /// Whether a batch was written since the last interruption.
+    written: bool,
+}
+
+impl Follower {
+    /// Claims the cursor and follows the stream; never returns but with an error. Dropping it at
+    /// any point loses nothing: what was not committed is read again.
+    async fn session(&mut self) -> Result<(), Error> {
+        self.store.migrate().await.map_err(Error::Store)?;
+        let mut cursor = self.store.claim(self.epoch).await.map_err(Error::Store)?;
+        self.epoch = Some(cursor.epoch);
+        self.check_network(&cursor).await?;
+        let next = cursor.next_sequence;
+        let mut events = self.client.events(next, true).await.map_err(Error::Ledger)?;
+        info!(next_sequence = next, epoch = cursor.epoch, "following the ledger");
+
+        let mut batch: Vec<Record> = Vec::new();
+        let mut due = Instant::now();
+        let mut tie_out: Option<LedgerBalances> = None;
+        let mut ticks = tokio::time::interval(Duration::from_millis(self.settings.tie_out_ms));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let flush = tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(due), if !batch.is_empty() => true,
+                event = tokio::time::timeout(SILENCE_MAX, events.next()) => {
+                    let event = event.map_err(|_| Error::Stream("fell silent"))?;
+                    let event = event.ok_or(Error::Stream("ended"))?.map_err(Error::Ledger)?;
+                    if batch.is_empty() {
+                        let wait = Duration::from_millis(self.settings.batch_wait_ms);
+                        due = Instant::now() + wait;
+                    }
+                    self.take(event, &mut batch, tie_out.as_ref(), &cursor)?
+                }
+                _ = ticks.tick(), if tie_out.is_none() => {
+                    tie_out = self.ledger_balances().await;
+                    false
+                }
+            };
+            if flush && !batch.is_empty() {
+                cursor = self.store.write(cursor.epoch, &batch).await.map_err(Error::Store)?;
+                self.written = true;
+                batch.clear();
+                metrics::gauge!("reconciliation_records").set(float(cursor.next_sequence));
+            }
+            if let Some((_, records)) = &tie_out
+                && batch.is_empty()
+                && *records <= cursor.next_sequence
+            {
+                self.compare(tie_out.take().unwrap_or_default(), &cursor).await?;
+            }
+        }
+    }
+
+    /// Puts a record into the batch; tells whether the batch is complete.
+    fn take(
+        &self,
+        event: Event,
+        batch: &mut Vec<Record>,
+        tie_out: Option<&LedgerBalances>,
+        cursor: &Cursor,
+    ) -> Result<bool, Error> {
+        match event {
+            Event::Heartbeat { records, .. } => {
+                let lag = records.saturating_sub(cursor.next_sequence);
+                metrics::gauge!("reconciliation_lag_records").set(float(lag));
+                Ok(true)
+            }
+            Event::Record(event) => {
+                let record = Record::read(*event).map_err(Error::Record)?;
+                let after = record.sequence.saturating_add(1);
+                batch.push(record);
+                // Balances can be compared only at the very record they were read at.
+                let at_tie_out = tie_out.is_some_and(|(_, records)| *records == after);
+                Ok(at_tie_out || batch.len() >= self.settings.batch_records_max)
+            }
+        }
+    }
+
+    async fn check_network(&self, cursor: &Cursor) -> Result<(), Error> {
+        let network = self.client.network().await.map_err(Error::Ledger)?.id;
+        match cursor.network {
+            Some(found) if found != network.0 => {
+                Err(Error::OtherNetwork { found: hex::encode(found), ledger: network.to_string() })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn ledger_balances(&self) -> Option<LedgerBalances> {
+        match self.client.balances(None).await {
+            Ok(balances) => Some(balances),
+            Err(failure) => {
+                debug!(error = chain(&Error::Ledger(failure)), "no balances to compare with");
+                None
+            }
+        }
+    }
+
+    async fn compare(
+        &self,
+        (balances, records): LedgerBalances,
+        cursor: &Cursor,
+    ) -> Result<(), Error> {
+        if records != cursor.next_sequence {
+            return Ok(());
+        }
+        let (here, written) = self.store.balances().await.map_err(Error::Store)?;
+        if written != records {
+            return Ok(());
+        }
+        let mismatches = tie_out::mismatches(&here, &balances);
+        let count = u64::try_from(mismatches.len()).unwrap_or(u64::MAX);
+        metrics::gauge!("reconciliation_balance_mismatches").set(float(count));
+        metrics::counter!("reconciliation_tie_outs_total").increment(1);
+        if mismatches.is_empty() {
+            return Ok(());
+        }
+        error!(records, accounts = count, "balances differ from the ledger's");
+        for row in mismatches {
+            debug!(account = %row.account, here = ?row.here, ledger = ?row.ledger, "differs");
+        }
+        Ok(())
+    }
+}
+
+/// Metrics are floats, precise to 2⁵³.
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a metric, not money")]
+fn float(value: u64) -> f64 {
+    value as f64
+}

@@ -1,0 +1,42 @@
+//! What a reconciler needs to be told; it reads no file itself.
+use services_runtime::tls::Files;
+
+/// The settings of one reconciler.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `postgres://user@host:port/database`; the schema is always `ledger`.
+    pub database_url: String,
+    /// `https://host:port` of each node, in the order of node ids from 1.
+    pub ledger: Vec<String>,
+    /// The operator's certificate and key, and the participants' CA.
+    pub tls: Files,
+    /// How long a call of the ledger may take.
+    #[serde(default = "timeout_ms")]
+    pub timeout_ms: u64,
+    /// The most records of one SQL transaction.
+    #[serde(default = "batch_records_max")]
+    pub batch_records_max: usize,
+    /// How long a started batch waits for more records.
+    #[serde(default = "batch_wait_ms")]
+    pub batch_wait_ms: u64,
+    /// How often balances are compared with the ledger's.
+    #[serde(default = "tie_out_ms")]
+    pub tie_out_ms: u64,
+}
+
+const fn timeout_ms() -> u64 {
+    10_000
+}
+
+const fn batch_records_max() -> usize {
+    2_000
+}
+
+const fn batch_wait_ms() -> u64 {
+    200
+}
+
+const fn tie_out_ms() -> u64 {
+    5_000
+}

@@ -1,0 +1,336 @@
+//! Schema `ledger` in Postgres: one SQL transaction a batch, fenced by the cursor's epoch; it decides no balance.
+use std::collections::BTreeMap;
+
+use ledger_proof::{
+    codec::{DecodeError, Digest, Field},
+    record::EntryRecord,
+    tree::Frontier,
+};
+use ledger_types::AccountId;
+use sqlx::{
+    PgConnection, PgPool, Row,
+    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
+};
+
+use crate::{
+    book::{self, Book},
+    record::{Content, Record},
+};
+
+mod load;
+mod save;
+mod summary;
+
+pub use summary::{Summary, summary};
+
+const CONNECTIONS_MAX: u32 = 4;
+
+/// Why a batch was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address of the database is no URL that Postgres understands.
+    #[error("database_url: must be postgres://user@host:port/database")]
+    Url(#[source] sqlx::Error),
+    /// The schema cannot be brought up to date.
+    #[error("schema ledger: migration failed")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// A statement or the connection failed; a commit may or may not have happened.
+    #[error("schema ledger: {statement} failed")]
+    Statement {
+        /// Which.
+        statement: &'static str,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Another reconciler has taken over.
+    #[error("schema ledger: another reconciler holds epoch {found}, this one has {held}")]
+    Fenced {
+        /// This reconciler's.
+        held: i64,
+        /// The cursor's.
+        found: i64,
+    },
+    /// The stream jumped: stop, and never skip.
+    #[error("stream has a gap: record {found} where {expected} is due")]
+    Gap {
+        /// The cursor's.
+        expected: u64,
+        /// The stream's.
+        found: u64,
+    },
+    /// A record contradicts the books.
+    #[error("schema ledger: the books do not take a record")]
+    Book(#[source] book::Error),
+    /// A balance of an account that no record opened.
+    #[error("record {sequence} or one shortly before it moves money of an account never opened")]
+    AccountUnknown {
+        /// The first record of the batch.
+        sequence: u64,
+    },
+    /// A stored value has no meaning to this version.
+    #[error("schema ledger: column {column} is unreadable; rebuild the schema from record 0")]
+    Unreadable {
+        /// Which.
+        column: &'static str,
+    },
+    /// The stored frontier is damaged.
+    #[error("schema ledger: the cursor's frontier is unreadable; rebuild the schema from record 0")]
+    Frontier(#[source] DecodeError),
+}
+
+impl Error {
+    /// Whether the same may succeed later: the database was away or busy.
+    #[must_use]
+    pub fn transient(&self) -> bool {
+        match self {
+            Self::Statement { source, .. } => transient(source),
+            Self::Migrate(sqlx::migrate::MigrateError::Execute(source)) => transient(source),
+            Self::Migrate(_)
+            | Self::Url(_)
+            | Self::Fenced { .. }
+            | Self::Gap { .. }
+            | Self::Book(_)
+            | Self::AccountUnknown { .. }
+            | Self::Unreadable { .. }
+            | Self::Frontier(_) => false,
+        }
+    }
+
+    pub(crate) fn statement(statement: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Statement { statement, source }
+    }
+}
+
+fn transient(error: &sqlx::Error) -> bool {
+    // Classes of SQLSTATE: connection, rollback, resources, lock, intervention.
+    const RETRY: [&str; 5] = ["08", "40", "53", "55", "57"];
+    if let sqlx::Error::Database(database) = error {
+        let code = database.code().unwrap_or_default();
+        return RETRY.iter().any(|class| code.starts_with(class));
+    }
+    matches!(
+        error,
+        sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed
+    )
+}
+
+/// What has been written, and the right to write next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The number of the record that is due.
+    pub next_sequence: u64,
+    /// The frontier over the records before it.
+    pub frontier: Frontier,
+    /// The network of record 0; `None` before it is written.
+    pub network: Option<Digest>,
+    /// Which reconciler may write.
+    pub epoch: i64,
+}
+
+/// The balances of one account, as the postings make them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Balances {
+    /// Reserved debits.
+    pub debits_pending: u128,
+    /// Posted debits.
+    pub debits_posted: u128,
+    /// Reserved credits.
+    pub credits_pending: u128,
+    /// Posted credits.
+    pub credits_posted: u128,
+}
+
+/// The schema `ledger`.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: PgPool,
+}
+
+impl Store {
+    /// Prepares connections, which are made when first used.
+    ///
+    /// # Errors
+    /// When the address is none.
+    pub fn new(database_url: &str) -> Result<Self, Error> {
+        let options: PgConnectOptions = database_url.parse().map_err(Error::Url)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .connect_lazy_with(options.application_name("reconciliation"));
+        Ok(Self { pool })
+    }
+
+    /// The pool, for readers.
+    #[must_use]
+    pub const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Makes the schema or brings it up to date.
+    ///
+    /// # Errors
+    /// When a migration fails.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        let mut migrator = sqlx::migrate!("../../migrations/ledger");
+        // The database may hold other schemas, each with a history of its own.
+        migrator.create_schema("ledger");
+        migrator.dangerous_set_table_name("ledger._migrations");
+        migrator.run(&self.pool).await.map_err(Error::Migrate)
+    }
+
+    /// Takes the right to write, from whoever has it; or, given the epoch already held, reads the
+    /// cursor again after a failure.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] when another took over since.
+    pub async fn claim(&self, held: Option<i64>) -> Result<Cursor, Error> {
+        let Some(held) = held else {
+            let row = sqlx::query(
+                "UPDATE ledger.cursor SET epoch = epoch + 1
+                 RETURNING next_sequence, frontier, network, epoch",
+            )
+            .fetch_one(&self.pool)
+            .await
+            .map_err(Error::statement("claim"))?;
+            return cursor(&row);
+        };
+        let row = sqlx::query("SELECT next_sequence, frontier, network, epoch FROM ledger.cursor")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(Error::statement("claim"))?;
+        let cursor = cursor(&row)?;
+        match cursor.epoch == held {
+            true => Ok(cursor),
+            false => Err(Error::Fenced { held, found: cursor.epoch }),
+        }
+    }
+
+    /// Writes records, what follows from them, and the cursor, in one SQL transaction.
+    ///
+    /// # Errors
+    /// When nothing was written, or ([`Error::transient`]) nobody knows: claim again and go on
+    /// from the cursor.
+    pub async fn write(&self, held: i64, records: &[Record]) -> Result<Cursor, Error> {
+        let mut transaction = self.pool.begin().await.map_err(Error::statement("begin"))?;
+        let connection: &mut PgConnection = &mut transaction;
+        let row = sqlx::query(
+            "SELECT next_sequence, frontier, network, epoch FROM ledger.cursor FOR UPDATE",
+        )
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(Error::statement("lock cursor"))?;
+        let mut next = cursor(&row)?;
+        if next.epoch != held {
+            return Err(Error::Fenced { held, found: next.epoch });
+        }
+        check_sequence(next.next_sequence, records)?;
+
+        let mut book = load::book(connection, &Book::subjects(records)).await?;
+        for record in records {
+            book.apply(record).map_err(Error::Book)?;
+            next.frontier.push(record.leaf);
+        }
+        next.next_sequence = next.frontier.size();
+        next.network = book.changes.network.or(next.network);
+        save::records(connection, records).await?;
+        save::entries(connection, &entries(records)).await?;
+        save::changes(connection, &book, records).await?;
+        save::cursor(connection, &next).await?;
+        transaction.commit().await.map_err(Error::statement("commit"))?;
+        Ok(next)
+    }
+
+    /// Every account's balances and the number of records they follow from.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn balances(&self) -> Result<(BTreeMap<AccountId, Balances>, u64), Error> {
+        let rows = sqlx::query(
+            "SELECT b.account::text, b.debits_pending::text, b.debits_posted::text,
+                    b.credits_pending::text, b.credits_posted::text, c.next_sequence
+             FROM ledger.cursor c LEFT JOIN ledger.balances b ON TRUE",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::statement("read balances"))?;
+        let mut balances = BTreeMap::new();
+        let mut records = 0;
+        for row in &rows {
+            records = unsigned(row, "next_sequence")?;
+            if row.try_get::<Option<String>, _>("account").ok().flatten().is_some() {
+                let amounts = Balances {
+                    debits_pending: parsed(row, "debits_pending")?,
+                    debits_posted: parsed(row, "debits_posted")?,
+                    credits_pending: parsed(row, "credits_pending")?,
+                    credits_posted: parsed(row, "credits_posted")?,
+                };
+                balances.insert(AccountId(parsed(row, "account")?), amounts);
+            }
+        }
+        Ok((balances, records))
+    }
+}
+
+/// The records must be the next ones, without a gap.
+fn check_sequence(next: u64, records: &[Record]) -> Result<(), Error> {
+    for (expected, record) in (next..).zip(records) {
+        if record.sequence != expected {
+            return Err(Error::Gap { expected, found: record.sequence });
+        }
+    }
+    Ok(())
+}
+
+fn entries<'a>(records: &'a [Record]) -> Vec<(&'a Record, &'a EntryRecord)> {
+    let entry = |record: &'a Record| match &record.content {
+        Content::Entry(entry) => Some((record, entry)),
+        Content::Genesis(_) | Content::Outcome { .. } | Content::EnvelopeRefusal => None,
+    };
+    records.iter().filter_map(entry).collect()
+}
+
+fn cursor(row: &PgRow) -> Result<Cursor, Error> {
+    let network: Vec<u8> = column(row, "network")?;
+    let frontier: Vec<u8> = column(row, "frontier")?;
+    let frontier = Frontier::from_bytes(&frontier).map_err(Error::Frontier)?;
+    let next_sequence = unsigned(row, "next_sequence")?;
+    if frontier.size() != next_sequence {
+        return Err(Error::Unreadable { column: "next_sequence" });
+    }
+    Ok(Cursor {
+        next_sequence,
+        frontier,
+        network: Digest::try_from(network.as_slice()).ok(),
+        epoch: column(row, "epoch")?,
+    })
+}
+
+fn column<'r, T>(row: &'r PgRow, name: &'static str) -> Result<T, Error>
+where
+    T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    row.try_get(name).map_err(|_| Error::Unreadable { column: name })
+}
+
+/// A number that Postgres keeps signed.
+fn unsigned<T: TryFrom<i64>>(row: &PgRow, name: &'static str) -> Result<T, Error> {
+    let value: i64 = column(row, name)?;
+    T::try_from(value).map_err(|_| Error::Unreadable { column: name })
+}
+
+/// A number or word that travels as text.
+fn parsed<T: std::str::FromStr>(row: &PgRow, name: &'static str) -> Result<T, Error> {
+    let text: String = column(row, name)?;
+    text.parse().map_err(|_| Error::Unreadable { column: name })
+}
+
+/// Postgres has no unsigned integers; record numbers and times stay far below 2⁶³.
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

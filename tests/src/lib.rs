@@ -1,1 +1,3 @@
-//! The test harness: real nodes, a real Postgres.
+//! The test harness: real nodes, a real Postgres; it holds no test.
+
+pub mod postgres;

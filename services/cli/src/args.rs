@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 
-use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -16,9 +15,9 @@ Exit status:
 const NETWORK_NEW_EXAMPLES: &str = "\
 Examples:
   causeway network new ./net
-      three nodes on this machine, no participants yet
-  causeway network new ./net --nodes 3 --participant CWHKHKH0 --participant CWPHPHM0 --fx CWLAHKH0
-      two participants with gateways and one liquidity bank with its quoting service
+      the demonstration network: three nodes, four wallets, two liquidity banks
+  causeway network new ./net --plan my-network.toml --nodes 5
+      a network of your own
   causeway network new ./net --host ledger.example.org --host 192.0.2.10
       servers that are reached by name and address from other machines";
 
@@ -52,7 +51,7 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum Network {
-    /// Make the certificates of a new network in DIR, which must be absent or empty.
+    /// Make a new network in DIR, which must be absent or empty.
     #[command(after_help = NETWORK_NEW_EXAMPLES)]
     New(NetworkNew),
 }
@@ -62,21 +61,25 @@ pub struct NetworkNew {
     /// Where to write.
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
-    /// The network's name in every certificate.
-    #[arg(long, default_value = "causeway", value_parser = NonEmptyStringValueParser::new())]
-    pub network: String,
+    /// What the network is made of (TOML); the demonstration network when absent.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
     /// How many ledger nodes: 1, 3 or 5.
     #[arg(long, default_value = "3", value_parser = ["1", "3", "5"])]
     pub nodes: String,
-    /// A participant with a gateway; repeat for more.
-    #[arg(long = "participant", value_name = "ID")]
-    pub participants: Vec<String>,
-    /// A liquidity bank with a quoting service, itself a participant; repeat for more.
-    #[arg(long, value_name = "ID")]
-    pub fx: Vec<String>,
     /// A DNS name or address by which the servers are reached; repeat for more.
     #[arg(long = "host", value_name = "HOST", default_values = ["localhost", "127.0.0.1", "::1"])]
     pub hosts: Vec<String>,
+    /// The database of gateways and reconciliation.
+    #[arg(long, env = "DATABASE_URL", default_value = "postgres://localhost/causeway")]
+    #[arg(hide_env_values = true)]
+    pub database_url: String,
+    /// A sanctions list in the OFAC sdn.csv format; a fictional one when absent.
+    #[arg(long, value_name = "FILE")]
+    pub sdn: Option<PathBuf>,
+    /// Its aliases in the OFAC alt.csv format; a fictional one when absent.
+    #[arg(long, value_name = "FILE")]
+    pub alt: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -85,6 +85,17 @@ impl ParticipantCa {
         self.0.issue(hosts, identity, vec![ExtendedKeyUsagePurpose::ServerAuth], now)
     }
 
+    /// For a service that both answers participants and calls the ledger as one of them.
+    pub fn issue_both(
+        &self,
+        hosts: &[String],
+        identity: &Identity,
+        now: OffsetDateTime,
+    ) -> Result<Credentials, Error> {
+        let usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        self.0.issue(hosts, identity, usages, now)
+    }
+
     /// Names no host, so that it can never serve as a server's.
     pub fn issue_client(
         &self,

@@ -11,7 +11,7 @@ fn terms(margin_bps: u32, payout_fee: u64) -> Terms {
 
 #[test]
 fn amounts_are_rounded_in_the_banks_favour() {
-    let mid: Decimal = "8.10".parse().unwrap();
+    let mid: Decimal = "8.10".parse().expect("valid");
     for (terms, fixed, source, destination, rate) in [
         (terms(0, 0), Fixed::Source(50_000), 50_000, 405_000, "8.1"),
         (terms(50, 0), Fixed::Source(50_000), 50_000, 402_975, "8.0595"),
@@ -21,9 +21,9 @@ fn amounts_are_rounded_in_the_banks_favour() {
         (terms(0, 0), Fixed::Destination(405_001), 50_001, 405_001, "8.1"),
         (terms(50, 2_000), Fixed::Destination(400_975), 50_000, 400_975, "8.0195"),
     ] {
-        let priced = price(mid, &terms, fixed).unwrap();
-        let rate: Rate = rate.parse().unwrap();
-        let mid_rate = "8.1".parse().unwrap();
+        let priced = price(mid, &terms, fixed).expect("valid");
+        let rate: Rate = rate.parse().expect("valid");
+        let mid_rate = "8.1".parse().expect("valid");
         let expected =
             Price { source_amount: source, destination_amount: destination, rate, mid_rate };
         assert_eq!(priced, expected, "{terms:?} {fixed:?}");
@@ -32,7 +32,7 @@ fn amounts_are_rounded_in_the_banks_favour() {
 
 #[test]
 fn what_cannot_be_priced_is_refused() {
-    let mid: Decimal = "8.10".parse().unwrap();
+    let mid: Decimal = "8.10".parse().expect("valid");
     for (mid, terms, fixed, error) in [
         (mid, terms(0, 9), Fixed::Source(1), Error::AmountOutOfRange),
         (mid, terms(0, 8), Fixed::Source(1), Error::AmountOutOfRange),
@@ -77,7 +77,7 @@ proptest! {
             let worth = Decimal::from(source).checked_mul(mid).expect("small enough");
             let given = Decimal::from(u128::from(destination) + u128::from(payout_fee));
             let shift = i64::from(source_exponent) - i64::from(destination_exponent);
-            let ten = |power: i64| Decimal::from(10_u64.pow(u32::try_from(power.max(0)).unwrap()));
+            let ten = |power: i64| Decimal::from(10_u64.pow(u32::try_from(power.max(0)).expect("valid")));
             prop_assert!(given * ten(shift) <= worth * ten(-shift), "{priced:?}");
         }
     }

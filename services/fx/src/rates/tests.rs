@@ -15,19 +15,19 @@ const DAILY: &str =
 const EXTRA: &str = "currency,units_per_eur,date\nPKR,316.20,2026-10-28\n";
 
 fn currency(code: &str) -> Currency {
-    code.parse().unwrap()
+    code.parse().expect("valid")
 }
 
 fn micros(at: time::OffsetDateTime) -> u64 {
-    u64::try_from(at.unix_timestamp_nanos() / 1_000).unwrap()
+    u64::try_from(at.unix_timestamp_nanos() / 1_000).expect("valid")
 }
 
 #[test]
 fn the_newest_day_of_each_shape_is_read_and_crossed() {
     for text in [HISTORY, DAILY] {
         let mut table = RateTable::default();
-        table.add(text).unwrap();
-        table.add(EXTRA).unwrap();
+        table.add(text).expect("valid");
+        table.add(EXTRA).expect("valid");
         let day = micros(datetime!(2026-10-30 0:00 UTC));
         for (source, destination, rate, at) in [
             ("EUR", "HKD", "8.7652", day),
@@ -39,8 +39,8 @@ fn the_newest_day_of_each_shape_is_read_and_crossed() {
                 micros(datetime!(2026-10-28 0:00 UTC)),
             ),
         ] {
-            let mid = table.mid(currency(source), currency(destination)).unwrap();
-            let expected: Decimal = rate.parse().unwrap();
+            let mid = table.mid(currency(source), currency(destination)).expect("valid");
+            let expected: Decimal = rate.parse().expect("valid");
             assert_eq!(mid.rate.round_dp(20), expected.round_dp(20), "{source}/{destination}");
             assert_eq!(mid.at.micros(), at, "{source}/{destination}");
         }
@@ -58,7 +58,7 @@ fn bad_files_are_named() {
         ("Date,USD\n2026-10-30,0\n", "USD \"0\" must be a positive decimal or N/A"),
         ("currency,units_per_eur,date\nPK,3,2026-10-30\n", "currency \"PK\" must be a code"),
     ] {
-        let error = RateTable::default().add(text).unwrap_err().to_string();
+        let error = RateTable::default().add(text).expect_err("refused").to_string();
         assert!(error.contains(message), "{error}");
     }
 }
@@ -76,11 +76,11 @@ fn the_real_history_is_read() {
         eprintln!("SKIPPED the_real_history_is_read: unzip is not installed");
         return;
     };
-    let text = String::from_utf8(unzipped.stdout).unwrap();
+    let text = String::from_utf8(unzipped.stdout).expect("valid");
     let mut table = RateTable::default();
-    table.add(&text).unwrap();
+    table.add(&text).expect("valid");
     assert!(table.len() >= 30, "{}", table.len());
-    let mid = table.mid(currency("HKD"), currency("PHP")).unwrap();
+    let mid = table.mid(currency("HKD"), currency("PHP")).expect("valid");
     assert_eq!(mid.at.micros(), micros(datetime!(2026-10-30 0:00 UTC)));
     assert_eq!(mid.rate.round_dp(6).to_string(), "8.116529");
 }

@@ -38,7 +38,6 @@ pub struct App {
 }
 
 /// What [`App`] points to.
-#[derive(Debug)]
 pub struct Inner {
     /// Whose gateway.
     pub me: ParticipantId,
@@ -68,6 +67,13 @@ pub struct Inner {
     pub outbox: mpsc::UnboundedSender<Queued>,
     /// To the worker.
     pub work: mpsc::UnboundedSender<Work>,
+}
+
+impl std::fmt::Debug for Inner {
+    /// Keys are never shown.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Inner").field("me", &self.me).finish_non_exhaustive()
+    }
 }
 
 impl App {

@@ -204,22 +204,20 @@ async fn judged(app: &App, transfer: TransferId, row: &Row) -> Result<Verdicted,
     let Some(personal) = personal else {
         return Ok(Verdicted::Reject(StatusReason::known(b"RR03")));
     };
-    let verdict = app.screening.screen(&personal.names());
-    let mut connection = app.store.begin().await?;
-    let outcome = match verdict {
-        Ok(Verdict::Clear) => None,
+    let (word, detail, outcome) = match app.screening.screen(&personal.names()) {
+        Ok(Verdict::Clear) => ("clear", json!(null), None),
         Ok(Verdict::Hits(hits)) => {
-            screening_insert(&mut connection, transfer, "hit", json!(hits)).await?;
-            Some(Verdicted::Reject(StatusReason::known(b"RR04")))
+            ("hit", json!(hits), Some(Verdicted::Reject(StatusReason::known(b"RR04"))))
         }
         Err(unavailable) => {
-            let detail = json!({ "failure": unavailable.0 });
-            screening_insert(&mut connection, transfer, "unavailable", detail).await?;
-            Some(Verdicted::Hold(StatusReason::known(b"G002"), hold_until(row, HOLD_MICROS)))
+            let hold = Verdicted::Hold(StatusReason::known(b"G002"), hold_until(row, HOLD_MICROS));
+            ("unavailable", json!({ "failure": unavailable.0 }), Some(hold))
         }
     };
-    store::commit(connection).await?;
     if let Some(outcome) = outcome {
+        let mut transaction = app.store.begin().await?;
+        screening_insert(&mut transaction, transfer, word, detail).await?;
+        store::commit(transaction).await?;
         return Ok(outcome);
     }
     let Some(customer) = customer(row, &personal) else {

@@ -39,7 +39,7 @@ impl std::fmt::Debug for Person {
 }
 
 /// The travel-rule payload of one transfer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Personal {
     /// IVMS101 originator.
     pub originator: Person,
@@ -57,6 +57,12 @@ pub struct Personal {
     /// The debtor's own reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_to_end_id: Option<String>,
+}
+
+impl std::fmt::Debug for Personal {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Personal(‹personal›)")
+    }
 }
 
 impl Personal {

@@ -3,7 +3,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use ledger_types::Uetr;
+use ledger_types::{Rejection, Uetr};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use super::{caller::Caller, json};
 use crate::{
     app::App,
     problem::{Code, Problem},
-    store::keys::Idempotency,
+    store::{keys::Idempotency, transfers::Row},
     transfers::{Created, view},
 };
 
@@ -78,11 +78,25 @@ async fn repeat(app: &App, known: Idempotency) -> Result<Response, Problem> {
     let running =
         || Problem::new(Code::RequestInProgress, "the first request is still running; ask again");
     let row = row.ok_or_else(running)?;
+    if let Some(problem) = refused(&row) {
+        return Err(problem);
+    }
     let status = match row.status.as_str() {
         "QUEUED" => StatusCode::ACCEPTED,
         _ => StatusCode::CREATED,
     };
     Ok((status, axum::Json(view::transfer(app, &row))).into_response())
+}
+
+/// The ledger's refusal of a transfer that was first answered with 202.
+fn refused(row: &Row) -> Option<Problem> {
+    let code = row.refusal.as_deref()?;
+    let rejection = Rejection::ALL.iter().find(|rejection| rejection.code() == code)?;
+    let problem = Problem::refused(*rejection).of(row.transfer()?.uetr);
+    Some(match row.record.and_then(|record| u64::try_from(record).ok()) {
+        Some(record) => problem.recorded(record),
+        None => problem,
+    })
 }
 
 impl Taken {

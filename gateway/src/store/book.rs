@@ -1,8 +1,13 @@
 //! The built-in book of customer accounts: a core banking for participants that have none at hand; balances never go below zero.
 use futures_util::future::BoxFuture;
-use ledger_types::{PayoutMethod, StatusReason, TransferId};
+use ledger_types::{PayoutMethod, StatusReason, TransferId, Uetr};
 
-use super::{Connection, Error, Store, big, transfers::uuid};
+use uuid::Uuid;
+
+use super::{
+    Connection, Error, Store, big,
+    transfers::{participant, uuid},
+};
 use crate::{
     banking::{self, CoreBanking, Customer, account_key},
     settings::Account,
@@ -32,7 +37,27 @@ impl Book {
             .execute(&store.pool)
             .await?;
         }
-        Ok(Self { store })
+        let book = Self { store };
+        book.release_orphans().await?;
+        Ok(book)
+    }
+
+    /// Releases what a process reserved and then stopped before it kept the transfer.
+    async fn release_orphans(&self) -> Result<(), Error> {
+        let orphans: Vec<(i64, Uuid)> = sqlx::query_as(
+            "SELECT e.debtor_agent, e.uetr FROM book_entry e
+             LEFT JOIN transfer t ON t.debtor_agent = e.debtor_agent AND t.uetr = e.uetr
+             WHERE e.kind = 'debit' AND e.state = 'reserved' AND t.uetr IS NULL",
+        )
+        .fetch_all(&self.store.pool)
+        .await?;
+        for (debtor_agent, reference) in orphans {
+            let debtor_agent = participant(debtor_agent);
+            if let Ok(uetr) = Uetr::from_bytes(*reference.as_bytes()) {
+                self.end(TransferId { debtor_agent, uetr }, false).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn reserve_now(

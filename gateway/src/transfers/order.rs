@@ -25,7 +25,7 @@ pub struct AmountBody {
 }
 
 /// An order to transfer.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderBody {
     /// UUID version 4 in lower case; made here when absent.
@@ -56,6 +56,12 @@ pub struct OrderBody {
     pub source_of_funds: Option<String>,
     /// What the debtor tells the creditor, at most 140 characters.
     pub remittance_information: Option<String>,
+}
+
+impl std::fmt::Debug for OrderBody {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("OrderBody").field("uetr", &self.uetr).finish_non_exhaustive()
+    }
 }
 
 /// An order whose every field keeps its own rule.

@@ -5,10 +5,7 @@ use std::{pin::Pin, time::Duration};
 
 use futures_util::Stream;
 use ledger_types::ParticipantId;
-use proto::{
-    convert::{Event, RecordEvent},
-    ledger as wire,
-};
+use proto::{convert::RecordEvent, ledger as wire};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -94,7 +91,7 @@ async fn run(mut stream: Follow, mut tip: watch::Receiver<Tip>, sender: Sender) 
                 tokio::select! {
                     changed = tip.changed() => if changed.is_err() { return },
                     _ = heartbeat.tick() => {
-                        let beat = wire::Event::from(stream.heartbeat());
+                        let beat = stream.heartbeat();
                         if sender.send(Ok(beat)).await.is_err() { return }
                     }
                     () = sender.closed() => return,
@@ -102,7 +99,8 @@ async fn run(mut stream: Follow, mut tip: watch::Receiver<Tip>, sender: Sender) 
             }
             Ok(events) => {
                 for event in events {
-                    let event = wire::Event::from(Event::Record(Box::new(event)));
+                    let event = wire::event::Event::Record(event.into());
+                    let event = wire::Event { event: Some(event) };
                     if sender.send(Ok(event)).await.is_err() {
                         return;
                     }
@@ -137,8 +135,13 @@ impl Follow {
         Ok(events)
     }
 
-    fn heartbeat(&self) -> Event {
+    fn heartbeat(&self) -> wire::Event {
         let tip = self.history.tip();
-        Event::Heartbeat { records: tip.records, at: tip.at, next_number: self.next }
+        let beat = wire::Heartbeat {
+            records: tip.records,
+            at_micros: tip.at.micros(),
+            next_number: self.next,
+        };
+        wire::Event { event: Some(wire::event::Event::Heartbeat(beat)) }
     }
 }

@@ -16,7 +16,7 @@ use ledger_types::{ParticipantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-pub(crate) use reader::{Cursor, History};
+pub(crate) use reader::{Cursor, History, Tip};
 
 
 /// A segment that has grown to this ends with its entry.

@@ -14,7 +14,7 @@ use crate::{
     state_store::States,
 };
 
-type Snapshot = openraft::alias::SnapshotOf<Types, Arc<Folder>>;
+type Snapshot = openraft::type_config::alias::SnapshotOf<Types, Arc<Folder>>;
 
 /// The state machine; clones share it.
 #[derive(Clone, Debug)]

@@ -51,7 +51,7 @@ const SNAPSHOT_TIMEOUT_MS: u64 = 3_600_000;
 pub(crate) const NODE_ROLE: &str = "node";
 
 type Client = peer_client::PeerClient<Channel>;
-type Snapshot = openraft::alias::SnapshotOf<Types, Arc<Folder>>;
+type Snapshot = openraft::type_config::alias::SnapshotOf<Types, Arc<Folder>>;
 
 /// A vote or a pre-vote.
 #[derive(Debug, Serialize, Deserialize)]

@@ -21,11 +21,11 @@ openraft::declare_raft_types!(
         LeaderId = openraft::impls::leader_id_std::LeaderId<u64, u64>,
 );
 
-pub(crate) type Entry = openraft::alias::EntryOf<Types>;
-pub(crate) type LogIdOf = openraft::alias::LogIdOf<Types>;
-pub(crate) type VoteOf = openraft::alias::VoteOf<Types>;
-pub(crate) type StoredMembership = openraft::alias::StoredMembershipOf<Types>;
-pub(crate) type SnapshotMeta = openraft::alias::SnapshotMetaOf<Types>;
+pub(crate) type Entry = openraft::type_config::alias::EntryOf<Types>;
+pub(crate) type LogIdOf = openraft::type_config::alias::LogIdOf<Types>;
+pub(crate) type VoteOf = openraft::type_config::alias::VoteOf<Types>;
+pub(crate) type StoredMembership = openraft::type_config::alias::StoredMembershipOf<Types>;
+pub(crate) type SnapshotMeta = openraft::type_config::alias::SnapshotMetaOf<Types>;
 pub(crate) type Append = AppendEntriesRequest<Types>;
 pub(crate) type Raft = openraft::Raft<Types, crate::machine::Machine>;
 
@@ -124,7 +124,7 @@ pub(crate) fn put_entry(entry: &Entry, out: &mut Vec<u8>) -> io::Result<()> {
         }
         EntryPayload::Membership(membership) => {
             out.push(MEMBERSHIP);
-            serde_json::to_writer(out, membership)?;
+            serde_json::to_writer(out, &membership)?;
         }
     }
     Ok(())

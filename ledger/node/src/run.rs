@@ -8,7 +8,9 @@ use std::{
 };
 
 use ledger_proof::Genesis;
-use openraft::{Config, SnapshotPolicy, impls::BasicNode};
+use openraft::{
+    Config, SnapshotPolicy, async_runtime::watch::WatchReceiver, impls::BasicNode,
+};
 use proto::{
     ledger::{admin_server::AdminServer, ledger_server::LedgerServer},
     peer::peer_server::PeerServer,
@@ -334,7 +336,7 @@ impl Watch {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let metrics = self.raft.metrics().borrow().clone();
+            let metrics = self.raft.metrics().borrow_watched().clone();
             if let Err(fatal) = &metrics.running_state {
                 return Err(Error::Raft(fatal.to_string()));
             }

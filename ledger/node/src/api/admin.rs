@@ -1,7 +1,7 @@
 //! The operator's view of one node: its role, its roots, handing over leadership; it changes no money.
 use std::fs;
 
-use openraft::ServerState;
+use openraft::{ServerState, async_runtime::watch::WatchReceiver};
 use proto::ledger::{self as wire, admin_server};
 use tonic::{Request, Response, Status};
 
@@ -17,7 +17,7 @@ impl admin_server::Admin for Api {
         request: Request<wire::GetStatusRequest>,
     ) -> Result<Response<wire::GetStatusResponse>, Status> {
         self.caller(&request)?;
-        let metrics = self.raft.metrics().borrow().clone();
+        let metrics = self.raft.metrics().borrow_watched().clone();
         let role = match metrics.state {
             ServerState::Leader => "leader",
             ServerState::Follower => "follower",

@@ -110,7 +110,7 @@ pub async fn fund(
 /// Every node's role and tip.
 pub async fn status(client: &LedgerClient) -> anyhow::Result<(String, Value)> {
     let mut table = Table::new();
-    table.load_preset(comfy_table::presets::UTF8_BORDERS_ONLY);
+    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
     table.set_header(["node", "role", "term", "leader", "applied", "records"]);
     let mut rows = Vec::new();
     for node in 1..=client.nodes() {
@@ -144,7 +144,7 @@ pub async fn status(client: &LedgerClient) -> anyhow::Result<(String, Value)> {
 async fn balances(folder: &Folder) -> anyhow::Result<(String, Value)> {
     let (balances, records) = folder.client(OPERATOR, TIMEOUT)?.balances(None).await?;
     let mut table = Table::new();
-    table.load_preset(comfy_table::presets::UTF8_BORDERS_ONLY);
+    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
     table.set_header(["account", "owner", "currency", "available", "debits pending", "custody"]);
     let mut rows = Vec::new();
     for row in balances {

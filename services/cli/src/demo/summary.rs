@@ -140,7 +140,7 @@ pub fn table(played: &[Played]) -> Table {
         groups.entry(key).or_default().push(row);
     }
     let mut table = Table::new();
-    table.load_preset(comfy_table::presets::UTF8_BORDERS_ONLY);
+    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
     table.set_header(["corridor", "meant", "ended", "count", "reason", "credited, median ms"]);
     for ((malaysia, meant, status), rows) in groups {
         let mut times: Vec<u64> =

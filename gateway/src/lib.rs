@@ -1,1 +1,27 @@
-//! A participant's gateway.
+//! A participant's gateway: REST and ISO 20022 in, signed envelopes out; it holds personal data and keys, and never another participant's.
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
+pub mod app;
+pub mod banking;
+pub mod clock;
+pub mod decide;
+pub mod directory;
+pub mod error;
+pub mod events;
+pub mod legs;
+pub mod outbox;
+pub mod personal;
+pub mod problem;
+pub mod quotes;
+pub mod routes;
+pub mod run;
+pub mod screening;
+pub mod sealing;
+pub mod settings;
+pub mod store;
+pub mod tracking;
+pub mod transfers;
+
+pub use error::Error;
+pub use run::{api_key_create, run};
+pub use settings::Settings;

@@ -1,3 +1,3 @@
 //! The test harness: real nodes, a real Postgres; it holds no test.
 
-pub mod postgres;
+pub use services_cli::demo::postgres;

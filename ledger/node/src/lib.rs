@@ -1,1 +1,25 @@
-//! One replica: openraft, RocksDB and tonic around the core.
+//! One replica: openraft, RocksDB and tonic around the ledger's core; every rule about money is the core's.
+#![recursion_limit = "256"]
+
+mod api;
+mod apply;
+mod clock;
+mod config;
+mod error;
+mod events;
+mod history;
+mod log_store;
+mod machine;
+mod network;
+mod peer;
+mod propose;
+mod raft;
+mod run;
+mod seal;
+mod snapshot;
+mod state_store;
+mod verify;
+
+pub use config::{Limits, Node, Settings};
+pub use error::Error;
+pub use run::run;

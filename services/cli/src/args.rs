@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 
-use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -16,11 +15,18 @@ Exit status:
 const NETWORK_NEW_EXAMPLES: &str = "\
 Examples:
   causeway network new ./net
-      three nodes on this machine, no participants yet
-  causeway network new ./net --nodes 3 --participant CWHKHKH0 --participant CWPHPHM0 --fx CWLAHKH0
-      two participants with gateways and one liquidity bank with its quoting service
+      the demonstration network: three nodes, four wallets, two liquidity banks
+  causeway network new ./net --plan my-network.toml --nodes 5
+      a network of your own
   causeway network new ./net --host ledger.example.org --host 192.0.2.10
       servers that are reached by name and address from other machines";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  causeway demo
+      runs until Ctrl-C and says how to reach the gateways
+  causeway demo --once --json --transfers 200
+      ends after the summary; the last line is one JSON object";
 
 #[derive(Debug, Parser)]
 #[command(
@@ -43,6 +49,20 @@ pub enum Command {
     /// Make and inspect networks.
     #[command(subcommand)]
     Network(Network),
+    /// Run a whole network on this machine and send remittances across it.
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(Demo),
+    /// Run one replica of the ledger.
+    Ledger(Config),
+    /// Run a participant's gateway.
+    Gateway(Config),
+    /// Run a liquidity bank's quoting service.
+    Fx(Config),
+    /// Write the ledger's stream to Postgres.
+    Reconciliation(Config),
+    /// The operator's and custodians' commands.
+    #[command(subcommand)]
+    Admin(Admin),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  causeway completions bash > /etc/bash_completion.d/causeway"
@@ -50,9 +70,100 @@ pub enum Command {
     Completions { shell: Shell },
 }
 
+/// The services that run until they are told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    Ledger,
+    Gateway,
+    Fx,
+    Reconciliation,
+}
+
+impl Service {
+    /// Its word on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ledger => "ledger",
+            Self::Gateway => "gateway",
+            Self::Fx => "fx",
+            Self::Reconciliation => "reconciliation",
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Demo {
+    /// End after the summary.
+    #[arg(long)]
+    pub once: bool,
+    /// How many transfers; from 40 on, every end at least twice.
+    #[arg(long, default_value_t = 40)]
+    pub transfers: usize,
+    /// Write how to reach the network as JSON to a file.
+    #[arg(long, value_name = "FILE")]
+    pub info: Option<PathBuf>,
+    /// Use this database instead of a private Postgres.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Config {
+    /// The service's settings (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// Send a new network's first commands: participants, accounts, corridors, funding.
+    Found {
+        /// The network's folder.
+        #[arg(value_name = "DIR")]
+        network: PathBuf,
+    },
+    /// Sign, as the currency's custodian, that cash was received for a participant.
+    #[command(after_help = "Example:\n  causeway admin fund ./net 101 HKD 5000.00 BANK-REF-7")]
+    Fund {
+        /// The network's folder.
+        #[arg(value_name = "DIR")]
+        network: PathBuf,
+        /// The participant's network id.
+        participant: u32,
+        /// ISO 4217.
+        currency: String,
+        /// A decimal such as 5000.00.
+        amount: String,
+        /// The custodian's reference; used once a day.
+        reference: String,
+    },
+    /// Show every node's role and tip.
+    Status {
+        /// The network's folder.
+        #[arg(value_name = "DIR")]
+        network: PathBuf,
+    },
+    /// Show every account's balances, minor units.
+    Balances {
+        /// The network's folder.
+        #[arg(value_name = "DIR")]
+        network: PathBuf,
+    },
+    /// Make an API key of a gateway and print it once.
+    ApiKey {
+        /// The gateway's settings.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// read, send or decide; repeat for more.
+        #[arg(long = "scope", default_values = ["read", "send", "decide"])]
+        scopes: Vec<String>,
+    },
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Network {
-    /// Make the certificates of a new network in DIR, which must be absent or empty.
+    /// Make a new network in DIR, which must be absent or empty.
     #[command(after_help = NETWORK_NEW_EXAMPLES)]
     New(NetworkNew),
 }
@@ -62,21 +173,25 @@ pub struct NetworkNew {
     /// Where to write.
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
-    /// The network's name in every certificate.
-    #[arg(long, default_value = "causeway", value_parser = NonEmptyStringValueParser::new())]
-    pub network: String,
+    /// What the network is made of (TOML); the demonstration network when absent.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
     /// How many ledger nodes: 1, 3 or 5.
     #[arg(long, default_value = "3", value_parser = ["1", "3", "5"])]
     pub nodes: String,
-    /// A participant with a gateway; repeat for more.
-    #[arg(long = "participant", value_name = "ID")]
-    pub participants: Vec<String>,
-    /// A liquidity bank with a quoting service, itself a participant; repeat for more.
-    #[arg(long, value_name = "ID")]
-    pub fx: Vec<String>,
     /// A DNS name or address by which the servers are reached; repeat for more.
     #[arg(long = "host", value_name = "HOST", default_values = ["localhost", "127.0.0.1", "::1"])]
     pub hosts: Vec<String>,
+    /// The database of gateways and reconciliation.
+    #[arg(long, env = "DATABASE_URL", default_value = "postgres://localhost/causeway")]
+    #[arg(hide_env_values = true)]
+    pub database_url: String,
+    /// A sanctions list in the OFAC sdn.csv format; a fictional one when absent.
+    #[arg(long, value_name = "FILE")]
+    pub sdn: Option<PathBuf>,
+    /// Its aliases in the OFAC alt.csv format; a fictional one when absent.
+    #[arg(long, value_name = "FILE")]
+    pub alt: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -3,13 +3,16 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
+pub mod admin;
 pub mod args;
+pub mod demo;
 pub mod network;
 mod out;
+mod services;
 
 use std::process::ExitCode;
 
-use args::{Args, Command};
+use args::{Args, Command, Service};
 use clap::CommandFactory as _;
 
 /// How a command ended; scripts read it from the exit status.
@@ -44,6 +47,14 @@ fn dispatch(args: Args) -> anyhow::Result<Answer> {
                 out::line(&summary.to_string());
             }
         }
+        Command::Demo(demo) => return demo::run(&demo, args.json),
+        Command::Ledger(config) => return services::run(Service::Ledger, &config.config),
+        Command::Gateway(config) => return services::run(Service::Gateway, &config.config),
+        Command::Fx(config) => return services::run(Service::Fx, &config.config),
+        Command::Reconciliation(config) => {
+            return services::run(Service::Reconciliation, &config.config);
+        }
+        Command::Admin(command) => return admin::commands::run(&command, args.json),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "causeway", &mut script);

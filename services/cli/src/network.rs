@@ -1,5 +1,9 @@
-//! Making a network: who gets which certificates and where they lie. It must never use a network
-//! that runs.
+//! Networks from nothing: a plan becomes genesis, keys, certificates and settings. It must never
+//! start a service.
 
+pub mod founding;
+pub mod keys;
 pub mod new;
 pub mod pki;
+pub mod plan;
+pub mod settings;

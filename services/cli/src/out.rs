@@ -24,3 +24,8 @@ pub(crate) fn bytes(text: &[u8]) {
 pub(crate) fn error(error: &anyhow::Error) {
     let _closed = writeln!(std::io::stderr().lock(), "error: {error:#}");
 }
+
+/// A word for people on standard error, so that standard output stays for scripts.
+pub(crate) fn note(text: &str) {
+    let _closed = writeln!(std::io::stderr().lock(), "{text}");
+}

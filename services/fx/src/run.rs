@@ -184,7 +184,7 @@ fn signing_key(file: &Path) -> Result<SigningKey, Error> {
 }
 
 fn ledger_client(settings: &Settings) -> Result<LedgerClient, Error> {
-    let files = &settings.tls;
+    let files = &settings.client_tls;
     let identity = Identity::from_pem(read(&files.certificate)?, read(&files.key)?);
     let tls = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(read(&files.ca)?))

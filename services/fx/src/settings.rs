@@ -16,8 +16,10 @@ pub struct Settings {
     pub participant: u32,
     /// Where gateways ask.
     pub listen: SocketAddr,
-    /// The bank's certificate and key, and the participants' CA: for serving and for the ledger.
+    /// The service's certificate and key, and the participants' CA.
     pub tls: Files,
+    /// The bank's certificate and key as a client of the ledger, and the participants' CA.
+    pub client_tls: Files,
     /// Bounds of calls.
     #[serde(default)]
     pub limits: ServerLimits,

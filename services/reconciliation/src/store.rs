@@ -175,6 +175,14 @@ impl Store {
         &self.pool
     }
 
+    /// What the tables say about themselves.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn summary(&self) -> Result<Summary, Error> {
+        summary(&self.pool).await
+    }
+
     /// Makes the schema or brings it up to date.
     ///
     /// # Errors

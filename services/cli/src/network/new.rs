@@ -1,62 +1,203 @@
-//! `causeway network new`: lays out a network's folder. It must never overwrite a network that is
-//! there: its keys could not be made again.
+//! `causeway network new`: genesis, CAs, keys, certificates and settings in one folder. It must
+//! never overwrite a network that is there: its keys could not be made again.
 
-use std::collections::HashSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use ledger_proof::Field as _;
+use ledger_types::{NetworkId, Timestamp};
 use serde_json::{Value, json};
 use services_runtime::tls::Identity;
 use time::OffsetDateTime;
 
+use super::founding::{self, PublicKeys};
+use super::keys::Secret;
 use super::pki::Pki;
+use super::plan::Plan;
+use super::settings::{Layout, Ports};
 use crate::args::NetworkNew;
 
 /// What was made and where.
 #[derive(Debug)]
 pub struct Summary {
-    folder: PathBuf,
+    /// The network's folder, absolute.
+    pub folder: PathBuf,
+    /// The network's id.
+    pub network: NetworkId,
+    /// Where everything listens.
+    pub ports: Ports,
     made: Vec<PathBuf>,
 }
 
 impl Summary {
     #[must_use]
     pub fn to_json(&self) -> Value {
-        json!({ "folder": self.folder, "certificates": self.made })
+        json!({
+            "folder": self.folder,
+            "network": self.network.to_string(),
+            "certificates": self.made,
+        })
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "made a network in {}\n  ca (keep its keys offline)", self.folder.display())?;
-        self.made.iter().try_for_each(|folder| write!(f, "\n  {}", folder.display()))
+        writeln!(f, "made network {} in {}", self.network, self.folder.display())?;
+        writeln!(f, "  genesis.bin, network.json, ca (keep its keys offline)")?;
+        self.made.iter().try_for_each(|folder| writeln!(f, "  {}", folder.display()))?;
+        write!(
+            f,
+            "next: start each node with `causeway ledger --config nodes/N/node.toml`, then \
+             `causeway admin found {}`",
+            self.folder.display()
+        )
     }
 }
 
 pub fn run(args: &NetworkNew) -> anyhow::Result<Summary> {
-    let pki = plan(args, OffsetDateTime::now_utc())?;
+    let plan = Plan::read(args.plan.as_deref())?;
+    let nodes: u64 = args.nodes.parse().context("--nodes: not a number; give 1, 3 or 5")?;
+    let now = OffsetDateTime::now_utc();
+    let secrets = Secrets::generate(&plan, nodes)?;
+    let keys = secrets.public()?;
+    let genesis = founding::genesis(&plan, &keys, timestamp(now)?)?;
+    let pki = certificates(&plan, args, nodes, now)?;
     // After the plan, so that a wrong argument leaves nothing behind.
-    let folder = &args.folder;
+    let folder = make_folder(&args.folder)?;
+    write(&folder.join("genesis.bin"), &genesis.to_bytes())?;
+    pki.write(&folder)?;
+    secrets.write(&folder)?;
+    let ports = Ports::free(&plan, nodes)?;
+    let host = args.hosts.first().map_or("localhost", String::as_str);
+    let database_url = &args.database_url;
+    let layout = Layout { folder: &folder, plan: &plan, ports: &ports, host, database_url };
+    layout.write()?;
+    let facts = json!({
+        "name": plan.name,
+        "network": genesis.network().to_string(),
+        "endpoints": layout.endpoints(),
+    });
+    write(&folder.join("network.json"), format!("{facts:#}\n").as_bytes())?;
+    write(&folder.join("plan.toml"), plan_text(args.plan.as_deref())?.as_bytes())?;
+    lists(args, &folder)?;
+    let made = pki.folders().map(PathBuf::from).collect();
+    Ok(Summary { network: genesis.network(), folder, ports, made })
+}
+
+/// Now, as the ledger counts it.
+pub fn timestamp(now: OffsetDateTime) -> anyhow::Result<Timestamp> {
+    let micros = u64::try_from(now.unix_timestamp_nanos() / 1_000);
+    micros.map(Timestamp::from_micros).context("the clock stands before 1970")
+}
+
+fn make_folder(folder: &Path) -> anyhow::Result<PathBuf> {
     let shown = folder.display();
     std::fs::create_dir_all(folder).with_context(|| format!("{shown}: cannot be made"))?;
     let mut entries = folder.read_dir().with_context(|| format!("{shown}: cannot be read"))?;
     if entries.next().is_some() {
         bail!("{shown}: is not empty; give a new folder or remove what is there");
     }
-    pki.write(folder)?;
-    Ok(Summary { folder: folder.clone(), made: pki.folders().map(PathBuf::from).collect() })
+    folder.canonicalize().with_context(|| format!("{shown}: cannot be resolved"))
 }
 
-/// Who gets what: `nodes/N/{peer,server}`, `participants/ID/{client,https}`, `fx/ID/{server,client}`
-/// and `operator/client`.
-fn plan(args: &NetworkNew, now: OffsetDateTime) -> anyhow::Result<Pki> {
+fn plan_text(file: Option<&Path>) -> anyhow::Result<String> {
+    match file {
+        None => Ok(super::plan::DEMO.to_owned()),
+        Some(file) => std::fs::read_to_string(file).context("the plan cannot be read again"),
+    }
+}
+
+/// Sanctions lists: those given, else a fictional one so that screening has something to find.
+fn lists(args: &NetworkNew, folder: &Path) -> anyhow::Result<()> {
+    let demo = [
+        ("sdn.csv", args.sdn.as_deref(), include_str!("demo-sdn.csv")),
+        ("alt.csv", args.alt.as_deref(), include_str!("demo-alt.csv")),
+    ];
+    for (name, given, fictional) in demo {
+        let bytes = match given {
+            None => fictional.as_bytes().to_vec(),
+            Some(file) => std::fs::read(file)
+                .with_context(|| format!("{}: cannot be read", file.display()))?,
+        };
+        write(&folder.join("screening").join(name), &bytes)?;
+    }
+    Ok(())
+}
+
+fn write(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let shown = file.display();
+    let folder = file.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).with_context(|| format!("{shown}: cannot be made"))?;
+    std::fs::write(file, bytes).with_context(|| format!("{shown}: cannot be written"))
+}
+
+/// Every secret key of the network and the file it belongs in.
+#[derive(Debug)]
+struct Secrets {
+    operator: Vec<Secret>,
+    participants: Vec<(u32, String, Secret, Secret)>,
+    nodes: Vec<(u64, Secret)>,
+}
+
+impl Secrets {
+    fn generate(plan: &Plan, nodes: u64) -> anyhow::Result<Self> {
+        let operator = (0..plan.operator_keys).map(|_| Secret::generate());
+        let mut participants = Vec::new();
+        for participant in &plan.participants {
+            let (signing, sealing) = (Secret::generate()?, Secret::generate()?);
+            participants.push((participant.id, participant.label(), signing, sealing));
+        }
+        let nodes = (1..=nodes).map(|node| Ok((node, Secret::generate()?)));
+        Ok(Self {
+            operator: operator.collect::<anyhow::Result<_>>()?,
+            participants,
+            nodes: nodes.collect::<anyhow::Result<_>>()?,
+        })
+    }
+
+    fn public(&self) -> anyhow::Result<PublicKeys> {
+        let mut participants = Vec::new();
+        for (id, _, signing, sealing) in &self.participants {
+            participants.push((*id, signing.signing_public(), sealing.sealing_public()?));
+        }
+        let nodes = self.nodes.iter().map(|(node, key)| (*node, key.signing_public()));
+        Ok(PublicKeys {
+            operator: self.operator.iter().map(Secret::signing_public).collect(),
+            participants,
+            nodes: nodes.collect(),
+        })
+    }
+
+    fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        for (at, key) in self.operator.iter().enumerate() {
+            key.write(&folder.join(format!("operator/keys/{}.key", at + 1)))?;
+        }
+        for (_, label, signing, sealing) in &self.participants {
+            let own = folder.join("participants").join(label);
+            signing.write(&own.join("signing.key"))?;
+            sealing.write(&own.join("sealing.key"))?;
+        }
+        for (node, key) in &self.nodes {
+            key.write(&folder.join(format!("nodes/{node}/checkpoint.key")))?;
+        }
+        Ok(())
+    }
+}
+
+/// Who gets what: `nodes/N/{peer,server}`, `participants/LABEL/{client,https,fx}` and
+/// `operator/client`.
+fn certificates(
+    plan: &Plan,
+    args: &NetworkNew,
+    nodes: u64,
+    now: OffsetDateTime,
+) -> anyhow::Result<Pki> {
     let identity = |role: &str, id: &str| -> anyhow::Result<Identity> {
-        Ok(format!("causeway://{}/{role}/{id}", args.network).parse()?)
+        Ok(format!("causeway://{}/{role}/{id}", plan.name).parse()?)
     };
     let hosts = args.hosts.as_slice();
     let mut pki = Pki::new(now)?;
-    let nodes: usize = args.nodes.parse().context("--nodes: not a number; give 1, 3 or 5")?;
     for number in 1..=nodes {
         let node = identity("node", &number.to_string())?;
         let peer = pki.peer_ca.issue_peer(hosts, &node, now)?;
@@ -64,24 +205,23 @@ fn plan(args: &NetworkNew, now: OffsetDateTime) -> anyhow::Result<Pki> {
         let server = pki.participant_ca.issue_server(hosts, &node, now)?;
         pki.add(format!("nodes/{number}/server"), server);
     }
-    for id in &args.participants {
-        let client = pki.participant_ca.issue_client(&identity("participant", id)?, now)?;
-        pki.add(format!("participants/{id}/client"), client);
-        let https = pki.participant_ca.issue_server(hosts, &identity("gateway", id)?, now)?;
-        pki.add(format!("participants/{id}/https"), https);
-    }
-    for id in &args.fx {
-        let server = pki.participant_ca.issue_server(hosts, &identity("fx", id)?, now)?;
-        pki.add(format!("fx/{id}/server"), server);
-        let client = pki.participant_ca.issue_client(&identity("participant", id)?, now)?;
-        pki.add(format!("fx/{id}/client"), client);
+    for participant in &plan.participants {
+        let (id, label) = (participant.id.to_string(), participant.label());
+        let who = identity("participant", &id)?;
+        let client = pki.participant_ca.issue_client(&who, now)?;
+        pki.add(format!("participants/{label}/client"), client);
+        if participant.gateway.is_some() {
+            let gateway = identity("gateway", &id)?;
+            let https = pki.participant_ca.issue_server(hosts, &gateway, now)?;
+            pki.add(format!("participants/{label}/https"), https);
+        }
+        if !participant.fx.is_empty() {
+            let server = pki.participant_ca.issue_server(hosts, &identity("fx", &id)?, now)?;
+            pki.add(format!("participants/{label}/fx"), server);
+        }
     }
     let operator = pki.participant_ca.issue_client(&identity("operator", "operator")?, now)?;
     pki.add("operator/client", operator);
-    let mut seen = HashSet::new();
-    if let Some(twice) = pki.folders().find(|folder| !seen.insert(*folder)) {
-        bail!("{}: is asked for twice; give each id once", twice.display());
-    }
     Ok(pki)
 }
 
@@ -104,19 +244,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("net");
         let shown = folder.to_str().unwrap();
-        for (ids, expected) in [(["A", "../x"], "../x"), (["A", ".."], ".."), (["A", "A"], "twice")]
-        {
-            let [first, second] = ids.map(|id| format!("--participant={id}"));
-            let wrong = ["causeway", "network", "new", shown, first.as_str(), second.as_str()];
-            let refusal = run(&parse(&wrong)).unwrap_err().to_string();
-            assert!(refusal.contains(expected), "{refusal}");
-            assert!(!folder.exists(), "a refusal leaves nothing behind");
-        }
+        let wrong = ["causeway", "network", "new", shown, "--plan", "/nowhere.toml"];
+        assert!(run(&parse(&wrong)).unwrap_err().to_string().contains("/nowhere.toml"));
+        assert!(!folder.exists(), "a refusal leaves nothing behind");
 
-        let line = ["causeway", "network", "new", shown, "--participant", "CWHKHKH0"];
+        let line = ["causeway", "network", "new", shown];
         let summary = run(&parse(&line)).unwrap();
-        assert_eq!(summary.to_json()["certificates"].as_array().unwrap().len(), 9);
-        assert!(folder.join("participants/CWHKHKH0/https/key.pem").exists());
+        assert_eq!(summary.network.to_string().len(), 64);
+        for file in [
+            "genesis.bin",
+            "nodes/3/node.toml",
+            "participants/HK/https/key.pem",
+            "participants/HK/gateway.toml",
+            "participants/A/fx.toml",
+            "reconciliation/reconciliation.toml",
+        ] {
+            assert!(folder.join(file).exists(), "{file}");
+        }
+        let genesis = std::fs::read(folder.join("genesis.bin")).unwrap();
+        let genesis = ledger_proof::Genesis::read(&genesis).unwrap();
+        assert_eq!(genesis.network(), summary.network);
         assert!(run(&parse(&line)).unwrap_err().to_string().contains("is not empty"));
     }
 }

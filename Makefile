@@ -1,0 +1,39 @@
+# The commands of this project. Each installs what is missing (deploy/prerequisites.sh) and then
+# calls cargo or the binary; nothing else is needed on a fresh machine.
+.PHONY: help demo test lint fix bench build prerequisites tools
+SHELL := bash
+CARGO ?= cargo
+# Always the whole workspace: another selection would compile RocksDB again.
+BUILD := $(CARGO) build --workspace --bins --locked
+CAUSEWAY = $${CARGO_TARGET_DIR:-target}/debug/causeway
+
+help: ## Say what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+prerequisites:
+	@deploy/prerequisites.sh
+
+build: prerequisites ## Build the binary
+	$(BUILD)
+
+demo: build ## Run a whole network on this machine: make demo ARGS="--once"
+	@$(CAUSEWAY) demo $(ARGS)
+
+test: build ## Run every test, or those named: make test T=NAME
+	$(CARGO) test --workspace --locked $(T)
+
+lint: prerequisites ## Check format, lints and, where installed, licences
+	$(CARGO) fmt --all --check
+	$(CARGO) lint
+	@if command -v cargo-deny >/dev/null; then \
+	    cargo-deny --offline --log-level error check bans licenses sources; \
+	else echo 'skipped: cargo-deny is not installed (make tools)'; fi
+
+fix: prerequisites ## Format the code
+	$(CARGO) fmt --all
+
+bench: build ## Measure the ledger on this machine
+	@$(CAUSEWAY) bench $(ARGS)
+
+tools: ## Install the optional tools
+	$(CARGO) install --locked cargo-deny

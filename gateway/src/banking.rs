@@ -1,0 +1,63 @@
+//! The core-banking port of both sides: reserve, capture and release the debtor's money; check and credit the creditor. Each is repeatable.
+use futures_util::future::BoxFuture;
+use ledger_types::{Money, PayoutMethod, StatusReason, TransferId};
+
+/// Why core banking did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It refuses, with an ISO reason such as AC01, AC04, AC06 or AM04.
+    #[error("core banking refused: {0}")]
+    Refused(StatusReason),
+    /// It gave no answer; ask again.
+    #[error("core banking unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A customer's account and the amount in question.
+#[derive(Clone, Copy)]
+pub struct Customer<'a> {
+    /// Account as the customer wrote it; `None` for cash.
+    pub account: Option<&'a str>,
+    /// How the creditor is paid.
+    pub payout_method: PayoutMethod,
+    /// How much.
+    pub money: Money,
+}
+
+impl std::fmt::Debug for Customer<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Customer(‹personal›)")
+    }
+}
+
+/// A participant's own books. Each call is named by the transfer: repeating it changes nothing.
+pub trait CoreBanking: Send + Sync + std::fmt::Debug {
+    /// Sets the debtor's money aside before submit.
+    fn reserve<'a>(
+        &'a self,
+        transfer: TransferId,
+        debtor: Customer<'a>,
+    ) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Takes what was reserved: the transfer settled.
+    fn capture(&self, transfer: TransferId) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Gives back what was reserved: the transfer ended otherwise.
+    fn release(&self, transfer: TransferId) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Whether the creditor can be credited.
+    fn check<'a>(&'a self, creditor: Customer<'a>) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Credits the creditor.
+    fn credit<'a>(
+        &'a self,
+        transfer: TransferId,
+        creditor: Customer<'a>,
+    ) -> BoxFuture<'a, Result<(), Error>>;
+}
+
+/// The form under which an account is kept: no spaces, upper case.
+#[must_use]
+pub fn account_key(account: &str) -> String {
+    account.chars().filter(|letter| !letter.is_whitespace()).flat_map(char::to_uppercase).collect()
+}

@@ -1,0 +1,331 @@
+//! The creditor agent's decisions and both sides' bookings, each written with the outbox row that carries it, so that none is done twice.
+use std::{sync::Arc, time::Duration};
+
+use ledger_proof::item::{Accept, Confirm, Hold, Item, Reject};
+use ledger_types::{
+    ConfirmationStatus, Money, PayoutMethod, ShortText, StatusReason, Timestamp, TransferId,
+};
+use serde_json::json;
+use services_runtime::{error::chain, shutdown::Shutdown};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::{
+    Error,
+    app::{App, Work, enqueue},
+    banking::{self, Customer},
+    clock, events,
+    personal::Personal,
+    screening::Verdict,
+    sealing::random,
+    settings::Decision,
+    store::{
+        self,
+        parties::screening_insert,
+        transfers::{Row, transfer_book, transfer_decide},
+    },
+};
+
+/// Transfers attended to at one time.
+const CONCURRENCY: usize = 12;
+/// How often what was left undone is looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How long an automatic hold lasts before the next look.
+const HOLD_MICROS: u64 = 30_000_000;
+
+/// Why a transfer was not attended to; it is tried again.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("the store failed")]
+    Store(#[source] store::Error),
+    #[error("core banking failed")]
+    Banking(#[source] banking::Error),
+    #[error("the system gives no randomness")]
+    Randomness,
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What the gateway decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdicted {
+    Accept,
+    Hold(StatusReason, Timestamp),
+    Reject(StatusReason),
+    Nothing,
+}
+
+/// Attends to transfers until the process ends.
+///
+/// # Errors
+/// Never; it ends with the process.
+pub async fn run(
+    app: App,
+    mut queue: mpsc::UnboundedReceiver<Work>,
+    shutdown: Shutdown,
+) -> Result<(), Error> {
+    let slots = Arc::new(Semaphore::new(CONCURRENCY));
+    let mut sweeps = tokio::time::interval(SWEEP_EVERY);
+    let token = shutdown.token();
+    loop {
+        let work = tokio::select! {
+            () = token.cancelled() => return Ok(()),
+            _ = sweeps.tick() => {
+                sweep(&app).await;
+                continue;
+            }
+            work = queue.recv() => work,
+        };
+        let (Some(work), Ok(slot)) = (work, Arc::clone(&slots).acquire_owned().await) else {
+            return Ok(());
+        };
+        let app = app.clone();
+        shutdown.spawn("decide", async move {
+            let done = match work {
+                Work::Decide(transfer) => decide(&app, transfer).await,
+                Work::Book(transfer) => book(&app, transfer).await,
+            };
+            if let Err(failure) = done {
+                tracing::warn!(cause = chain(&failure), "transfer not attended to, trying again");
+            }
+            drop(slot);
+            Ok::<_, Error>(())
+        });
+    }
+}
+
+/// Wakes what a failure or a restart left undone.
+async fn sweep(app: &App) {
+    let undecided = app.store.transfer_undecided().await.unwrap_or_default();
+    for transfer in undecided.iter().filter_map(Row::transfer) {
+        app.wake(Work::Decide(transfer));
+    }
+    let unbooked = app.store.transfer_unbooked().await.unwrap_or_default();
+    for transfer in unbooked.iter().filter_map(Row::transfer) {
+        app.wake(Work::Book(transfer));
+    }
+}
+
+async fn fetch(app: &App, transfer: TransferId) -> Result<Option<Row>, store::Error> {
+    let rows = app.store.transfer_fetch(transfer.uetr, Some(transfer.debtor_agent)).await?;
+    Ok(rows.into_iter().next())
+}
+
+async fn decide(app: &App, transfer: TransferId) -> Result<(), Failure> {
+    let Some(row) = fetch(app, transfer).await? else { return Ok(()) };
+    let open = row.decision.as_deref().is_none_or(|decision| decision == "hold");
+    if row.outgoing || row.status != "PENDING" || !open || app.decision == Decision::Manual {
+        return Ok(());
+    }
+    let verdict = match scripted(app, &row) {
+        Some(verdict) => verdict,
+        None => judged(app, transfer, &row).await?,
+    };
+    let nonce = random().map_err(|_| Failure::Randomness)?;
+    let (debtor_agent, uetr) = (transfer.debtor_agent, transfer.uetr);
+    let (word, item, asked) = match verdict {
+        Verdicted::Nothing => return Ok(()),
+        Verdicted::Accept => {
+            let reference = ShortText::EMPTY;
+            ("accept", Item::Accept(Accept { nonce, debtor_agent, uetr, reference }), String::new())
+        }
+        Verdicted::Hold(reason, until) => (
+            "hold",
+            Item::Hold(Hold { nonce, debtor_agent, uetr, reason, until }),
+            until.micros().to_string(),
+        ),
+        Verdicted::Reject(reason) => (
+            "reject",
+            Item::Reject(Reject { nonce, debtor_agent, uetr, reason }),
+            reason.to_string(),
+        ),
+    };
+    let mut transaction = app.store.begin().await?;
+    if !transfer_decide(&mut transaction, transfer, word).await? {
+        return Ok(());
+    }
+    let sent = enqueue(&mut transaction, transfer, &item, asked.as_bytes(), None).await?;
+    store::commit(transaction).await?;
+    // The answer is written by the sender; nobody waits for it here.
+    drop(app.send(sent));
+    wake_after_hold(app, transfer, &verdict);
+    Ok(())
+}
+
+fn wake_after_hold(app: &App, transfer: TransferId, verdict: &Verdicted) {
+    if let Verdicted::Hold(_, until) = *verdict {
+        let wait = until.micros_since(clock::now()) + 50_000;
+        let app = app.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_micros(wait)).await;
+            app.wake(Work::Decide(transfer));
+        });
+    }
+}
+
+/// The answer that a demonstration's script gives to an amount.
+fn scripted(app: &App, row: &Row) -> Option<Verdicted> {
+    let amount = row.settlement_amount();
+    if app.demo.silent_amounts.contains(&amount) {
+        return Some(Verdicted::Nothing);
+    }
+    if app.demo.reject_amounts.contains(&amount) {
+        return Some(Verdicted::Reject(StatusReason::known(b"AC06")));
+    }
+    if !app.demo.hold_amounts.contains(&amount) {
+        return None;
+    }
+    if row.decision.is_none() {
+        let micros = app.demo.hold_ms.map_or(HOLD_MICROS, |ms| ms.saturating_mul(1_000));
+        return Some(Verdicted::Hold(StatusReason::known(b"G003"), hold_until(row, micros)));
+    }
+    let over = row.held_until.is_some_and(|until| clock::from_calendar(until) <= clock::now());
+    Some(if over && app.demo.hold_ms.is_some() { Verdicted::Accept } else { Verdicted::Nothing })
+}
+
+/// A hold ends before the deadline.
+fn hold_until(row: &Row, micros: u64) -> Timestamp {
+    let wanted = clock::now().plus_micros(micros);
+    let latest = row.deadline.map(clock::from_calendar).map(Timestamp::micros);
+    let latest = latest.map_or(u64::MAX, |micros| micros.saturating_sub(1_000));
+    Timestamp::from_micros(wanted.micros().min(latest))
+}
+
+/// Screening first, then core banking: no answer of either is ever taken for a yes.
+async fn judged(app: &App, transfer: TransferId, row: &Row) -> Result<Verdicted, Failure> {
+    let held = row.held_until.map(clock::from_calendar);
+    if held.is_some_and(|until| until > clock::now()) {
+        return Ok(Verdicted::Nothing);
+    }
+    let personal = app.store.party_fetch(transfer).await?;
+    let Some(personal) = personal else {
+        return Ok(Verdicted::Reject(StatusReason::known(b"RR03")));
+    };
+    let verdict = app.screening.screen(&personal.names());
+    let mut connection = app.store.begin().await?;
+    let outcome = match verdict {
+        Ok(Verdict::Clear) => None,
+        Ok(Verdict::Hits(hits)) => {
+            screening_insert(&mut connection, transfer, "hit", json!(hits)).await?;
+            Some(Verdicted::Reject(StatusReason::known(b"RR04")))
+        }
+        Err(unavailable) => {
+            let detail = json!({ "failure": unavailable.0 });
+            screening_insert(&mut connection, transfer, "unavailable", detail).await?;
+            Some(Verdicted::Hold(StatusReason::known(b"G002"), hold_until(row, HOLD_MICROS)))
+        }
+    };
+    store::commit(connection).await?;
+    if let Some(outcome) = outcome {
+        return Ok(outcome);
+    }
+    let Some(customer) = customer(row, &personal) else {
+        return Ok(Verdicted::Reject(StatusReason::known(b"AC11")));
+    };
+    match app.banking.check(customer).await {
+        Ok(()) => Ok(Verdicted::Accept),
+        Err(banking::Error::Refused(reason)) => Ok(Verdicted::Reject(reason)),
+        Err(failure @ banking::Error::Unavailable(_)) => Err(Failure::Banking(failure)),
+    }
+}
+
+/// Transfers between institutions have no customer: the credited account is our own.
+fn institutional(app: &App, row: &Row) -> bool {
+    let corridor = u32::try_from(row.corridor).map(ledger_types::CorridorId).unwrap_or_default();
+    let network = app.directory.fresh();
+    network
+        .is_some_and(|news| news.corridor(corridor).is_some_and(|(terms, _)| terms.institutional))
+}
+
+fn customer<'a>(row: &Row, personal: &'a Personal) -> Option<Customer<'a>> {
+    Some(Customer {
+        account: personal.beneficiary.account.as_deref(),
+        payout_method: row.payout_method.parse().unwrap_or(PayoutMethod::BankAccount),
+        money: Money::new(row.settlement_amount(), row.currency.parse().ok()?),
+    })
+}
+
+/// Captures, releases or credits once, and confirms what was credited.
+async fn book(app: &App, transfer: TransferId) -> Result<(), Failure> {
+    let Some(row) = fetch(app, transfer).await?.filter(|row| !row.booked) else { return Ok(()) };
+    let settled = matches!(row.status.as_str(), "SETTLED" | "CREDITED");
+    if !settled && matches!(row.status.as_str(), "QUEUED" | "PENDING") {
+        return Ok(());
+    }
+    match (row.outgoing, settled) {
+        (true, true) if row.return_of.is_none() => {
+            app.banking.capture(transfer).await.map_err(Failure::Banking)?;
+        }
+        (true, false) if row.return_of.is_none() => {
+            app.banking.release(transfer).await.map_err(Failure::Banking)?;
+        }
+        (false, true) => return credit(app, transfer, &row).await,
+        (true | false, _) => {}
+    }
+    let mut transaction = app.store.begin().await?;
+    transfer_book(&mut transaction, transfer).await?;
+    Ok(store::commit(transaction).await?)
+}
+
+async fn credit(app: &App, transfer: TransferId, row: &Row) -> Result<(), Failure> {
+    let method = row.payout_method.parse().unwrap_or(PayoutMethod::BankAccount);
+    let personal = match row.return_of {
+        None => app.store.party_fetch(transfer).await?,
+        Some(original) => returned_to(app, original).await?,
+    };
+    let credited = match personal.as_ref().and_then(|personal| customer(row, personal)) {
+        Some(customer) if row.return_of.is_some() || method != PayoutMethod::CashPickup => {
+            match app.banking.credit(transfer, customer).await {
+                Ok(()) => Some(ConfirmationStatus::Credited),
+                Err(banking::Error::Refused(reason)) => {
+                    tracing::warn!(%reason, uetr = %transfer.uetr, "credit refused after settlement");
+                    Some(ConfirmationStatus::AcceptedWithoutPosting)
+                }
+                Err(failure @ banking::Error::Unavailable(_)) => {
+                    return Err(Failure::Banking(failure));
+                }
+            }
+        }
+        None if institutional(app, row) => Some(ConfirmationStatus::Credited),
+        // Cash waits at the counter until it is picked up.
+        Some(_) | None => Some(ConfirmationStatus::AcceptedWithoutPosting),
+    };
+    let nonce = random().map_err(|_| Failure::Randomness)?;
+    let mut transaction = app.store.begin().await?;
+    if !transfer_book(&mut transaction, transfer).await? {
+        return Ok(());
+    }
+    let mut sent = None;
+    if let Some(status) = credited.filter(|_| row.return_of.is_none()) {
+        let confirm = Item::Confirm(Confirm {
+            nonce,
+            debtor_agent: transfer.debtor_agent,
+            uetr: transfer.uetr,
+            status,
+            confirmed_at: clock::now(),
+            reference: ShortText::EMPTY,
+        });
+        let asked = status.as_str().as_bytes();
+        sent = Some(enqueue(&mut transaction, transfer, &confirm, asked, None).await?);
+    }
+    store::commit(transaction).await?;
+    if let Some(row) = sent {
+        drop(app.send(row));
+    }
+    Ok(())
+}
+
+/// Money that comes back goes to the debtor of the original.
+async fn returned_to(app: &App, original: uuid::Uuid) -> Result<Option<Personal>, Failure> {
+    let Some(row) = events::original_of(app, original).await? else { return Ok(None) };
+    let Some(id) = row.transfer() else { return Ok(None) };
+    let personal = app.store.party_fetch(id).await?;
+    Ok(personal.map(|personal| Personal {
+        beneficiary: personal.originator.clone(),
+        originator: personal.beneficiary,
+        ..Personal::default()
+    }))
+}

@@ -1,0 +1,82 @@
+//! Why a gateway does not start or stops; what a caller of REST is told lives in `problem`.
+use std::path::PathBuf;
+
+use crate::{screening, store};
+
+/// A failure that ends the gateway.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file of the settings is unreadable.
+    #[error("{}: cannot be read; check {field}", file.display())]
+    File {
+        /// The settings' field.
+        field: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A key file does not hold a key.
+    #[error("{field}: the file must hold 32 bytes in hexadecimal")]
+    Key {
+        /// The settings' field.
+        field: &'static str,
+    },
+    /// The genesis is malformed.
+    #[error("genesis: the file is no genesis")]
+    Genesis(#[source] ledger_proof::DecodeError),
+    /// A URI is malformed, or TLS material unusable.
+    #[error("{field}: cannot be used as an endpoint")]
+    Endpoint {
+        /// The settings' field.
+        field: &'static str,
+        /// Why.
+        #[source]
+        source: tonic::transport::Error,
+    },
+    /// The HTTPS certificate is unusable.
+    #[error("https: the certificate or key cannot be used")]
+    Https(#[source] services_runtime::tls::Error),
+    /// The client certificate or a quoting service's address is unusable.
+    #[error("ledger, fx: the certificate or an address cannot be used")]
+    Tls(#[source] services_runtime::tls::Error),
+    /// The sanctions lists are unusable.
+    #[error("screening: the lists cannot be used")]
+    Screening(#[source] screening::exact::Error),
+    /// The party store failed.
+    #[error("the party store failed")]
+    Store(#[source] store::Error),
+    /// The address can't be listened on, or serving ended.
+    #[error("listen: cannot serve on {address}")]
+    Serve {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An event is missing from the participant's own stream.
+    #[error("events: number {expected} is missing, number {found} came; stop and investigate")]
+    Gap {
+        /// The number due.
+        expected: u64,
+        /// The number that came.
+        found: u64,
+    },
+    /// Another process moved the cursor of this schema.
+    #[error("events: another process uses this schema; run one gateway per schema")]
+    Fenced,
+    /// A record can't be read.
+    #[error("events: record {sequence} has no meaning to this version")]
+    Record {
+        /// Which.
+        sequence: u64,
+        /// Why.
+        #[source]
+        source: ledger_proof::DecodeError,
+    },
+    /// No randomness.
+    #[error("the system gives no randomness")]
+    Randomness,
+}

@@ -1,0 +1,310 @@
+//! Follows this participant's own event stream: rows and cursor in one SQL transaction, and a gap stops it loudly.
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use ledger_proof::{
+    codec::Field,
+    item::ItemKind,
+    record::{ConfirmDetail, DebtorDetail, Part, PartyPart, RecordKind, SharedPart, SubmitDetail},
+};
+use ledger_types::{ConfirmationStatus, ParticipantId, Rejection, TransferId, TransferState, Uetr};
+use proto::convert::{Event, RecordEvent};
+use serde_json::json;
+use services_runtime::{error::chain, shutdown::Shutdown};
+
+use crate::{
+    Error,
+    app::{App, Work},
+    clock,
+    personal::Personal,
+    sealing,
+    store::{
+        self, Connection,
+        events::{cursor_move, event_insert},
+        parties::party_insert,
+        transfers::{Change, New, transfer_change, transfer_insert, uuid},
+    },
+};
+
+/// Records written in one SQL transaction at most.
+const BATCH_MAX: usize = 256;
+const REOPEN_PAUSE: Duration = Duration::from_millis(200);
+
+/// Follows the stream until the process ends.
+///
+/// # Errors
+/// On a gap, on an unreadable record, or when another process uses the schema.
+pub async fn run(app: App, shutdown: Shutdown) -> Result<(), Error> {
+    let token = shutdown.token();
+    token.run_until_cancelled(follow_always(&app)).await.unwrap_or(Ok(()))
+}
+
+async fn follow_always(app: &App) -> Result<(), Error> {
+    loop {
+        match follow(app).await {
+            Ok(()) => tracing::debug!("event stream ended, opening it again"),
+            Err(Error::Store(error)) => {
+                tracing::error!(cause = chain(&error), "event not written, trying again");
+            }
+            Err(fatal) => return Err(fatal),
+        }
+        tokio::time::sleep(REOPEN_PAUSE).await;
+    }
+}
+
+async fn follow(app: &App) -> Result<(), Error> {
+    let mut cursor = app.store.cursor_fetch().await.map_err(Error::Store)?;
+    let stream = match app.ledger.events(cursor + 1, false).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::warn!(%error, "event stream does not open");
+            return Ok(());
+        }
+    };
+    let mut batches = stream.ready_chunks(BATCH_MAX);
+    while let Some(batch) = batches.next().await {
+        let mut records = Vec::new();
+        let mut broken = false;
+        for event in batch {
+            match event {
+                Ok(Event::Record(record)) => records.push(*record),
+                Ok(Event::Heartbeat { .. }) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "event stream broke");
+                    broken = true;
+                    break;
+                }
+            }
+        }
+        if !records.is_empty() {
+            cursor = write(app, cursor, &records).await?;
+        }
+        if broken {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Writes a batch and the cursor, then wakes who has something to do.
+async fn write(app: &App, cursor: u64, records: &[RecordEvent]) -> Result<u64, Error> {
+    let mut transaction = app.store.begin().await.map_err(Error::Store)?;
+    let mut work = Vec::new();
+    let mut last = cursor;
+    for record in records {
+        if record.number != last + 1 {
+            return Err(Error::Gap { expected: last + 1, found: record.number });
+        }
+        last = record.number;
+        work.extend(apply(app, &mut transaction, record).await?);
+    }
+    if !cursor_move(&mut transaction, cursor, last).await.map_err(Error::Store)? {
+        return Err(Error::Fenced);
+    }
+    store::commit(transaction).await.map_err(Error::Store)?;
+    work.into_iter().for_each(|item| app.wake(item));
+    Ok(last)
+}
+
+async fn apply(
+    app: &App,
+    connection: &mut Connection,
+    event: &RecordEvent,
+) -> Result<Option<Work>, Error> {
+    let unreadable = |source| Error::Record { sequence: event.sequence, source };
+    let shared = match event.kind {
+        RecordKind::Item(_) | RecordKind::Expiry => event.part(Part::Shared),
+        RecordKind::Entry | RecordKind::Genesis | RecordKind::EnvelopeRefusal => None,
+    };
+    let Some(bytes) = shared else {
+        let data = json!({ "kind": format!("{:?}", event.kind) });
+        keep(connection, event, data).await?;
+        return Ok(None);
+    };
+    let shared = SharedPart::from_bytes(bytes).map_err(unreadable)?;
+    keep(connection, event, shown(event, &shared)).await?;
+    let Some(transfer) = transfer_of(event.kind, &shared) else { return Ok(None) };
+    learn(app, connection, event, &shared, transfer).await?;
+    let Some(change) = change(event, &shared).map_err(unreadable)? else { return Ok(None) };
+    transfer_change(connection, transfer, &change, event.at, event.sequence)
+        .await
+        .map_err(Error::Store)?;
+    let incoming = shared.creditor_agent == app.me && transfer.debtor_agent != app.me;
+    Ok(match change {
+        Change::Pending { .. } => incoming.then_some(Work::Decide(transfer)),
+        Change::Settled | Change::Ended { .. } => Some(Work::Book(transfer)),
+        Change::Held { .. } | Change::Confirmed { .. } => None,
+    })
+}
+
+async fn keep(
+    connection: &mut Connection,
+    event: &RecordEvent,
+    data: serde_json::Value,
+) -> Result<(), Error> {
+    let at = clock::calendar_or_epoch(event.at);
+    event_insert(connection, event.number, event.sequence, at, data).await.map_err(Error::Store)
+}
+
+/// What REST shows of a record: the shared part, which holds no personal data.
+fn shown(event: &RecordEvent, shared: &SharedPart) -> serde_json::Value {
+    let kind = match event.kind {
+        RecordKind::Item(kind) => format!("{kind:?}"),
+        RecordKind::Expiry => "Expiry".to_owned(),
+        RecordKind::Entry | RecordKind::Genesis | RecordKind::EnvelopeRefusal => String::new(),
+    };
+    let refusal = Rejection::from_number(shared.outcome).map(Rejection::code);
+    let state = TransferState::from_code(shared.state).map(TransferState::as_str);
+    json!({
+        "kind": kind,
+        "state": state,
+        "refusal": refusal,
+        "reason": shared.reason.as_str(),
+        "debtor_agent": shared.debtor_agent.0,
+        "creditor_agent": shared.creditor_agent.0,
+        "corridor": shared.corridor.0,
+        "subject": uuid::Uuid::from_bytes(shared.subject).to_string(),
+        "amount_minor_units": shared.amount.to_string(),
+        "currency": shared.currency.as_str(),
+    })
+}
+
+fn transfer_of(kind: RecordKind, shared: &SharedPart) -> Option<TransferId> {
+    let about_transfer = match kind {
+        RecordKind::Expiry => true,
+        RecordKind::Item(kind) => matches!(
+            kind,
+            ItemKind::Submit
+                | ItemKind::Return
+                | ItemKind::Accept
+                | ItemKind::Hold
+                | ItemKind::Reject
+                | ItemKind::Confirm
+                | ItemKind::Cancel
+                | ItemKind::Resolve
+        ),
+        RecordKind::Entry | RecordKind::Genesis | RecordKind::EnvelopeRefusal => false,
+    };
+    let uetr = Uetr::from_bytes(shared.subject).ok().filter(|_| about_transfer)?;
+    Some(TransferId { debtor_agent: shared.debtor_agent, uetr })
+}
+
+/// Inserts a transfer that this gateway hears of for the first time, with its party data if the
+/// blob is for us.
+async fn learn(
+    app: &App,
+    connection: &mut Connection,
+    event: &RecordEvent,
+    shared: &SharedPart,
+    transfer: TransferId,
+) -> Result<(), Error> {
+    let submitted = matches!(event.kind, RecordKind::Item(ItemKind::Submit | ItemKind::Return));
+    let outgoing = transfer.debtor_agent == app.me;
+    if !submitted || shared.outcome != 0 || !(outgoing || shared.creditor_agent == app.me) {
+        return Ok(());
+    }
+    let detail = SubmitDetail::from_bytes(&shared.detail.0)
+        .map_err(|source| Error::Record { sequence: event.sequence, source })?;
+    let returns = event.kind == RecordKind::Item(ItemKind::Return);
+    let instructed = event
+        .part(Part::Debtor)
+        .filter(|_| outgoing)
+        .and_then(|bytes| PartyPart::from_bytes(bytes).ok())
+        .and_then(|part| DebtorDetail::from_bytes(&part.detail.0).ok())
+        .map(|debtor| (debtor.instructed_amount, debtor.instructed_currency.to_string()));
+    let new = New {
+        transfer,
+        creditor_agent: shared.creditor_agent,
+        outgoing,
+        return_of: shared.links.first().filter(|_| returns).map(|link| link.uetr),
+        corridor: shared.corridor.0,
+        status: "QUEUED",
+        reason: None,
+        refusal: None,
+        instructed,
+        settlement: (shared.amount, shared.currency.to_string()),
+        reserved_amount: 0,
+        payout_method: detail.payout_method.as_str(),
+        purpose: detail.purpose.to_string(),
+        end_to_end_id: None,
+        quotes: Vec::new(),
+        tracking_sha256: None,
+    };
+    let fresh = transfer_insert(connection, &new).await.map_err(Error::Store)?;
+    if !fresh || outgoing || detail.blob_digest == [0; 32] {
+        return Ok(());
+    }
+    let opened = opened(app, event, &detail);
+    let (personal, failure) = match &opened {
+        Ok(personal) => (Some(personal), None),
+        Err(failure) => (None, Some(failure.as_str())),
+    };
+    party_insert(connection, transfer, personal, failure).await.map_err(Error::Store)
+}
+
+fn opened(app: &App, event: &RecordEvent, detail: &SubmitDetail) -> Result<Personal, String> {
+    let blob = event.blob.as_ref().ok_or("the blob is gone")?;
+    if ledger_proof::sealed::blob_digest(blob) != detail.blob_digest {
+        return Err("the blob is not the one that was signed".to_owned());
+    }
+    let plaintext = sealing::open(blob, &app.sealing_key, &detail.commitment)
+        .map_err(|failure| failure.to_string())?;
+    serde_json::from_slice(&plaintext).map_err(|_| "the data is not in the agreed form".to_owned())
+}
+
+/// What a record does to its transfer; a refused command does nothing to it.
+fn change(
+    event: &RecordEvent,
+    shared: &SharedPart,
+) -> Result<Option<Change>, ledger_proof::DecodeError> {
+    let kind = match event.kind {
+        RecordKind::Item(kind) => Some(kind),
+        RecordKind::Expiry => None,
+        RecordKind::Entry | RecordKind::Genesis | RecordKind::EnvelopeRefusal => return Ok(None),
+    };
+    let submitting = matches!(kind, Some(ItemKind::Submit | ItemKind::Return));
+    let rejection = Rejection::from_number(shared.outcome);
+    let ended = |status| Change::Ended {
+        status,
+        reason: Some(shared.reason.to_string()),
+        refusal: rejection.map(|rejection| rejection.code().to_owned()),
+    };
+    if let Some(rejection) = rejection {
+        // Another content under the same UETR is refused without touching the first.
+        let own = submitting && rejection != Rejection::UetrReused;
+        return Ok(own.then(|| ended("REJECTED")));
+    }
+    match kind {
+        Some(ItemKind::Hold) => {
+            let reason = shared.reason.to_string();
+            return Ok(Some(Change::Held { reason, until: shared.deadline }));
+        }
+        Some(ItemKind::Confirm) => {
+            let detail = ConfirmDetail::from_bytes(&shared.detail.0)?;
+            let status = detail.status;
+            let credited =
+                matches!(status, ConfirmationStatus::Credited | ConfirmationStatus::PickedUp);
+            return Ok(Some(Change::Confirmed { status: status.as_str(), credited }));
+        }
+        Some(_) | None => {}
+    }
+    Ok(TransferState::from_code(shared.state).map(|state| match state {
+        TransferState::Pending => Change::Pending { deadline: shared.deadline },
+        TransferState::Settled | TransferState::Credited => Change::Settled,
+        TransferState::Rejected => ended("REJECTED"),
+        TransferState::Expired => ended("EXPIRED"),
+        TransferState::Cancelled => ended("CANCELLED"),
+        TransferState::Burned => ended("BURNED"),
+    }))
+}
+
+/// The row of the original of an incoming return, which is one of ours.
+pub(crate) async fn original_of(
+    app: &App,
+    return_of: uuid::Uuid,
+) -> Result<Option<store::transfers::Row>, store::Error> {
+    let Ok(uetr) = Uetr::from_bytes(*return_of.as_bytes()) else { return Ok(None) };
+    let own: ParticipantId = app.me;
+    debug_assert_eq!(uuid(uetr), return_of);
+    Ok(app.store.transfer_fetch(uetr, Some(own)).await?.into_iter().next())
+}

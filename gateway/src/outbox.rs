@@ -1,0 +1,336 @@
+//! Sends what is signed until the ledger has answered: gathers items for 5 ms into one envelope per kind, resends the same bytes, resolves what stays unknown.
+use std::{collections::BTreeMap, time::Duration};
+
+use ledger_proof::{
+    codec::Field,
+    item::{Item, ItemKind, Resolve},
+    signature::{Request, sign},
+};
+use ledger_types::{Rejection, RequestId, Timestamp, TransferId, TransferState};
+use proto::{
+    client::Error as LedgerError,
+    convert::{Outcome, Submitted},
+};
+use services_runtime::{error::chain, shutdown::Shutdown};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::{
+    Error,
+    app::{App, Work, enqueue},
+    clock,
+    sealing::random,
+    store::{
+        self,
+        outbox::{EnvelopeRow, OutboxRow, envelope_done, outbox_done, outbox_requeue},
+        transfers::{Change, participant, transfer_change},
+    },
+};
+
+/// How long items gather.
+const GATHER: Duration = Duration::from_millis(5);
+/// How long an envelope may be accepted. Short, so that what is unknown gets resolved soon.
+const VALIDITY_MICROS: u64 = 30_000_000;
+/// After `valid_until` the ledger's own clock may still be behind ours.
+const CLOCK_MARGIN_MICROS: u64 = 2_000_000;
+/// Items in one envelope; with blobs of 4 KiB it stays around 2 MiB.
+const ITEMS_MAX: usize = 512;
+const RESEND_PAUSE: Duration = Duration::from_millis(200);
+
+/// An item to send, and who waits for its answer.
+#[derive(Debug)]
+pub struct Queued {
+    /// Durable in the store.
+    pub row: OutboxRow,
+    /// Who waits.
+    pub waiter: Option<oneshot::Sender<Answer>>,
+}
+
+/// What became of an item.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The ledger's outcome.
+    Outcome(Outcome),
+    /// The ledger did not take the envelope; nothing was recorded.
+    NotTaken(String),
+}
+
+/// Gathers and sends until the process ends.
+///
+/// # Errors
+/// Never; it ends with the process.
+pub async fn run(
+    app: App,
+    mut queue: mpsc::UnboundedReceiver<Queued>,
+    shutdown: Shutdown,
+) -> Result<(), Error> {
+    while let Some(Some(first)) = shutdown.token().run_until_cancelled(queue.recv()).await {
+        tokio::time::sleep(GATHER).await;
+        let mut kinds: BTreeMap<i16, Vec<Queued>> = BTreeMap::new();
+        kinds.entry(first.row.kind).or_default().push(first);
+        while let Ok(next) = queue.try_recv() {
+            kinds.entry(next.row.kind).or_default().push(next);
+        }
+        for mut gathered in kinds.into_values() {
+            while !gathered.is_empty() {
+                let rest = gathered.split_off(gathered.len().min(ITEMS_MAX));
+                let batch = std::mem::replace(&mut gathered, rest);
+                let app = app.clone();
+                shutdown.spawn("outbox-send", async move { first_send(&app, batch).await });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes up what an earlier process left: envelopes as they were, then items without one.
+///
+/// # Errors
+/// When the store fails.
+pub async fn resume(app: &App, shutdown: &Shutdown) -> Result<(), Error> {
+    for envelope in app.store.envelope_open().await.map_err(Error::Store)? {
+        let rows = app.store.envelope_items(envelope.request).await.map_err(Error::Store)?;
+        let batch: Vec<_> = rows.into_iter().map(|row| Queued { row, waiter: None }).collect();
+        let app = app.clone();
+        shutdown.spawn("outbox-resend", async move { deliver(&app, envelope, batch).await });
+    }
+    for row in app.store.outbox_open().await.map_err(Error::Store)? {
+        let _stopping = app.outbox.send(Queued { row, waiter: None });
+    }
+    Ok(())
+}
+
+/// Signs a batch, keeps the bytes, and sends them.
+async fn first_send(app: &App, batch: Vec<Queued>) -> Result<(), Error> {
+    let kind = batch.first().and_then(|queued| u8::try_from(queued.row.kind).ok());
+    let Some(kind) = kind.and_then(ItemKind::from_code) else { return Ok(()) };
+    let request = RequestId(random().map_err(|_| Error::Randomness)?);
+    let valid_until = clock::now().plus_micros(VALIDITY_MICROS);
+    let asked = Request {
+        network: app.network,
+        author: app.me,
+        request,
+        valid_until,
+        kind,
+        all_or_nothing: false,
+    };
+    let items: Vec<_> = batch.iter().map(|queued| queued.row.item.clone()).collect();
+    let bytes = sign(&asked, &items, &[&app.signing_key]);
+    let ids: Vec<_> = batch.iter().map(|queued| queued.row.id).collect();
+    persist(|| app.store.envelope_insert(request, &bytes, valid_until, &ids)).await;
+    let envelope = EnvelopeRow {
+        request: Uuid::from_bytes(request.0),
+        bytes,
+        valid_until: clock::calendar_or_epoch(valid_until),
+    };
+    deliver(app, envelope, batch).await
+}
+
+/// Sends the same bytes until there is an answer or they are too old to be taken.
+async fn deliver(app: &App, envelope: EnvelopeRow, batch: Vec<Queued>) -> Result<(), Error> {
+    let stale_at = clock::from_calendar(envelope.valid_until).plus_micros(CLOCK_MARGIN_MICROS);
+    let blobs: Vec<_> = batch.iter().filter_map(|queued| queued.row.blob.clone()).collect();
+    loop {
+        let failure = match app.ledger.submit(envelope.bytes.clone(), blobs.clone()).await {
+            Ok(submitted) => return answered(app, &envelope, batch, &submitted).await,
+            Err(failure) => failure,
+        };
+        match failure {
+            LedgerError::Unknown(_) | LedgerError::NotAppended(_) => {
+                tracing::warn!(request = %envelope.request, %failure, "no outcome yet");
+            }
+            LedgerError::Malformed(_)
+            | LedgerError::Unauthenticated(_)
+            | LedgerError::Forbidden(_)
+            | LedgerError::NotFound(_)
+            | LedgerError::Ambiguous(_)
+            | LedgerError::Unreadable(_) => {
+                tracing::error!(request = %envelope.request, %failure, "envelope not taken");
+                not_taken(app, &envelope, batch, &failure.to_string()).await;
+                return Ok(());
+            }
+        }
+        if clock::now() > stale_at {
+            return give_up(app, &envelope, batch).await;
+        }
+        tokio::time::sleep(RESEND_PAUSE).await;
+    }
+}
+
+async fn answered(
+    app: &App,
+    envelope: &EnvelopeRow,
+    batch: Vec<Queued>,
+    submitted: &Submitted,
+) -> Result<(), Error> {
+    if submitted.envelope_refused {
+        let rejection = submitted.outcomes.first().and_then(|outcome| outcome.rejection);
+        if rejection == Some(Rejection::EnvelopeStale) {
+            return give_up(app, envelope, batch).await;
+        }
+        let code = rejection.map_or("ENVELOPE_REFUSED", Rejection::code);
+        tracing::error!(request = %envelope.request, code, "envelope refused");
+        not_taken(app, envelope, batch, code).await;
+        return Ok(());
+    }
+    persist(|| write_outcomes(app, envelope, &batch, submitted)).await;
+    for (queued, outcome) in batch.into_iter().zip(&submitted.outcomes) {
+        if let Some(transfer) = transfer_of(&queued.row) {
+            wake(app, transfer, outcome);
+        }
+        if let Some(waiter) = queued.waiter {
+            let _left = waiter.send(Answer::Outcome(*outcome));
+        }
+    }
+    Ok(())
+}
+
+async fn write_outcomes(
+    app: &App,
+    envelope: &EnvelopeRow,
+    batch: &[Queued],
+    submitted: &Submitted,
+) -> Result<(), store::Error> {
+    let mut transaction = app.store.begin().await?;
+    for (queued, outcome) in batch.iter().zip(&submitted.outcomes) {
+        let refusal = outcome.rejection.map(Rejection::code);
+        outbox_done(&mut transaction, queued.row.id, refusal).await?;
+        let (Some(transfer), Some(change)) =
+            (transfer_of(&queued.row), change(&queued.row, outcome))
+        else {
+            continue;
+        };
+        let at = submitted.at;
+        transfer_change(&mut transaction, transfer, &change, at, outcome.sequence).await?;
+    }
+    envelope_done(&mut transaction, envelope.request).await?;
+    store::commit(transaction).await
+}
+
+/// What an outcome says of the transfer itself.
+fn change(row: &OutboxRow, outcome: &Outcome) -> Option<Change> {
+    let item = Item::from_bytes(&row.item).ok()?;
+    let kind = item.kind();
+    if let (Item::Hold(hold), None) = (&item, outcome.rejection) {
+        return Some(Change::Held { reason: hold.reason.to_string(), until: hold.until });
+    }
+    if let (Item::Confirm(confirm), None) = (&item, outcome.rejection) {
+        let credited = outcome.state == Some(TransferState::Credited);
+        return Some(Change::Confirmed { status: confirm.status.as_str(), credited });
+    }
+    let submitting = matches!(kind, ItemKind::Submit | ItemKind::Return | ItemKind::Resolve);
+    let deciding = matches!(kind, ItemKind::Accept | ItemKind::Cancel | ItemKind::Reject);
+    if !submitting && (!deciding || outcome.rejection.is_some()) {
+        return None;
+    }
+    let ended = |status| Change::Ended {
+        status,
+        reason: outcome.reason.map(|reason| reason.to_string()),
+        refusal: outcome.rejection.map(|rejection| rejection.code().to_owned()),
+    };
+    if let (true, Some(_)) = (kind != ItemKind::Resolve, outcome.rejection) {
+        return Some(ended("REJECTED"));
+    }
+    Some(match outcome.state? {
+        TransferState::Pending => Change::Pending { deadline: Timestamp::ZERO },
+        TransferState::Settled | TransferState::Credited => Change::Settled,
+        TransferState::Rejected => ended("REJECTED"),
+        TransferState::Expired => ended("EXPIRED"),
+        TransferState::Cancelled => ended("CANCELLED"),
+        TransferState::Burned => ended("BURNED"),
+    })
+}
+
+/// Core banking has something to do once a transfer is no longer pending.
+fn wake(app: &App, transfer: TransferId, outcome: &Outcome) {
+    if outcome.state != Some(TransferState::Pending) || outcome.rejection.is_some() {
+        app.wake(Work::Book(transfer));
+    }
+}
+
+/// The ledger will never take these bytes: nothing was recorded, so a transfer ends here.
+async fn not_taken(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>, why: &str) {
+    persist(|| async {
+        let mut transaction = app.store.begin().await?;
+        for queued in &batch {
+            outbox_done(&mut transaction, queued.row.id, Some(why)).await?;
+            let Some(transfer) = transfer_of(&queued.row).filter(|_| submits(&queued.row)) else {
+                continue;
+            };
+            let change = Change::Ended {
+                status: "REJECTED",
+                reason: Some("ED05".to_owned()),
+                refusal: Some("LEDGER_REFUSED_REQUEST".to_owned()),
+            };
+            transfer_change(&mut transaction, transfer, &change, clock::now(), 0).await?;
+        }
+        envelope_done(&mut transaction, envelope.request).await?;
+        store::commit(transaction).await
+    })
+    .await;
+    for queued in batch {
+        if let Some(transfer) = transfer_of(&queued.row) {
+            app.wake(Work::Book(transfer));
+        }
+        if let Some(waiter) = queued.waiter {
+            let _left = waiter.send(Answer::NotTaken(why.to_owned()));
+        }
+    }
+}
+
+/// The bytes are too old: ask what became of transfers, put everything else into a new envelope.
+async fn give_up(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>) -> Result<(), Error> {
+    let nonces: Vec<[u8; 32]> =
+        batch.iter().map(|_| random()).collect::<Result<_, _>>().map_err(|_| Error::Randomness)?;
+    let rows = persist(|| async {
+        let mut transaction = app.store.begin().await?;
+        let mut rows = Vec::new();
+        for (queued, nonce) in batch.iter().zip(&nonces) {
+            match transfer_of(&queued.row).filter(|_| submits(&queued.row)) {
+                Some(transfer) => {
+                    outbox_done(&mut transaction, queued.row.id, Some("RESOLVING")).await?;
+                    let resolve = Item::Resolve(Resolve { nonce: *nonce, uetr: transfer.uetr });
+                    rows.push(enqueue(&mut transaction, transfer, &resolve, b"", None).await?);
+                }
+                None => {
+                    outbox_requeue(&mut transaction, queued.row.id).await?;
+                    rows.push(queued.row.clone());
+                }
+            }
+        }
+        envelope_done(&mut transaction, envelope.request).await?;
+        store::commit(transaction).await.map(|()| rows)
+    })
+    .await;
+    for (row, queued) in rows.into_iter().zip(batch) {
+        let _stopping = app.outbox.send(Queued { row, waiter: queued.waiter });
+    }
+    Ok(())
+}
+
+fn submits(row: &OutboxRow) -> bool {
+    let kind = u8::try_from(row.kind).ok().and_then(ItemKind::from_code);
+    matches!(kind, Some(ItemKind::Submit | ItemKind::Return))
+}
+
+fn transfer_of(row: &OutboxRow) -> Option<TransferId> {
+    let uetr = ledger_types::Uetr::from_bytes(*row.uetr.as_bytes()).ok()?;
+    Some(TransferId { debtor_agent: participant(row.debtor_agent), uetr })
+}
+
+/// Repeats a write until the store takes it: what the ledger said must not be lost.
+async fn persist<T, F, R>(write: F) -> T
+where
+    F: Fn() -> R,
+    R: Future<Output = Result<T, store::Error>>,
+{
+    loop {
+        match write().await {
+            Ok(value) => return value,
+            Err(error) => {
+                tracing::error!(cause = chain(&error), "outbox write failed, trying again");
+                tokio::time::sleep(RESEND_PAUSE).await;
+            }
+        }
+    }
+}

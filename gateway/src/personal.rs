@@ -1,0 +1,91 @@
+//! Who pays whom, in IVMS101's fields: what is screened, sealed and kept in the party store; never logged, never in a URL.
+use ledger_proof::operator::travel_field;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A natural or legal person at either end, with the account that the money leaves or reaches.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// Legal name.
+    pub name: String,
+    /// IBAN, account number, or phone number for a wallet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Lines of the postal address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub address: Vec<String>,
+    /// Country of the address, ISO 3166-1 alpha-2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// As yyyy-mm-dd.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date_of_birth: Option<String>,
+    /// Town of birth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place_of_birth: Option<String>,
+    /// Number of an identity document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub national_identifier: Option<String>,
+    /// The customer number at the person's institution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_identification: Option<String>,
+}
+
+impl std::fmt::Debug for Person {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Person(‹personal›)")
+    }
+}
+
+/// The travel-rule payload of one transfer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Personal {
+    /// IVMS101 originator.
+    pub originator: Person,
+    /// IVMS101 beneficiary.
+    pub beneficiary: Person,
+    /// How they are related.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relationship: Option<String>,
+    /// Where the money comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_of_funds: Option<String>,
+    /// What the debtor tells the creditor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remittance_information: Option<String>,
+    /// The debtor's own reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_to_end_id: Option<String>,
+}
+
+impl Personal {
+    /// The names to screen.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        vec![&self.originator.name, &self.beneficiary.name]
+    }
+
+    /// The fields of the corridor's rule that are missing, by name.
+    #[must_use]
+    pub fn missing(&self, required: u32) -> Vec<&'static str> {
+        let some = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());
+        let (from, to) = (&self.originator, &self.beneficiary);
+        let identified = some(&from.national_identifier) || some(&from.customer_identification);
+        let born = some(&from.date_of_birth) && some(&from.place_of_birth);
+        let rules = [
+            (travel_field::DEBTOR_NAME, "debtor.name", !from.name.is_empty()),
+            (travel_field::DEBTOR_ACCOUNT, "debtor.account", some(&from.account)),
+            (travel_field::DEBTOR_ADDRESS, "debtor.address", !from.address.is_empty()),
+            (travel_field::DEBTOR_BIRTH, "debtor.date_of_birth and place_of_birth", born),
+            (travel_field::DEBTOR_IDENTIFICATION, "debtor.national_identifier", identified),
+            (travel_field::CREDITOR_NAME, "creditor.name", !to.name.is_empty()),
+            (travel_field::CREDITOR_ACCOUNT, "creditor.account", some(&to.account)),
+            (travel_field::CREDITOR_ADDRESS, "creditor.address", !to.address.is_empty()),
+            (travel_field::RELATIONSHIP, "relationship", some(&self.relationship)),
+            (travel_field::SOURCE_OF_FUNDS, "source_of_funds", some(&self.source_of_funds)),
+        ];
+        let missing = rules.into_iter().filter(|(bit, _, given)| required & bit != 0 && !given);
+        missing.map(|(_, name, _)| name).collect()
+    }
+}

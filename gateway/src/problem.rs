@@ -1,0 +1,193 @@
+//! Everything this gateway says no with: a code with its page in docs/errors, an HTTP status and an ISO reason; no private cause leaves here.
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use ledger_types::{Rejection, StatusReason, Uetr};
+
+#[cfg(test)]
+mod tests;
+
+macro_rules! codes {
+    ($($name:ident = $code:literal, $status:ident, $reason:literal, $title:literal;)*) => {
+        /// The gateway's own codes; the ledger's refusals keep theirs.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code {
+            $(#[doc = $title] $name,)*
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The name of its page in docs/errors.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// What it means.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+
+            /// The ISO reason of a pacs.002.
+            #[must_use]
+            pub const fn reason(self) -> StatusReason {
+                match self { $(Self::$name => StatusReason::known($reason),)* }
+            }
+
+            const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    BodyMalformed = "BODY_MALFORMED", BAD_REQUEST, b"FF01", "The body is not what this resource takes";
+    BodyTooLarge = "BODY_TOO_LARGE", PAYLOAD_TOO_LARGE, b"FF01", "The body exceeds 1 MiB";
+    FieldInvalid = "FIELD_INVALID", BAD_REQUEST, b"FF01", "A field breaks its rule";
+    ApiKeyMissing = "API_KEY_MISSING", UNAUTHORIZED, b"DS0H", "No API key was given";
+    ApiKeyUnknown = "API_KEY_UNKNOWN", UNAUTHORIZED, b"DS0H", "The API key is unknown or revoked";
+    ScopeMissing = "SCOPE_MISSING", FORBIDDEN, b"DS0H", "The API key lacks the scope";
+    ResourceUnknown = "RESOURCE_UNKNOWN", NOT_FOUND, b"NARR", "There is no such resource";
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED, b"NARR", "The resource does not take this method";
+    TransferNotFound = "TRANSFER_NOT_FOUND", NOT_FOUND, b"AG09", "This gateway knows no such transfer";
+    UetrAmbiguous = "UETR_AMBIGUOUS", CONFLICT, b"AG09", "Two debtor agents used this UETR";
+    IdempotencyKeyMissing = "IDEMPOTENCY_KEY_MISSING", BAD_REQUEST, b"FF01", "The request needs an Idempotency-Key";
+    IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", UNPROCESSABLE_ENTITY, b"DU03", "The Idempotency-Key belongs to another request";
+    RequestInProgress = "REQUEST_IN_PROGRESS", CONFLICT, b"NARR", "The first request with this Idempotency-Key is still running";
+    TravelRuleIncomplete = "TRAVEL_RULE_INCOMPLETE", UNPROCESSABLE_ENTITY, b"RR02", "The corridor requires more about debtor or creditor";
+    SealedDataTooLarge = "SEALED_DATA_TOO_LARGE", BAD_REQUEST, b"FF01", "The party data exceeds what can be sealed";
+    ScreeningRefused = "SCREENING_REFUSED", UNPROCESSABLE_ENTITY, b"RR04", "The transfer can't be sent for regulatory reasons";
+    AccountRefused = "ACCOUNT_REFUSED", UNPROCESSABLE_ENTITY, b"AC01", "Core banking refused the customer's account";
+    DebitLimitExceeded = "DEBIT_LIMIT_EXCEEDED", UNPROCESSABLE_ENTITY, b"AM14", "The transfer would debit more than the debtor allows";
+    QuoteUnavailable = "QUOTE_UNAVAILABLE", UNPROCESSABLE_ENTITY, b"AG03", "No liquidity bank quotes this now";
+    QuoteNotFound = "QUOTE_NOT_FOUND", UNPROCESSABLE_ENTITY, b"AG03", "This gateway knows no such quote";
+    LedgerUnavailable = "LEDGER_UNAVAILABLE", SERVICE_UNAVAILABLE, b"ED06", "The ledger can't be reached; nothing was signed or kept";
+    LedgerRefusedRequest = "LEDGER_REFUSED_REQUEST", BAD_GATEWAY, b"ED05", "The ledger did not take this gateway's request";
+    StoreUnavailable = "STORE_UNAVAILABLE", SERVICE_UNAVAILABLE, b"ED06", "The gateway's own store can't be reached";
+    Internal = "INTERNAL_ERROR", INTERNAL_SERVER_ERROR, b"MS03", "The gateway failed";
+}
+
+/// One answer that says no.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The name of its page in docs/errors.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// What the code means.
+    pub title: &'static str,
+    /// What is wrong with this request: field, reason, what to do.
+    pub detail: String,
+    /// The ISO reason.
+    pub reason: StatusReason,
+    /// The transfer it ends.
+    pub uetr: Option<Uetr>,
+    /// The ledger's record of the refusal.
+    pub record: Option<u64>,
+}
+
+impl Problem {
+    /// A problem of the gateway's own.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code: code.name(),
+            status: code.status(),
+            title: code.title(),
+            detail: detail.into(),
+            reason: code.reason(),
+            uetr: None,
+            record: None,
+        }
+    }
+
+    /// A field that breaks its rule.
+    #[must_use]
+    pub fn field(field: &str, reason: &str) -> Self {
+        Self::new(Code::FieldInvalid, format!("{field}: {reason}; correct the field"))
+    }
+
+    /// A refusal in the ledger's words, by the ledger or by this gateway before it.
+    #[must_use]
+    pub fn refused(rejection: Rejection) -> Self {
+        Self {
+            code: rejection.code(),
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            title: rejection.meaning(),
+            detail: rejection.meaning().to_owned(),
+            reason: rejection.reason(),
+            uetr: None,
+            record: None,
+        }
+    }
+
+    /// A failure of this gateway, logged here with its cause.
+    #[must_use]
+    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(cause = services_runtime::error::chain(error), "request failed");
+        Self::new(Code::Internal, "the cause is in the gateway's log")
+    }
+
+    /// Names the transfer it ends.
+    #[must_use]
+    pub fn of(mut self, uetr: Uetr) -> Self {
+        self.uetr = Some(uetr);
+        self
+    }
+
+    /// Gives another ISO reason.
+    #[must_use]
+    pub fn because(mut self, reason: StatusReason) -> Self {
+        self.reason = reason;
+        self
+    }
+
+    /// Names the ledger's record.
+    #[must_use]
+    pub fn recorded(mut self, sequence: u64) -> Self {
+        self.record = Some(sequence);
+        self
+    }
+
+    /// Whether this answer ends the request for ever, so that a repeat gets the same.
+    #[must_use]
+    pub fn lasting(&self) -> bool {
+        self.status == StatusCode::UNPROCESSABLE_ENTITY
+    }
+}
+
+impl From<&Problem> for services_runtime::error::Problem {
+    fn from(problem: &Problem) -> Self {
+        let body = Self::new(problem.code, problem.title, problem.status, problem.detail.clone())
+            .with("reason", problem.reason.as_str());
+        let body = match problem.uetr {
+            Some(uetr) => {
+                body.instance(format!("/v1/transfers/{uetr}")).with("uetr", uetr.to_string())
+            }
+            None => body,
+        };
+        match problem.record {
+            Some(record) => body.with("record", record),
+            None => body,
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = services_runtime::error::Problem::from(&self).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}

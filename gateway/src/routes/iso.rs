@@ -1,0 +1,260 @@
+//! ISO 20022 over HTTP: a pacs.008 in, always a pacs.002 out; the XML itself lives in its own crate.
+use std::collections::BTreeSet;
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use ledger_types::{Bic, CreditTransferStatus, Currency, StatusReason, TransferId, Uetr};
+use proto::convert::Network;
+use services_iso20022::{
+    Inbound, Refusal,
+    pacs002::{Statement, answer},
+    pacs008::{Account, AccountIdentification, CreditTransfer, Party, PartyIdentification},
+    read, verdict,
+};
+use time::OffsetDateTime;
+
+use super::{
+    Body, ProblemBody,
+    caller::{Caller, Scope},
+};
+use crate::{
+    app::App,
+    clock::rfc3339,
+    personal::Person,
+    problem::Problem,
+    sealing::random,
+    store::transfers::Row,
+    transfers::{
+        Created, create,
+        order::{AmountBody, OrderBody, read as read_order},
+        view::iso_status,
+    },
+};
+
+/// Send a pacs.008.001.08 (with or without head.001.001.02); the answer is a pacs.002.001.10.
+///
+/// # Errors
+/// Only when no answer about the message can be given: no key, no store, no ledger.
+#[utoipa::path(post, path = "/v1/iso20022", tag = "iso20022",
+    request_body(content = String, content_type = "application/xml"),
+    responses((status = 200, description = "A pacs.002 with any status, RJCT included",
+            content_type = "application/xml", body = String),
+        (status = 413, body = ProblemBody), (status = 503, body = ProblemBody)))]
+pub async fn receive(
+    State(app): State<App>,
+    caller: Caller,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.may(Scope::Send)?;
+    let network = app.directory.current(&app.ledger).await?;
+    let inbound = read(&body.0);
+    if let Err(refusal) = judge(&app, &network, &inbound) {
+        return report(&app, &network, &inbound, Report::refused(refusal));
+    }
+    let report_of = match transfer(&app, &network, &inbound).await {
+        Ok(row) => Report::of(&row),
+        Err(problem) if problem.status.is_server_error() => return Err(problem),
+        Err(problem) => Report::refused(Refusal {
+            reason: problem.reason,
+            text: format!("{}: {}", problem.code, problem.detail),
+        }),
+    };
+    report(&app, &network, &inbound, report_of)
+}
+
+/// What a pacs.002 says.
+struct Report {
+    status: CreditTransferStatus,
+    reasons: Vec<Refusal>,
+    accepted_at: Option<OffsetDateTime>,
+    record: Option<i64>,
+}
+
+impl Report {
+    fn refused(refusal: Refusal) -> Self {
+        let status = CreditTransferStatus::Rejected;
+        Self { status, reasons: vec![refusal], accepted_at: None, record: None }
+    }
+
+    fn of(row: &Row) -> Self {
+        let status = match iso_status(row) {
+            "PDNG" => CreditTransferStatus::Pending,
+            "ACSP" => CreditTransferStatus::SettlementInProcess,
+            "ACSC" => CreditTransferStatus::SettlementCompleted,
+            "CANC" | "RJCT" => CreditTransferStatus::Rejected,
+            confirmed => ledger_types::ConfirmationStatus::ALL
+                .into_iter()
+                .find(|status| status.as_str() == confirmed)
+                .map_or(CreditTransferStatus::SettlementCompleted, CreditTransferStatus::Confirmed),
+        };
+        let rejected = status == CreditTransferStatus::Rejected;
+        let reason = row.reason.as_deref().and_then(|reason| reason.parse().ok());
+        let refusal = || Refusal {
+            reason: reason.unwrap_or(StatusReason::known(b"NARR")),
+            text: row.refusal.clone().unwrap_or_else(|| row.status.clone()),
+        };
+        Self {
+            status,
+            reasons: rejected.then(refusal).into_iter().collect(),
+            accepted_at: row.submitted_at.filter(|_| !rejected),
+            record: row.record,
+        }
+    }
+}
+
+fn judge(app: &App, network: &Network, inbound: &Inbound) -> Result<(), Refusal> {
+    let bics: BTreeSet<Bic> =
+        network.participants.iter().filter_map(|row| row.bic.parse().ok()).collect();
+    let served: BTreeSet<Currency> = network.currencies.iter().map(|row| row.currency).collect();
+    let known = |bic: &Bic| bics.contains(bic);
+    let serves = |currency: Currency| served.contains(&currency) && !currency.precious_metal();
+    verdict(inbound, &known, &serves)?;
+    let debtor_agent = inbound
+        .message
+        .credit_transfers
+        .first()
+        .and_then(|transfer| transfer.debtor_agent.as_ref())
+        .and_then(|agent| agent.bic.as_deref())
+        .and_then(|bic| crate::transfers::order::agent(network, bic));
+    if debtor_agent == Some(app.me) {
+        return Ok(());
+    }
+    Err(Refusal {
+        reason: StatusReason::known(b"AGNT"),
+        text: "DbtrAgt: is not this gateway's participant: send it to its own".to_owned(),
+    })
+}
+
+/// The transfer of a message; one that was sent before is answered as it stands.
+async fn transfer(app: &App, network: &Network, inbound: &Inbound) -> Result<Row, Problem> {
+    let missing = || Problem::field("CdtTrfTxInf", "must be given once");
+    let message = inbound.message.credit_transfers.first().ok_or_else(missing)?;
+    let order = read_order(order_body(message, network)?, network)?;
+    let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
+    let known = app.store.transfer_fetch(order.uetr, Some(app.me)).await?;
+    if let Some(row) = known.into_iter().next() {
+        let kept = app.store.party_fetch(transfer).await?;
+        let same = kept.is_some_and(|kept| kept == order.personal);
+        let repeated = Problem::refused(ledger_types::Rejection::UetrReused).of(order.uetr);
+        return if same { Ok(row) } else { Err(repeated) };
+    }
+    match create::create(app, &order).await? {
+        Created::Recorded(row) | Created::Durable(row) => Ok(*row),
+    }
+}
+
+fn order_body(message: &CreditTransfer, network: &Network) -> Result<OrderBody, Problem> {
+    let amount = |amount: &services_iso20022::Amount| AmountBody {
+        amount: trimmed(&amount.value, &amount.currency, network),
+        currency: amount.currency.clone(),
+    };
+    let creditor_agent = message.creditor_agent.as_ref().and_then(|agent| agent.bic.clone());
+    let (debtor, creditor) = (message.debtor.as_ref(), message.creditor.as_ref());
+    let remittance = message.remittance_information.join(" ");
+    Ok(OrderBody {
+        uetr: message.uetr.clone(),
+        end_to_end_id: message.end_to_end_id.clone(),
+        creditor_agent: creditor_agent.unwrap_or_default(),
+        corridor: None,
+        quote: message.quote_id().map(str::to_owned),
+        instructed_amount: message.instructed_amount.as_ref().map(amount),
+        interbank_settlement_amount: message.interbank_settlement_amount.as_ref().map(amount),
+        payout_method: payout_method(message).to_owned(),
+        purpose: message
+            .purpose
+            .as_ref()
+            .map_or_else(|| "OTHR".to_owned(), |purpose| purpose.as_str().to_owned()),
+        debtor: person(debtor, message.debtor_account.as_ref()),
+        creditor: person(creditor, message.creditor_account.as_ref()),
+        relationship: message.regulatory_text("RELATIONSHIP"),
+        source_of_funds: message.regulatory_text("SOURCE_OF_FUNDS"),
+        remittance_information: (!remittance.is_empty()).then_some(remittance),
+    })
+}
+
+/// XSD decimals may have zeros at the end that the currency does not allow.
+fn trimmed(value: &str, currency: &str, network: &Network) -> String {
+    let exponent = currency.parse().ok().and_then(|code| network.exponent(code)).unwrap_or(0);
+    match value.split_once('.') {
+        Some((whole, fraction)) if fraction.len() > usize::from(exponent) => {
+            let kept = fraction.trim_end_matches('0');
+            if kept.is_empty() { whole.to_owned() } else { format!("{whole}.{kept}") }
+        }
+        Some((whole, "")) => whole.to_owned(),
+        Some(_) | None => value.to_owned(),
+    }
+}
+
+/// A phone number as account is a wallet, no account is cash.
+fn payout_method(message: &CreditTransfer) -> &'static str {
+    let account = message.creditor_account.as_ref().and_then(account_number);
+    match account {
+        None => "cash_pickup",
+        Some(number) if number.starts_with('+') => "wallet",
+        Some(_) => "bank_account",
+    }
+}
+
+fn account_number(account: &Account) -> Option<String> {
+    let proxy = account.proxy.clone();
+    match account.identification.as_ref() {
+        Some(AccountIdentification::Iban(iban)) => Some(iban.clone()),
+        Some(AccountIdentification::Other(other)) => other.id.clone().or(proxy),
+        None => proxy,
+    }
+}
+
+fn person(party: Option<&Party>, account: Option<&Account>) -> Person {
+    let address = party.and_then(|party| party.postal_address.as_ref());
+    let lines = address.map(|address| {
+        let street = [&address.street_name, &address.building_number];
+        let town = [&address.post_code, &address.town_name, &address.country_sub_division];
+        let join = |parts: &[&Option<String>]| {
+            parts.iter().filter_map(|part| part.as_deref()).collect::<Vec<_>>().join(" ")
+        };
+        let mut lines = address.address_lines.clone();
+        lines.extend([join(&street), join(&town)].into_iter().filter(|line| !line.is_empty()));
+        lines
+    });
+    let (birth, others) = match party.and_then(|party| party.identification.as_ref()) {
+        Some(PartyIdentification::Private { birth, others }) => (birth.as_ref(), others.as_slice()),
+        Some(PartyIdentification::Organisation { others, .. }) => (None, others.as_slice()),
+        None => (None, &[][..]),
+    };
+    Person {
+        name: party.and_then(|party| party.name.clone()).unwrap_or_default(),
+        account: account.and_then(account_number),
+        address: lines.unwrap_or_default(),
+        country: address
+            .and_then(|address| address.country.clone())
+            .or_else(|| party.and_then(|party| party.country_of_residence.clone())),
+        date_of_birth: birth.and_then(|birth| birth.date.clone()),
+        place_of_birth: birth.and_then(|birth| birth.city.clone()),
+        national_identifier: others.first().and_then(|other| other.id.clone()),
+        customer_identification: None,
+    }
+}
+
+fn report(
+    app: &App,
+    network: &Network,
+    inbound: &Inbound,
+    report: Report,
+) -> Result<Response, Problem> {
+    let id = Uetr::from_random(random().map_err(|error| Problem::internal(&error))?);
+    let own = network.participant(app.me).map(|row| row.bic.clone()).filter(|bic| !bic.is_empty());
+    let statement = Statement {
+        message_id: id.to_string().replace('-', ""),
+        created_at: rfc3339(OffsetDateTime::now_utc()),
+        status: report.status,
+        reasons: report.reasons,
+        accepted_at: report.accepted_at.map(rfc3339),
+        clearing_system_reference: report.record.map(|record| record.to_string()),
+        instructing_agent_bic: own,
+    };
+    let text = answer(inbound, &statement).map_err(|error| Problem::internal(&error))?;
+    Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/xml")], text).into_response())
+}

@@ -1,0 +1,231 @@
+//! What a participant may see of the network and of its own events and balances, over HTTP.
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use ledger_types::PayoutMethod;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    Query,
+    caller::{Caller, Scope},
+    params::After,
+};
+use crate::{
+    app::App,
+    clock::rfc3339,
+    problem::{Code, Problem},
+};
+
+/// A record that concerns this participant.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventView {
+    /// This participant's own number, without gaps from 1.
+    pub number: i64,
+    /// The ledger's record.
+    pub record: i64,
+    /// RFC 3339, replicated time.
+    pub at: String,
+    /// The record's shared part: kind, state, subject, amount; no personal data.
+    pub data: serde_json::Value,
+}
+
+/// An account on the ledger.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BalanceView {
+    /// Account number.
+    pub account: u64,
+    /// ISO 4217.
+    pub currency: String,
+    /// What may still be debited.
+    pub available: String,
+    /// Reserved debits.
+    pub debits_pending: String,
+    /// Posted debits.
+    pub debits_posted: String,
+    /// Credits that wait for acceptance.
+    pub credits_pending: String,
+    /// Posted credits.
+    pub credits_posted: String,
+}
+
+/// A corridor's rules.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CorridorView {
+    /// Its number.
+    pub corridor: u32,
+    /// ISO 3166-1 alpha-2.
+    pub source_country: String,
+    /// ISO 3166-1 alpha-2.
+    pub destination_country: String,
+    /// The currency debited.
+    pub source_currency: String,
+    /// The currency credited.
+    pub destination_currency: String,
+    /// Least source amount.
+    pub amount_min: String,
+    /// Greatest source amount.
+    pub amount_max: String,
+    /// How long a transfer may stay pending.
+    pub hold_ms: u64,
+    /// How soon after settlement the credit is owed.
+    pub credit_sla_ms: u64,
+    /// `bank_account`, `wallet`, `cash_pickup`.
+    pub payout_methods: Vec<String>,
+    /// Purposes allowed; empty allows all.
+    pub purposes: Vec<String>,
+    /// Between institutions only.
+    pub institutional: bool,
+}
+
+/// A participant.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ParticipantView {
+    /// Network id.
+    pub participant: u32,
+    /// For people.
+    pub name: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    /// Empty if it has none.
+    pub bic: String,
+    /// Empty if it has none.
+    pub lei: String,
+    /// No new transfers either way.
+    pub suspended: bool,
+}
+
+/// Events after a number, in order.
+///
+/// # Errors
+/// Every problem has its page in docs/errors.
+#[utoipa::path(get, path = "/v1/events", tag = "network", params(After),
+    responses((status = 200, description = "In order, without gaps", body = [EventView])))]
+pub async fn events(
+    State(app): State<App>,
+    caller: Caller,
+    Query(from): Query<After>,
+) -> Result<Json<Vec<EventView>>, Problem> {
+    caller.may(Scope::Read)?;
+    let limit = from.limit.unwrap_or(200).clamp(1, 1_000);
+    let rows = app.store.event_list(from.after.unwrap_or(0), limit).await?;
+    let shown = rows.into_iter().map(|row| EventView {
+        number: row.number,
+        record: row.sequence,
+        at: rfc3339(row.at),
+        data: row.data,
+    });
+    Ok(Json(shown.collect()))
+}
+
+/// This participant's balances on the ledger, as of now.
+///
+/// # Errors
+/// Every problem has its page in docs/errors.
+#[utoipa::path(get, path = "/v1/balances", tag = "network",
+    responses((status = 200, description = "Every account", body = [BalanceView])))]
+pub async fn balances(
+    State(app): State<App>,
+    caller: Caller,
+) -> Result<Json<Vec<BalanceView>>, Problem> {
+    caller.may(Scope::Read)?;
+    let network = app.directory.current(&app.ledger).await?;
+    let (balances, _) = app.ledger.balances(Some(app.me)).await.map_err(|error| {
+        tracing::warn!(%error, "balances not read");
+        Problem::new(Code::LedgerUnavailable, "no node of the ledger answers; try again")
+    })?;
+    let shown = balances.into_iter().map(|row| {
+        let exponent = network.exponent(row.currency).unwrap_or(0);
+        let units = |units: u128| decimal(units, exponent);
+        BalanceView {
+            account: row.account.0,
+            currency: row.currency.to_string(),
+            available: units(row.available()),
+            debits_pending: units(row.debits_pending),
+            debits_posted: units(row.debits_posted),
+            credits_pending: units(row.credits_pending),
+            credits_posted: units(row.credits_posted),
+        }
+    });
+    Ok(Json(shown.collect()))
+}
+
+/// Corridors and their rules.
+///
+/// # Errors
+/// Every problem has its page in docs/errors.
+#[utoipa::path(get, path = "/v1/corridors", tag = "network",
+    responses((status = 200, description = "Every corridor", body = [CorridorView])))]
+pub async fn corridors(
+    State(app): State<App>,
+    caller: Caller,
+) -> Result<Json<Vec<CorridorView>>, Problem> {
+    caller.may(Scope::Read)?;
+    let network = app.directory.current(&app.ledger).await?;
+    let shown = network.corridors.iter().map(|(terms, _)| {
+        let exponent = network.exponent(terms.source_currency).unwrap_or(0);
+        let allowed = |method: &PayoutMethod| terms.payout_methods & method.bit() != 0;
+        let methods = PayoutMethod::ALL.into_iter().filter(allowed);
+        CorridorView {
+            corridor: terms.corridor.0,
+            source_country: terms.source_country.to_string(),
+            destination_country: terms.destination_country.to_string(),
+            source_currency: terms.source_currency.to_string(),
+            destination_currency: terms.destination_currency.to_string(),
+            amount_min: decimal(u128::from(terms.amount_min), exponent),
+            amount_max: decimal(u128::from(terms.amount_max), exponent),
+            hold_ms: terms.hold_micros / 1_000,
+            credit_sla_ms: terms.credit_sla_micros / 1_000,
+            payout_methods: methods.map(|method| method.as_str().to_owned()).collect(),
+            purposes: terms.purposes.iter().map(ToString::to_string).collect(),
+            institutional: terms.institutional,
+        }
+    });
+    Ok(Json(shown.collect()))
+}
+
+/// Who takes part.
+///
+/// # Errors
+/// Every problem has its page in docs/errors.
+#[utoipa::path(get, path = "/v1/participants", tag = "network",
+    responses((status = 200, description = "Every participant", body = [ParticipantView])))]
+pub async fn participants(
+    State(app): State<App>,
+    caller: Caller,
+) -> Result<Json<Vec<ParticipantView>>, Problem> {
+    caller.may(Scope::Read)?;
+    let network = app.directory.current(&app.ledger).await?;
+    let shown = network.participants.iter().map(|row| ParticipantView {
+        participant: row.id.0,
+        name: row.name.clone(),
+        country: row.country.to_string(),
+        bic: row.bic.clone(),
+        lei: row.lei.clone(),
+        suspended: row.suspended,
+    });
+    Ok(Json(shown.collect()))
+}
+
+/// Whether store and ledger answer.
+pub async fn ready(State(app): State<App>) -> Response {
+    let (store, ledger) = (app.store.ping().await.is_ok(), app.directory.fresh().is_some());
+    match (store, ledger) {
+        (true, true) => "ready\n".into_response(),
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: store\n").into_response(),
+        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: ledger\n").into_response(),
+    }
+}
+
+/// Balances exceed the 64 bits of an amount.
+fn decimal(units: u128, exponent: u8) -> String {
+    let unit = 10_u128.pow(u32::from(exponent.min(8)));
+    if unit == 1 {
+        return units.to_string();
+    }
+    let width = usize::from(exponent);
+    format!("{}.{:0width$}", units / unit, units % unit)
+}

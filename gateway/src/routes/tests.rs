@@ -1,0 +1,247 @@
+//! The HTTP surface against a real store and a ledger that does not answer; names are invented.
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, StatusCode, header},
+};
+use ed25519_dalek::SigningKey;
+use ledger_proof::operator::SetCorridor;
+use ledger_types::{AccountId, CorridorId, NetworkId, ParticipantId};
+use proto::{
+    LedgerClient,
+    convert::{CurrencyTerms, Network, Participant, PublicAccount},
+};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tower::ServiceExt;
+
+use super::{caller::Scope, router};
+use crate::{
+    app::{App, Inner},
+    directory::Directory,
+    run::api_key_create,
+    screening::{Hit, Screening, Unavailable, Verdict},
+    sealing::{public_key, random},
+    settings::{Account, Database, Decision, Demo},
+    store::{Store, book::Book},
+};
+
+/// Lists one name and fails on another.
+#[derive(Debug)]
+struct Script;
+
+impl Screening for Script {
+    fn screen(&self, names: &[&str]) -> Result<Verdict, Unavailable> {
+        if names.contains(&"EXAMPLE LISTED") {
+            let (entry, listed) = ("1".to_owned(), "EXAMPLE LISTED".to_owned());
+            return Ok(Verdict::Hits(vec![Hit { entry, listed, list_version: String::new() }]));
+        }
+        match names.contains(&"EXAMPLE FAILURE") {
+            true => Err(Unavailable("scripted".to_owned())),
+            false => Ok(Verdict::Clear),
+        }
+    }
+}
+
+fn network(sealing: [u8; 32]) -> Network {
+    let participant = |id, country: &str, bic: &str| Participant {
+        id: ParticipantId(id),
+        name: String::new(),
+        country: country.parse().unwrap(),
+        bic: bic.to_owned(),
+        lei: String::new(),
+        clearing_member: String::new(),
+        suspended: false,
+        sealing_keys: vec![sealing],
+        signing_keys: vec![],
+    };
+    let hkd = "HKD".parse().unwrap();
+    let account = |account, owner| PublicAccount {
+        account: AccountId(account),
+        owner: ParticipantId(owner),
+        currency: hkd,
+        standing_acceptance: false,
+    };
+    let corridor = SetCorridor {
+        nonce: [0; 32],
+        corridor: CorridorId(1),
+        version: 1,
+        institutional: false,
+        source_country: "HK".parse().unwrap(),
+        destination_country: "PH".parse().unwrap(),
+        source_currency: hkd,
+        destination_currency: hkd,
+        amount_min: 100,
+        amount_max: 10_000_000,
+        hold_micros: 60_000_000,
+        credit_sla_micros: 60_000_000,
+        open_quotes_max: 10,
+        payout_methods: 7,
+        screening_policy_version: 1,
+        liquidity_banks: [].into_iter().collect(),
+        purposes: ["GIFT".parse().unwrap()].into_iter().collect(),
+        travel_rules: [].into_iter().collect(),
+        regulator: ParticipantId(0),
+    };
+    Network {
+        id: NetworkId([0; 32]),
+        participants: vec![participant(11, "HK", "CWHKHKH0"), participant(12, "PH", "CWPHPHP0")],
+        corridors: vec![(corridor, None)],
+        currencies: vec![CurrencyTerms {
+            currency: hkd,
+            exponent: 2,
+            custodian: ParticipantId(1),
+            custody_account: AccountId(1),
+        }],
+        accounts: vec![account(110, 11), account(120, 12)],
+    }
+}
+
+/// A gateway without sender and worker: what is durable stays unanswered.
+struct Fixture {
+    router: Router,
+    key: String,
+}
+
+async fn fixture() -> Option<Fixture> {
+    let url = std::env::var("DATABASE_URL").ok()?;
+    services_runtime::tls::install_default_provider();
+    let schema = format!("gateway_test_{}", hex::encode(random::<6>().unwrap()));
+    let store = Store::open(&Database { url, schema, connections_max: 4 }).await.unwrap();
+    let (currency, status) = ("HKD".to_owned(), "open".to_owned());
+    let account = Account { account: "100".to_owned(), currency, balance: 100_000, status };
+    let book = Book::open(store.clone(), &[account]).await.unwrap();
+    let key = api_key_create(&store, &Scope::ALL).await.unwrap();
+    let sealing_key = random().unwrap();
+    let directory = Directory::default();
+    directory.set(network(public_key(&sealing_key).unwrap()));
+    let (outbox, _) = mpsc::unbounded_channel();
+    let (work, _) = mpsc::unbounded_channel();
+    let endpoints = vec!["http://127.0.0.1:1".to_owned()];
+    let timeout = Duration::from_millis(100);
+    let settings = proto::client::Settings { endpoints, tls: None, timeout };
+    let app = App::new(Inner {
+        me: ParticipantId(11),
+        network: NetworkId([0; 32]),
+        ledger: LedgerClient::new(&settings).unwrap(),
+        directory,
+        signing_key: SigningKey::from_bytes(&random().unwrap()),
+        sealing_key,
+        fx: vec![],
+        screening: Arc::new(Script),
+        banking: Arc::new(book),
+        decision: Decision::Manual,
+        demo: Demo::default(),
+        outbox,
+        work,
+        store,
+    });
+    Some(Fixture { router: router(app), key })
+}
+
+fn order(uetr: &str, name: &str, amount: &str, account: &str) -> Value {
+    json!({
+        "uetr": uetr,
+        "creditor_agent": "CWPHPHP0",
+        "instructed_amount": { "amount": amount, "currency": "HKD" },
+        "payout_method": "wallet",
+        "purpose": "GIFT",
+        "debtor": { "name": "EXAMPLE DEBTOR", "account": account },
+        "creditor": { "name": name, "account": "+639170000000" },
+    })
+}
+
+impl Fixture {
+    async fn ask(&self, method: &str, path: &str, key: &str, body: String) -> (StatusCode, Value) {
+        let mut request = Request::builder().method(method).uri(path);
+        if !key.is_empty() {
+            request = request.header("idempotency-key", key);
+        }
+        let bearer = format!("Bearer {}", self.key);
+        let request = request.header(header::AUTHORIZATION, bearer).body(Body::from(body));
+        let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), 1 << 22).await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+}
+
+#[tokio::test]
+async fn refusals_have_their_code_and_stay_the_answer() {
+    let Some(fixture) = fixture().await else { return };
+    let uetr = |last: u8| format!("8a562c67-ca16-48ba-b074-65581be6f0{last:02}");
+    let cases = [
+        (1, "EXAMPLE LISTED", "500.00", "100", 422, "SCREENING_REFUSED", "RR04"),
+        (2, "EXAMPLE FAILURE", "500.00", "100", 422, "SCREENING_REFUSED", "RR04"),
+        (3, "EXAMPLE", "0.50", "100", 422, "AMOUNT_BELOW_MINIMUM", "AM06"),
+        (4, "EXAMPLE", "900000.00", "100", 422, "AMOUNT_ABOVE_MAXIMUM", "AM02"),
+        (5, "EXAMPLE", "500.00", "none", 422, "ACCOUNT_REFUSED", "AC01"),
+        (6, "EXAMPLE", "5000.00", "100", 422, "ACCOUNT_REFUSED", "AM04"),
+        (7, "EXAMPLE", "0.005", "100", 400, "FIELD_INVALID", "FF01"),
+    ];
+    for (number, name, amount, account, status, code, reason) in cases {
+        let body = order(&uetr(number), name, amount, account).to_string();
+        let key = format!("key-{number}");
+        for _ in 0..2 {
+            let (got, body) = fixture.ask("POST", "/v1/transfers", &key, body.clone()).await;
+            assert_eq!((got.as_u16(), body["code"].as_str()), (status, Some(code)), "{body}");
+            assert_eq!(body["reason"], reason, "{body}");
+        }
+        let path = format!("/v1/transfers/{}", uetr(number));
+        let (got, body) = fixture.ask("GET", &path, "", String::new()).await;
+        if status == 422 {
+            assert_eq!((got.as_u16(), body["iso_status"].as_str()), (200, Some("RJCT")), "{body}");
+        } else {
+            assert_eq!(got, StatusCode::NOT_FOUND);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_durable_transfer_is_answered_202_and_tracked() {
+    let Some(fixture) = fixture().await else { return };
+    let uetr = "8a562c67-ca16-48ba-b074-65581be6f077";
+    let body = order(uetr, "EXAMPLE", "500.00", "100").to_string();
+    let (status, made) = fixture.ask("POST", "/v1/transfers", "a", body.clone()).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{made}");
+    assert_eq!(made["iso_status"], "PDNG");
+    let (status, again) = fixture.ask("POST", "/v1/transfers", "a", body.clone()).await;
+    assert_eq!((status, &again), (StatusCode::ACCEPTED, &made));
+    let (status, other) = fixture.ask("POST", "/v1/transfers", "b", body.clone()).await;
+    assert_eq!((status.as_u16(), other["code"].as_str()), (422, Some("UETR_REUSED")));
+    let path = made["tracking_path"].as_str().unwrap();
+    let json = path.replacen("/t/", "/v1/track/", 1);
+    let (status, tracked) = fixture.ask("GET", &json, "", String::new()).await;
+    assert_eq!((status, tracked["status"].as_str()), (StatusCode::OK, Some("waiting to be sent")));
+    assert!(!tracked.to_string().contains("EXAMPLE"), "{tracked}");
+    assert_eq!(fixture.ask("GET", path, "", String::new()).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_surface_says_no_with_a_page() {
+    let Some(mut fixture) = fixture().await else { return };
+    let large = " ".repeat((1 << 20) + 1);
+    let cases = [
+        ("POST", "/v1/transfers", "", "{}", 400, "IDEMPOTENCY_KEY_MISSING"),
+        ("POST", "/v1/transfers", "k1", "{", 400, "BODY_MALFORMED"),
+        ("POST", "/v1/transfers", "k2", "{\"surprise\":1}", 400, "BODY_MALFORMED"),
+        ("POST", "/v1/transfers", "k3", large.as_str(), 413, "BODY_TOO_LARGE"),
+        ("GET", "/v1/transfers/none", "", "", 400, "FIELD_INVALID"),
+        ("GET", "/v1/transfers?cursor=x", "", "", 400, "FIELD_INVALID"),
+        ("GET", "/v1/balances", "", "", 503, "LEDGER_UNAVAILABLE"),
+        ("GET", "/v1/track/none", "", "", 404, "TRANSFER_NOT_FOUND"),
+        ("GET", "/nowhere", "", "", 404, "RESOURCE_UNKNOWN"),
+        ("DELETE", "/v1/transfers", "", "", 405, "METHOD_NOT_ALLOWED"),
+    ];
+    for (method, path, key, body, status, code) in cases {
+        let (got, problem) = fixture.ask(method, path, key, body.to_owned()).await;
+        assert_eq!((got.as_u16(), problem["code"].as_str()), (status, Some(code)), "{path}");
+    }
+    let (status, api) = fixture.ask("GET", "/openapi.json", "", String::new()).await;
+    assert_eq!((status, api["openapi"].as_str()), (StatusCode::OK, Some("3.1.0")));
+    fixture.key = "wrong".to_owned();
+    let (status, problem) = fixture.ask("GET", "/v1/transfers", "", String::new()).await;
+    assert_eq!((status.as_u16(), problem["code"].as_str()), (401, Some("API_KEY_UNKNOWN")));
+}

@@ -1,0 +1,134 @@
+//! Transfers over HTTP: create, get, list, timeline; it shows no name and no account.
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::HeaderMap,
+    response::Response,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    Body, ProblemBody, Query,
+    caller::{Caller, Scope},
+    idempotency::{Begun, begin},
+    params::{Page, Whose},
+};
+use crate::{
+    app::App,
+    problem::Problem,
+    transfers::{
+        act::find,
+        create as creation,
+        order::{OrderBody, read},
+        view::{self, TimelineView, TransferView},
+    },
+};
+
+/// A page of transfers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TransferPage {
+    /// Oldest first.
+    pub transfers: Vec<TransferView>,
+    /// Give it back for what follows; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<i64>,
+}
+
+/// Create a transfer.
+///
+/// # Errors
+/// Every problem has its page in docs/errors.
+#[utoipa::path(post, path = "/v1/transfers", tag = "transfers", request_body = OrderBody,
+    params(("Idempotency-Key" = String, Header, description = "A value of your own, kept 24 hours")),
+    responses(
+        (status = 201, description = "The ledger took it", body = TransferView),
+        (status = 202, description = "Durable here, not yet answered", body = TransferView),
+        (status = 400, description = "A field breaks its rule", body = ProblemBody),
+        (status = 422, description = "Refused for ever", body = ProblemBody),
+        (status = 503, description = "Nothing signed, nothing kept", body = ProblemBody),
+    ))]
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.may(Scope::Send)?;
+    let taken = match begin(&app, &caller, &headers, ("/v1/transfers", &body.0)).await? {
+        Begun::Repeat(response) => return Ok(*response),
+        Begun::First(taken) => taken,
+    };
+    let order = async {
+        let network = app.directory.current(&app.ledger).await?;
+        let order = read(body.json::<OrderBody>()?, &network)?;
+        taken.name(&app, order.uetr).await?;
+        Ok(order)
+    };
+    match order.await {
+        Ok(order) => taken.transfer(&app, creation::create(&app, &order).await).await,
+        Err(problem) => taken.problem(&app, problem).await,
+    }
+}
+
+/// List transfers, oldest first.
+///
+/// # Errors
+/// Every problem has its page in docs/errors.
+#[utoipa::path(get, path = "/v1/transfers", tag = "transfers", params(Page),
+    responses((status = 200, description = "A page", body = TransferPage)))]
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<TransferPage>, Problem> {
+    caller.may(Scope::Read)?;
+    let limit = page.limit.unwrap_or(100).clamp(1, 500);
+    let after = page.cursor.unwrap_or(0);
+    let rows = app.store.transfer_list(after, page.status.as_deref(), limit).await?;
+    let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
+    let next_cursor = rows.last().filter(|_| full).map(|row| row.id);
+    let transfers = rows.iter().map(|row| view::transfer(&app, row)).collect();
+    Ok(Json(TransferPage { transfers, next_cursor }))
+}
+
+/// Get a transfer.
+///
+/// # Errors
+/// Every problem has its page in docs/errors.
+#[utoipa::path(get, path = "/v1/transfers/{uetr}", tag = "transfers",
+    params(("uetr" = String, Path, description = "UETR"), Whose),
+    responses(
+        (status = 200, description = "The transfer", body = TransferView),
+        (status = 404, description = "Unknown here", body = ProblemBody),
+        (status = 409, description = "Two debtor agents used this UETR", body = ProblemBody),
+    ))]
+pub async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    Path(uetr): Path<String>,
+    Query(whose): Query<Whose>,
+) -> Result<Json<TransferView>, Problem> {
+    caller.may(Scope::Read)?;
+    let (_, row) = find(&app, &uetr, whose.debtor_agent).await?;
+    Ok(Json(view::transfer(&app, &row)))
+}
+
+/// Get a transfer's timeline.
+///
+/// # Errors
+/// Every problem has its page in docs/errors.
+#[utoipa::path(get, path = "/v1/transfers/{uetr}/timeline", tag = "transfers",
+    params(("uetr" = String, Path, description = "UETR"), Whose),
+    responses((status = 200, description = "What happened, in order", body = [TimelineView])))]
+pub async fn timeline(
+    State(app): State<App>,
+    caller: Caller,
+    Path(uetr): Path<String>,
+    Query(whose): Query<Whose>,
+) -> Result<Json<Vec<TimelineView>>, Problem> {
+    caller.may(Scope::Read)?;
+    let (_, row) = find(&app, &uetr, whose.debtor_agent).await?;
+    let lines = app.store.timeline_fetch(&row).await?;
+    Ok(Json(lines.into_iter().map(view::line).collect()))
+}

@@ -1,0 +1,165 @@
+//! Starts one gateway: reads files, opens the store, resumes what was left, serves; it decides nothing.
+use std::{path::Path, sync::Arc, time::Duration};
+
+use ed25519_dalek::SigningKey;
+use ledger_proof::{Genesis, codec::Digest};
+use ledger_types::ParticipantId;
+use proto::{LedgerClient, client, fx::quoting_client::QuotingClient};
+use services_runtime::{grpc::ClientLimits, shutdown::Shutdown, tls};
+use tokio::sync::mpsc;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
+use uuid::Uuid;
+
+use crate::{
+    Error,
+    app::{App, Inner},
+    decide,
+    directory::Directory,
+    events, outbox,
+    routes::{
+        caller::{Scope, secret_digest},
+        router,
+    },
+    screening::exact::ExactLists,
+    sealing::random,
+    settings::{Ledger, Settings},
+    store::{Store, book::Book},
+};
+
+/// How often news of the network is asked for.
+const NEWS_EVERY: Duration = Duration::from_secs(3);
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
+/// How long open requests may take when the process ends.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs a gateway until `shutdown` is cancelled.
+///
+/// # Errors
+/// Why it does not start, or stopped.
+pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
+    tls::install_default_provider();
+    let (outbox_sender, outbox_queue) = mpsc::unbounded_channel();
+    let (work_sender, work_queue) = mpsc::unbounded_channel();
+    let store = Store::open(&settings.database).await.map_err(Error::Store)?;
+    store.idempotency_sweep().await.map_err(Error::Store)?;
+    let book = Book::open(store.clone(), &settings.accounts).await.map_err(Error::Store)?;
+    let lists = ExactLists::load(&settings.screening.sdn, &settings.screening.alt)
+        .map_err(Error::Screening)?;
+    let app = App::new(Inner {
+        me: ParticipantId(settings.participant),
+        network: genesis(&settings.genesis)?.network(),
+        ledger: ledger(&settings.ledger)?,
+        directory: Directory::default(),
+        signing_key: SigningKey::from_bytes(&key("signing_key", &settings.signing_key)?),
+        sealing_key: key("sealing_key", &settings.sealing_key)?,
+        fx: fx(&settings)?,
+        screening: Arc::new(lists),
+        banking: Arc::new(book),
+        decision: settings.decision,
+        demo: settings.demo.clone(),
+        outbox: outbox_sender,
+        work: work_sender,
+        store,
+    });
+    outbox::resume(&app, &shutdown).await?;
+    shutdown.spawn("outbox", outbox::run(app.clone(), outbox_queue, shutdown.clone()));
+    shutdown.spawn("events", events::run(app.clone(), shutdown.clone()));
+    shutdown.spawn("decisions", decide::run(app.clone(), work_queue, shutdown.clone()));
+    shutdown.spawn("news", news(app.clone(), shutdown.clone()));
+    serve(&settings, app, &shutdown).await
+}
+
+/// Makes an API key with scopes (`read`, `send`, `decide`) and gives its secret, which is shown
+/// this once and kept as a digest only.
+///
+/// # Errors
+/// When the system has no randomness or the store fails.
+pub async fn api_key_create(store: &Store, scopes: &[Scope]) -> Result<String, Error> {
+    let secret = format!("cw_{}", hex::encode(random::<32>().map_err(|_| Error::Randomness)?));
+    let id = Uuid::from_bytes(random().map_err(|_| Error::Randomness)?);
+    let scopes: Vec<_> = scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
+    let digest = secret_digest(&secret);
+    store.api_key_insert(id, &digest, &scopes).await.map_err(Error::Store)?;
+    Ok(secret)
+}
+
+async fn serve(settings: &Settings, app: App, shutdown: &Shutdown) -> Result<(), Error> {
+    let https = tls::HttpsTls::load(settings.https.clone()).map_err(Error::Https)?;
+    https.watch(CERTIFICATES_EVERY, shutdown);
+    let handle = axum_server::Handle::new();
+    let (token, stop) = (shutdown.token(), handle.clone());
+    shutdown.spawn("https-stop", async move {
+        token.cancelled().await;
+        stop.graceful_shutdown(Some(GRACE));
+        Ok::<_, Error>(())
+    });
+    let address = settings.listen;
+    tracing::info!(%address, participant = settings.participant, "gateway serves");
+    axum_server::bind_rustls(address, https.config())
+        .handle(handle)
+        .serve(router(app).into_make_service())
+        .await
+        .map_err(|source| Error::Serve { address, source })
+}
+
+/// Asks for news so that a request need not wait for it.
+async fn news(app: App, shutdown: Shutdown) -> Result<(), Error> {
+    let mut ticks = tokio::time::interval(NEWS_EVERY);
+    let token = shutdown.token();
+    while token.run_until_cancelled(ticks.tick()).await.is_some() {
+        match app.ledger.network().await {
+            Ok(network) => app.directory.set(network),
+            Err(error) => tracing::warn!(%error, "no news of the network"),
+        }
+    }
+    Ok(())
+}
+
+fn genesis(file: &Path) -> Result<Genesis, Error> {
+    Genesis::read(&read("genesis", file)?).map_err(Error::Genesis)
+}
+
+fn client_tls(settings: &Ledger) -> Result<ClientTlsConfig, Error> {
+    let ca = Certificate::from_pem(read("ledger.ca", &settings.ca)?);
+    let certificate = read("ledger.certificate", &settings.certificate)?;
+    let identity = Identity::from_pem(certificate, read("ledger.key", &settings.key)?);
+    Ok(ClientTlsConfig::new().ca_certificate(ca).identity(identity))
+}
+
+fn ledger(settings: &Ledger) -> Result<LedgerClient, Error> {
+    LedgerClient::new(&client::Settings {
+        endpoints: settings.endpoints.clone(),
+        tls: Some(client_tls(settings)?),
+        timeout: Duration::from_millis(settings.timeout_ms),
+    })
+    .map_err(|source| Error::Endpoint { field: "ledger.endpoints", source })
+}
+
+/// Channels on which only a holder of a certificate for quoting can pose as the service.
+fn fx(settings: &Settings) -> Result<Vec<(ParticipantId, QuotingClient<Channel>)>, Error> {
+    let files = tls::Files {
+        certificate: settings.ledger.certificate.clone(),
+        key: settings.ledger.key.clone(),
+        ca: settings.ledger.ca.clone(),
+    };
+    let tls = tls::ClientTls::load(files).map_err(Error::Tls)?;
+    let limits = ClientLimits { timeout_ms: settings.ledger.timeout_ms, ..Default::default() };
+    let mut services = Vec::new();
+    for row in &settings.fx {
+        let channel = tls.channel(&row.uri, "fx", &limits).map_err(Error::Tls)?;
+        services.push((ParticipantId(row.participant), QuotingClient::new(channel)));
+    }
+    Ok(services)
+}
+
+/// A key file: 64 hexadecimal digits and white space around them.
+fn key(field: &'static str, file: &Path) -> Result<Digest, Error> {
+    let bytes = read(field, file)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| Error::Key { field })?;
+    let decoded = hex::decode(text.trim()).map_err(|_| Error::Key { field })?;
+    decoded.try_into().map_err(|_| Error::Key { field })
+}
+
+fn read(field: &'static str, file: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(file).map_err(|source| Error::File { field, file: file.to_owned(), source })
+}

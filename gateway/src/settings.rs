@@ -1,0 +1,165 @@
+//! What a gateway reads at start: one typed struct, unknown keys refused; it holds paths to secrets, never a secret.
+use std::{net::SocketAddr, path::PathBuf};
+
+use serde::Deserialize;
+
+/// A participant's gateway.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The participant's network id.
+    pub participant: u32,
+    /// Where HTTPS is served.
+    pub listen: SocketAddr,
+    /// Where health and metrics are served in plain text; loopback only.
+    pub health_listen: Option<SocketAddr>,
+    /// Logging.
+    #[serde(default)]
+    pub telemetry: services_runtime::telemetry::Settings,
+    /// Certificate and key of the HTTPS listener.
+    pub https: services_runtime::tls::HttpsFiles,
+    /// The genesis file.
+    pub genesis: PathBuf,
+    /// File of the ed25519 signing key: 32 bytes in hexadecimal.
+    pub signing_key: PathBuf,
+    /// File of the X25519 key that opens sealed data: 32 bytes in hexadecimal.
+    pub sealing_key: PathBuf,
+    /// The party store.
+    pub database: Database,
+    /// The ledger's nodes.
+    pub ledger: Ledger,
+    /// Quoting services asked for quotes, with the client certificate of `ledger`.
+    #[serde(default)]
+    pub fx: Vec<Quoting>,
+    /// Sanctions lists.
+    pub screening: Screening,
+    /// Who decides about incoming transfers.
+    #[serde(default)]
+    pub decision: Decision,
+    /// Scripted answers of a demonstration.
+    #[serde(default)]
+    pub demo: Demo,
+    /// Accounts that the built-in book opens if it does not know them.
+    #[serde(default)]
+    pub accounts: Vec<Account>,
+}
+
+/// The database and the schema within it that is this gateway's own.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// `postgres://…`; may hold a password, so it is never shown.
+    pub url: String,
+    /// Lower-case letters, digits and underscores.
+    pub schema: String,
+    /// Connections at most.
+    #[serde(default = "connections_max")]
+    pub connections_max: u32,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Database").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+/// How to reach the ledger's nodes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ledger {
+    /// `https://host:port` of each node, in the order of node ids from 1.
+    pub endpoints: Vec<String>,
+    /// The participants' CA.
+    pub ca: PathBuf,
+    /// This participant's client certificate chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// How long one call may take, retries included.
+    #[serde(default = "timeout_ms")]
+    pub timeout_ms: u64,
+}
+
+/// A liquidity bank's quoting service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quoting {
+    /// Whose.
+    pub participant: u32,
+    /// `https://host:port`.
+    pub uri: String,
+}
+
+/// The lists that names are compared with; without one the gateway does not start.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Screening {
+    /// Files in the OFAC `sdn.csv` format.
+    pub sdn: Vec<PathBuf>,
+    /// Files in the OFAC `alt.csv` format.
+    #[serde(default)]
+    pub alt: Vec<PathBuf>,
+}
+
+/// Who decides about incoming transfers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// The gateway, by screening and core banking.
+    #[default]
+    Automatic,
+    /// A person, by REST.
+    Manual,
+}
+
+/// Amounts, in minor units of the settlement currency, that get a scripted answer.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Demo {
+    /// Held, then accepted after `hold_ms`, or by REST when it is absent.
+    #[serde(default)]
+    pub hold_amounts: Vec<u64>,
+    /// How long a scripted hold lasts.
+    pub hold_ms: Option<u64>,
+    /// Rejected with AC06.
+    #[serde(default)]
+    pub reject_amounts: Vec<u64>,
+    /// Never answered.
+    #[serde(default)]
+    pub silent_amounts: Vec<u64>,
+}
+
+/// A customer's account in the built-in book.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// IBAN, account number or phone number.
+    pub account: String,
+    /// Its currency.
+    pub currency: String,
+    /// Opening balance in minor units.
+    #[serde(default)]
+    pub balance: u64,
+    /// `open`, `closed` or `blocked`.
+    #[serde(default = "open")]
+    pub status: String,
+}
+
+impl std::fmt::Debug for Account {
+    /// An account number is personal data.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Account").field("currency", &self.currency).finish_non_exhaustive()
+    }
+}
+
+fn connections_max() -> u32 {
+    16
+}
+
+fn timeout_ms() -> u64 {
+    8_000
+}
+
+fn open() -> String {
+    "open".to_owned()
+}

@@ -1,0 +1,167 @@
+//! API keys as digests, and idempotency keys with the answers they got; a key itself is never stored.
+use ledger_types::Uetr;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::{Error, Store, transfers::uuid};
+
+/// An API key that may be used.
+#[derive(Clone, Debug, FromRow)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: Uuid,
+    /// What it may do.
+    pub scopes: Vec<String>,
+}
+
+/// What is known of an idempotency key.
+#[derive(Clone, Debug, FromRow)]
+pub struct Idempotency {
+    /// Digest of the first request.
+    pub fingerprint: Vec<u8>,
+    /// The transfer it made.
+    pub uetr: Option<Uuid>,
+    /// The status of its finished answer.
+    pub status: Option<i16>,
+    /// The body of its finished answer.
+    pub body: Option<serde_json::Value>,
+}
+
+impl Store {
+    /// Keeps a key's digest.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn api_key_insert(
+        &self,
+        id: Uuid,
+        secret_sha256: &[u8],
+        scopes: &[String],
+    ) -> Result<(), Error> {
+        sqlx::query("INSERT INTO api_key (id, secret_sha256, scopes) VALUES ($1, $2, $3)")
+            .bind(id)
+            .bind(secret_sha256)
+            .bind(scopes)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The key of a digest, unless it is revoked.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn api_key_fetch(&self, secret_sha256: &[u8]) -> Result<Option<ApiKey>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT id, scopes FROM api_key WHERE secret_sha256 = $1 AND revoked_at IS NULL",
+        )
+        .bind(secret_sha256)
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// Takes an idempotency key: `None` when it is new and now ours, else what is known of it.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn idempotency_begin(
+        &self,
+        api_key: Uuid,
+        key: &str,
+        fingerprint: &[u8],
+    ) -> Result<Option<Idempotency>, Error> {
+        let taken = sqlx::query(
+            "INSERT INTO idempotency (api_key, key, fingerprint) VALUES ($1, $2, $3)
+             ON CONFLICT (api_key, key) DO NOTHING",
+        )
+        .bind(api_key)
+        .bind(key)
+        .bind(fingerprint)
+        .execute(&self.pool)
+        .await?;
+        if taken.rows_affected() == 1 {
+            return Ok(None);
+        }
+        Ok(sqlx::query_as(
+            "SELECT fingerprint, uetr, status, body FROM idempotency
+             WHERE api_key = $1 AND key = $2",
+        )
+        .bind(api_key)
+        .bind(key)
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// Keeps the finished answer.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn idempotency_finish(
+        &self,
+        api_key: Uuid,
+        key: &str,
+        uetr: Option<Uetr>,
+        (status, body): (u16, Option<serde_json::Value>),
+    ) -> Result<(), Error> {
+        sqlx::query(
+            "UPDATE idempotency SET uetr = $3, status = $4, body = $5
+             WHERE api_key = $1 AND key = $2",
+        )
+        .bind(api_key)
+        .bind(key)
+        .bind(uetr.map(uuid))
+        .bind(i16::try_from(status).unwrap_or(500))
+        .bind(body)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Names the transfer that a key is making, before it is signed.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn idempotency_name(
+        &self,
+        api_key: Uuid,
+        key: &str,
+        uetr: Uetr,
+    ) -> Result<(), Error> {
+        sqlx::query("UPDATE idempotency SET uetr = $3 WHERE api_key = $1 AND key = $2")
+            .bind(api_key)
+            .bind(key)
+            .bind(uuid(uetr))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Gives a key back whose request left nothing.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn idempotency_forget(&self, api_key: Uuid, key: &str) -> Result<(), Error> {
+        sqlx::query("DELETE FROM idempotency WHERE api_key = $1 AND key = $2")
+            .bind(api_key)
+            .bind(key)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Gives back the keys of requests that a stopped process left without a transfer, and those
+    /// older than the published 24 hours.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn idempotency_sweep(&self) -> Result<(), Error> {
+        sqlx::query(
+            "DELETE FROM idempotency i WHERE created_at < now() - interval '24 hours'
+                OR (status IS NULL AND NOT EXISTS
+                    (SELECT 1 FROM transfer t WHERE t.uetr = i.uetr))",
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! What is signed and must reach the ledger: items, and the exact envelopes they were sent in.
+use ledger_proof::{codec::Digest, item::ItemKind};
+use ledger_types::{RequestId, Timestamp, TransferId};
+use sqlx::FromRow;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Connection, Error, Store, transfers::uuid};
+use crate::clock;
+
+/// An item on its way.
+#[derive(Clone, Debug, FromRow)]
+pub struct OutboxRow {
+    /// Its place.
+    pub id: i64,
+    /// The code of its kind.
+    pub kind: i16,
+    /// Whose transfer.
+    pub debtor_agent: i64,
+    /// Which transfer.
+    pub uetr: Uuid,
+    /// Its exact bytes.
+    pub item: Vec<u8>,
+    /// The blob that goes with it.
+    pub blob: Option<Vec<u8>>,
+    /// The envelope it was last put into.
+    pub request: Option<Uuid>,
+}
+
+/// An envelope on its way.
+#[derive(Clone, Debug, FromRow)]
+pub struct EnvelopeRow {
+    /// Its request id.
+    pub request: Uuid,
+    /// Its exact bytes.
+    pub bytes: Vec<u8>,
+    /// Until when the ledger takes it.
+    pub valid_until: OffsetDateTime,
+}
+
+/// Puts an item into the outbox. The same question again gives the row of the first.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn outbox_insert(
+    connection: &mut Connection,
+    kind: ItemKind,
+    transfer: TransferId,
+    fingerprint: &Digest,
+    item: &[u8],
+    blob: Option<&[u8]>,
+) -> Result<OutboxRow, Error> {
+    Ok(sqlx::query_as(
+        "INSERT INTO outbox (kind, debtor_agent, uetr, fingerprint, item, blob)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (kind, debtor_agent, uetr, fingerprint)
+            DO UPDATE SET done = false, request = NULL, place = NULL
+         RETURNING id, kind, debtor_agent, uetr, item, blob, request",
+    )
+    .bind(i16::from(kind.code()))
+    .bind(i64::from(transfer.debtor_agent.0))
+    .bind(uuid(transfer.uetr))
+    .bind(fingerprint.as_slice())
+    .bind(item)
+    .bind(blob)
+    .fetch_one(connection)
+    .await?)
+}
+
+/// Marks an item as answered.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn outbox_done(
+    connection: &mut Connection,
+    id: i64,
+    refusal: Option<&str>,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE outbox SET done = true, refusal = $2 WHERE id = $1")
+        .bind(id)
+        .bind(refusal)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Marks an envelope as answered, or given up.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn envelope_done(connection: &mut Connection, request: Uuid) -> Result<(), Error> {
+    sqlx::query("UPDATE envelope SET done = true WHERE request = $1")
+        .bind(request)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Keeps an envelope and which items it carries, in order, before it is sent.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn envelope_insert(
+        &self,
+        request: RequestId,
+        bytes: &[u8],
+        valid_until: Timestamp,
+        items: &[i64],
+    ) -> Result<(), Error> {
+        let request = Uuid::from_bytes(request.0);
+        let mut transaction = self.begin().await?;
+        sqlx::query("INSERT INTO envelope (request, bytes, valid_until) VALUES ($1, $2, $3)")
+            .bind(request)
+            .bind(bytes)
+            .bind(clock::calendar_or_epoch(valid_until))
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "UPDATE outbox o SET request = $1, place = (i.place - 1)::smallint
+             FROM unnest($2::bigint[]) WITH ORDINALITY AS i (id, place) WHERE o.id = i.id",
+        )
+        .bind(request)
+        .bind(items)
+        .execute(&mut *transaction)
+        .await?;
+        super::commit(transaction).await
+    }
+
+    /// Envelopes without an answer.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn envelope_open(&self) -> Result<Vec<EnvelopeRow>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT request, bytes, valid_until FROM envelope WHERE NOT done ORDER BY created_at",
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// The items of an envelope, in order.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn envelope_items(&self, request: Uuid) -> Result<Vec<OutboxRow>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT id, kind, debtor_agent, uetr, item, blob, request FROM outbox
+             WHERE request = $1 ORDER BY place",
+        )
+        .bind(request)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Items that no envelope carries yet.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn outbox_open(&self) -> Result<Vec<OutboxRow>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT id, kind, debtor_agent, uetr, item, blob, request FROM outbox
+             WHERE NOT done AND request IS NULL ORDER BY id",
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+}
+
+/// Takes an item out of its envelope, to be put into a new one.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn outbox_requeue(connection: &mut Connection, id: i64) -> Result<(), Error> {
+    sqlx::query("UPDATE outbox SET request = NULL, place = NULL WHERE id = $1")
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! The store against a real Postgres, named by `DATABASE_URL`; says aloud that it skips without one.
+use ledger_types::{Money, ParticipantId, PayoutMethod, Timestamp, TransferId, Uetr};
+
+use super::{
+    Store,
+    book::Book,
+    commit,
+    events::{cursor_move, event_insert},
+    outbox::{envelope_done, outbox_done, outbox_insert},
+    transfers::{Change, New, transfer_book, transfer_change, transfer_decide, transfer_insert},
+};
+use crate::{
+    banking::{self, CoreBanking, Customer},
+    clock,
+    routes::caller::{Scope, secret_digest},
+    run::api_key_create,
+    sealing::random,
+    settings::{Account, Database},
+};
+
+async fn store() -> Option<Store> {
+    let Ok(url) = std::env::var("DATABASE_URL") else {
+        use std::io::Write;
+        let skipped = "skipped: no DATABASE_URL names a Postgres for the store tests\n";
+        std::io::stderr().write_all(skipped.as_bytes()).unwrap();
+        return None;
+    };
+    let schema = format!("gateway_test_{}", hex::encode(random::<6>().unwrap()));
+    Some(Store::open(&Database { url, schema, connections_max: 4 }).await.unwrap())
+}
+
+fn transfer() -> TransferId {
+    let uetr = Uetr::from_random(random().unwrap());
+    TransferId { debtor_agent: ParticipantId(11), uetr }
+}
+
+fn new(transfer: TransferId, outgoing: bool) -> New {
+    New {
+        transfer,
+        creditor_agent: ParticipantId(12),
+        outgoing,
+        return_of: None,
+        corridor: 1,
+        status: "QUEUED",
+        reason: None,
+        refusal: None,
+        instructed: Some((50_000, "HKD".to_owned())),
+        settlement: (403_790, "PHP".to_owned()),
+        reserved_amount: 0,
+        payout_method: "wallet",
+        purpose: "GIFT".to_owned(),
+        end_to_end_id: None,
+        quotes: vec![],
+        tracking_sha256: None,
+    }
+}
+
+#[tokio::test]
+async fn a_transfer_only_goes_forward() {
+    let Some(store) = store().await else { return };
+    let id = transfer();
+    let at = clock::now();
+    let mut transaction = store.begin().await.unwrap();
+    assert!(transfer_insert(&mut transaction, &new(id, false)).await.unwrap());
+    assert!(!transfer_insert(&mut transaction, &new(id, false)).await.unwrap());
+    let deadline = at.plus_micros(60_000_000);
+    let ended = |status| Change::Ended { status, reason: None, refusal: None };
+    let cases = [
+        (Change::Pending { deadline: Timestamp::ZERO }, true, "PENDING"),
+        (Change::Pending { deadline }, false, "PENDING"),
+        (Change::Held { reason: "G002".to_owned(), until: deadline }, true, "PENDING"),
+        (Change::Settled, true, "SETTLED"),
+        (Change::Settled, false, "SETTLED"),
+        (Change::Pending { deadline }, false, "SETTLED"),
+        (ended("EXPIRED"), false, "SETTLED"),
+        (Change::Confirmed { status: "ACWP", credited: false }, true, "SETTLED"),
+        (Change::Confirmed { status: "CPUC", credited: true }, true, "CREDITED"),
+        (Change::Confirmed { status: "CPUC", credited: true }, false, "CREDITED"),
+    ];
+    for (change, changed, _) in &cases {
+        let done = transfer_change(&mut transaction, id, change, at, 7).await.unwrap();
+        assert_eq!(done, *changed, "{change:?}");
+    }
+    assert!(!transfer_decide(&mut transaction, id, "accept").await.unwrap());
+    assert!(transfer_book(&mut transaction, id).await.unwrap());
+    assert!(!transfer_book(&mut transaction, id).await.unwrap());
+    commit(transaction).await.unwrap();
+    let row = store.transfer_fetch(id.uetr, None).await.unwrap().remove(0);
+    assert_eq!(row.status, "CREDITED");
+    assert_eq!(row.deadline.map(clock::from_calendar), Some(deadline));
+    assert_eq!(store.timeline_fetch(&row).await.unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn the_outbox_survives_and_answers_a_repeat_with_the_same_bytes() {
+    let Some(store) = store().await else { return };
+    let (id, kind) = (transfer(), ledger_proof::ItemKind::Accept);
+    let mut transaction = store.begin().await.unwrap();
+    let first = outbox_insert(&mut transaction, kind, id, &[1; 32], b"first", None).await.unwrap();
+    let again = outbox_insert(&mut transaction, kind, id, &[1; 32], b"again", None).await.unwrap();
+    let other = outbox_insert(&mut transaction, kind, id, &[2; 32], b"other", None).await.unwrap();
+    commit(transaction).await.unwrap();
+    assert_eq!((again.id, again.item.as_slice()), (first.id, &b"first"[..]));
+    let request = ledger_types::RequestId(random().unwrap());
+    let items = [other.id, first.id];
+    store.envelope_insert(request, b"bytes", clock::now(), &items).await.unwrap();
+    assert!(store.outbox_open().await.unwrap().is_empty());
+    let envelope = store.envelope_open().await.unwrap().remove(0);
+    let rows = store.envelope_items(envelope.request).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), items);
+    let mut transaction = store.begin().await.unwrap();
+    outbox_done(&mut transaction, first.id, None).await.unwrap();
+    envelope_done(&mut transaction, envelope.request).await.unwrap();
+    commit(transaction).await.unwrap();
+    assert!(store.envelope_open().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_book_moves_money_once() {
+    let Some(store) = store().await else { return };
+    let account = |account: &str, status: &str| Account {
+        account: account.to_owned(),
+        currency: "HKD".to_owned(),
+        balance: 1_000,
+        status: status.to_owned(),
+    };
+    let accounts = [account("100 200", "open"), account("closed", "closed")];
+    let book = Book::open(store.clone(), &accounts).await.unwrap();
+    let customer = |account, amount, currency: &str| Customer {
+        account: Some(account),
+        payout_method: PayoutMethod::BankAccount,
+        money: Money::new(amount, currency.parse().unwrap()),
+    };
+    let cases = [
+        ("100200", 600, "HKD", None),
+        ("100200", 600, "HKD", Some("AM04")),
+        ("nobody", 1, "HKD", Some("AC01")),
+        ("closed", 1, "HKD", Some("AC04")),
+        ("100200", 1, "PHP", Some("AC11")),
+    ];
+    let mut reserved = None;
+    for (account, amount, currency, refusal) in cases {
+        let id = transfer();
+        let result = book.reserve(id, customer(account, amount, currency)).await;
+        let reason = match result {
+            Ok(()) => {
+                reserved = Some(id);
+                None
+            }
+            Err(banking::Error::Refused(reason)) => Some(reason.to_string()),
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(reason.as_deref(), refusal, "{account} {amount} {currency}");
+    }
+    let id = reserved.unwrap();
+    book.reserve(id, customer("100200", 600, "HKD")).await.unwrap();
+    book.capture(id).await.unwrap();
+    book.capture(id).await.unwrap();
+    book.release(id).await.unwrap();
+    let back = transfer();
+    book.credit(back, customer("100200", 50, "HKD")).await.unwrap();
+    book.credit(back, customer("100200", 50, "HKD")).await.unwrap();
+    let row: (i64, i64) =
+        sqlx::query_as("SELECT balance, reserved FROM book_account WHERE account = '100200'")
+            .fetch_one(&store.pool)
+            .await
+            .unwrap();
+    assert_eq!(row, (450, 0));
+}
+
+#[tokio::test]
+async fn keys_are_kept_as_digests_and_the_cursor_is_fenced() {
+    let Some(store) = store().await else { return };
+    let secret = api_key_create(&store, &[Scope::Read]).await.unwrap();
+    let key = store.api_key_fetch(&secret_digest(&secret)).await.unwrap().unwrap();
+    assert_eq!(key.scopes, ["read"]);
+    assert!(store.api_key_fetch(&secret_digest("other")).await.unwrap().is_none());
+    assert!(store.idempotency_begin(key.id, "k", &[1]).await.unwrap().is_none());
+    assert!(store.idempotency_begin(key.id, "k", &[1]).await.unwrap().is_some());
+    store.idempotency_forget(key.id, "k").await.unwrap();
+    assert!(store.idempotency_begin(key.id, "k", &[2]).await.unwrap().is_none());
+    let mut transaction = store.begin().await.unwrap();
+    let at = time::OffsetDateTime::UNIX_EPOCH;
+    event_insert(&mut transaction, 1, 40, at, serde_json::json!({})).await.unwrap();
+    assert!(cursor_move(&mut transaction, 0, 1).await.unwrap());
+    assert!(!cursor_move(&mut transaction, 0, 1).await.unwrap());
+    commit(transaction).await.unwrap();
+    assert_eq!(store.cursor_fetch().await.unwrap(), 1);
+    assert_eq!(store.event_list(0, 10).await.unwrap().len(), 1);
+}

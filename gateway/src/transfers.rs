@@ -1,0 +1,20 @@
+//! Transfers from a validated order to signed bytes, the actions on them, and how REST shows them.
+
+pub mod act;
+pub mod create;
+pub mod order;
+pub mod refuse;
+pub mod returns;
+pub mod view;
+
+#[cfg(test)]
+mod tests;
+
+/// What became of a request that created a transfer.
+#[derive(Clone, Debug)]
+pub enum Created {
+    /// The ledger answered: PENDING, or SETTLED if single-phase.
+    Recorded(Box<crate::store::transfers::Row>),
+    /// Durable here, not yet answered.
+    Durable(Box<crate::store::transfers::Row>),
+}

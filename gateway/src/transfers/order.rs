@@ -1,0 +1,216 @@
+//! An order to transfer as a customer gives it, and its check field by field; it knows no corridor's rules.
+use ledger_types::{
+    Country, Iban, Money, ParticipantId, PayoutMethod, Purpose, StatusReason, Uetr,
+};
+use proto::convert::Network;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    directory::money,
+    personal::{Person, Personal},
+    problem::Problem,
+    sealing::random,
+};
+
+/// An amount as REST takes and gives it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AmountBody {
+    /// A plain decimal such as `500.00`.
+    pub amount: String,
+    /// ISO 4217.
+    pub currency: String,
+}
+
+/// An order to transfer.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrderBody {
+    /// UUID version 4 in lower case; made here when absent.
+    pub uetr: Option<String>,
+    /// The debtor's own reference, at most 35 characters.
+    pub end_to_end_id: Option<String>,
+    /// Network id or BIC of the institution that pays out.
+    pub creditor_agent: String,
+    /// A corridor's number; found by currencies and countries when absent.
+    pub corridor: Option<u32>,
+    /// A quote of this gateway; it quotes by itself when absent.
+    pub quote: Option<String>,
+    /// What the debtor is debited; with `interbank_settlement_amount`, the most.
+    pub instructed_amount: Option<AmountBody>,
+    /// What the creditor agent gets, fixed.
+    pub interbank_settlement_amount: Option<AmountBody>,
+    /// `bank_account`, `wallet` or `cash_pickup`.
+    pub payout_method: String,
+    /// ISO 20022 external purpose code.
+    pub purpose: String,
+    /// Who pays.
+    pub debtor: Person,
+    /// Who is paid.
+    pub creditor: Person,
+    /// How they are related.
+    pub relationship: Option<String>,
+    /// Where the money comes from.
+    pub source_of_funds: Option<String>,
+    /// What the debtor tells the creditor, at most 140 characters.
+    pub remittance_information: Option<String>,
+}
+
+/// An order whose every field keeps its own rule.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The transfer's reference.
+    pub uetr: Uetr,
+    /// Who pays out.
+    pub creditor_agent: ParticipantId,
+    /// In which corridor, if the customer says.
+    pub corridor: Option<u32>,
+    /// Under which quote, if the customer says.
+    pub quote: Option<Uuid>,
+    /// What the debtor is debited, or the most.
+    pub instructed: Option<Money>,
+    /// What the creditor agent gets.
+    pub settlement: Option<Money>,
+    /// How.
+    pub payout_method: PayoutMethod,
+    /// Why.
+    pub purpose: Purpose,
+    /// Who and whom.
+    pub personal: Personal,
+}
+
+/// Checks every field.
+///
+/// # Errors
+/// Names the first field that breaks its rule.
+pub fn read(body: OrderBody, network: &Network) -> Result<Order, Problem> {
+    let uetr = match &body.uetr {
+        Some(text) => text.parse().map_err(|error| field("uetr", error))?,
+        None => Uetr::from_random(random().map_err(|error| Problem::internal(&error))?),
+    };
+    let creditor_agent = agent(network, &body.creditor_agent)
+        .ok_or_else(|| Problem::refused(ledger_types::Rejection::CreditorAgentUnknown).of(uetr))?;
+    let quote = body.quote.as_deref().map(str::parse::<Uuid>).transpose();
+    let quote = quote.map_err(|_| Problem::field("quote", "must be a UUID"))?;
+    let instructed = amount(network, "instructed_amount", body.instructed_amount.as_ref())?;
+    let settlement = body.interbank_settlement_amount.as_ref();
+    let settlement = amount(network, "interbank_settlement_amount", settlement)?;
+    if instructed.is_none() && settlement.is_none() && quote.is_none() {
+        let reason = "give it, or interbank_settlement_amount, or a quote";
+        return Err(Problem::field("instructed_amount", reason));
+    }
+    let payout_method: PayoutMethod =
+        body.payout_method.parse().map_err(|error| field("payout_method", error))?;
+    let purpose = body
+        .purpose
+        .parse()
+        .map_err(|error| field("purpose", error).because(StatusReason::known(b"FF07")))?;
+    person("debtor", &body.debtor)?;
+    person("creditor", &body.creditor)?;
+    text("end_to_end_id", body.end_to_end_id.as_deref(), 35)?;
+    text("relationship", body.relationship.as_deref(), 70)?;
+    text("source_of_funds", body.source_of_funds.as_deref(), 70)?;
+    text("remittance_information", body.remittance_information.as_deref(), 140)?;
+    Ok(Order {
+        uetr,
+        creditor_agent,
+        corridor: body.corridor,
+        quote,
+        instructed,
+        settlement,
+        payout_method,
+        purpose,
+        personal: Personal {
+            originator: body.debtor,
+            beneficiary: body.creditor,
+            relationship: body.relationship,
+            source_of_funds: body.source_of_funds,
+            remittance_information: body.remittance_information,
+            end_to_end_id: body.end_to_end_id,
+        },
+    })
+}
+
+/// A participant by network id or BIC.
+#[must_use]
+pub fn agent(network: &Network, text: &str) -> Option<ParticipantId> {
+    if let Ok(id) = text.parse::<ParticipantId>() {
+        return network.participant(id).map(|participant| participant.id);
+    }
+    let bic: ledger_types::Bic = text.parse().ok()?;
+    let same = |own: &str| own.parse::<ledger_types::Bic>().is_ok_and(|own| own == bic);
+    network.participants.iter().find(|row| same(&row.bic)).map(|row| row.id)
+}
+
+fn amount(
+    network: &Network,
+    name: &str,
+    body: Option<&AmountBody>,
+) -> Result<Option<Money>, Problem> {
+    body.map(|body| money(network, name, &body.amount, &body.currency)).transpose()
+}
+
+/// A person's fields: lengths of IVMS101, an account that claims to be an IBAN is one.
+pub fn person(role: &str, person: &Person) -> Result<(), Problem> {
+    let name = |part: &str| format!("{role}.{part}");
+    text(&name("name"), Some(&person.name), 140)?;
+    text(&name("account"), person.account.as_deref(), 34)?;
+    if person.address.len() > 7 {
+        return Err(Problem::field(&name("address"), "must be at most 7 lines"));
+    }
+    for line in &person.address {
+        text(&name("address"), Some(line), 70)?;
+    }
+    text(&name("place_of_birth"), person.place_of_birth.as_deref(), 70)?;
+    text(&name("national_identifier"), person.national_identifier.as_deref(), 35)?;
+    text(&name("customer_identification"), person.customer_identification.as_deref(), 50)?;
+    if let Some(country) = &person.country {
+        country.parse::<Country>().map_err(|error| {
+            Problem::field(&name("country"), error.reason).because(StatusReason::known(b"BE10"))
+        })?;
+    }
+    if let Some(date) = &person.date_of_birth {
+        let format = time::macros::format_description!("[year]-[month]-[day]");
+        time::Date::parse(date, format)
+            .map_err(|_| Problem::field(&name("date_of_birth"), "must be yyyy-mm-dd"))?;
+    }
+    iban(&name("account"), person.account.as_deref())
+}
+
+/// Two letters and two digits in front claim an IBAN, whose check digits then must hold.
+fn iban(field: &str, account: Option<&str>) -> Result<(), Problem> {
+    let compact: Vec<u8> = account.unwrap_or("").bytes().filter(|byte| *byte != b' ').collect();
+    let claims = match compact.as_slice() {
+        [a, b, c, d, rest @ ..] => {
+            [a, b].iter().all(|byte| byte.is_ascii_alphabetic())
+                && [c, d].iter().all(|byte| byte.is_ascii_digit())
+                && rest.len() >= 10
+        }
+        _ => false,
+    };
+    if !claims {
+        return Ok(());
+    }
+    account
+        .unwrap_or("")
+        .parse::<Iban>()
+        .map(|_| ())
+        .map_err(|error| Problem::field(field, error.reason).because(StatusReason::known(b"AC01")))
+}
+
+fn text(name: &str, value: Option<&str>, length_max: usize) -> Result<(), Problem> {
+    let Some(value) = value else { return Ok(()) };
+    if value.chars().count() > length_max {
+        return Err(Problem::field(name, &format!("must be at most {length_max} characters")));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(Problem::field(name, "must not hold control characters"));
+    }
+    Ok(())
+}
+
+fn field(name: &str, error: ledger_types::ParseError) -> Problem {
+    Problem::field(name, error.reason)
+}

@@ -1,0 +1,116 @@
+//! A return: the creditor agent sends money of a settled transfer back, as a linked transfer of its own under its own quote.
+use arrayvec::ArrayVec;
+use ledger_proof::item::{Item, Link, Submit};
+use ledger_types::{PayoutMethod, Purpose, QuoteId, Rejection, TransferId, Uetr};
+
+use super::{Created, create::answer};
+use crate::{
+    app::{App, enqueue},
+    clock,
+    legs::{self, Plan},
+    problem::Problem,
+    quotes::{self, Asked, Fixed},
+    sealing::random,
+    store::{
+        self,
+        transfers::{New, Row, timeline_insert, transfer_insert},
+    },
+};
+
+/// How long the return may wait in the outbox before the ledger refuses it.
+const DEADLINE_MICROS: u64 = 60_000_000;
+
+/// Returns an amount of an incoming transfer, in its settlement currency.
+///
+/// # Errors
+/// When the transfer is not returnable by this gateway, or the ledger refuses.
+pub async fn create(
+    app: &App,
+    (original, row): (TransferId, Row),
+    amount: u64,
+    reason: Purpose,
+    uetr: Uetr,
+) -> Result<Created, Problem> {
+    if row.outgoing {
+        return Err(Problem::refused(Rejection::NotParty));
+    }
+    if row.settled_at.is_none() || row.return_of.is_some() {
+        return Err(Problem::refused(Rejection::OriginalNotReturnable));
+    }
+    let network = app.directory.current(&app.ledger).await?;
+    let corridor = u32::try_from(row.corridor).unwrap_or(0);
+    let terms = network.corridor(ledger_types::CorridorId(corridor));
+    let (terms, fees) = terms.ok_or_else(|| Problem::refused(Rejection::CorridorUnknown))?;
+    // A return runs from the corridor's destination to its source.
+    let (from, to) = (terms.destination_currency, terms.source_currency);
+    let hops = if from == to {
+        Vec::new()
+    } else {
+        let fixed = Fixed::Source(amount);
+        let asked = Asked { corridor: terms.corridor, source: from, destination: to, fixed };
+        quotes::hops(&quotes::quote(app, asked).await?)?
+    };
+    let account = |owner, currency| {
+        let unknown = || Problem::refused(Rejection::AccountUnknown);
+        network.account(owner, currency).ok_or_else(unknown)
+    };
+    // No fee is taken of a return and none given back, payout fees included.
+    let plain: Vec<_> = hops.iter().map(|hop| legs::Hop { payout_fee: 0, ..*hop }).collect();
+    let plan = Plan {
+        debtor_account: account(app.me, from)?,
+        creditor_account: account(original.debtor_agent, to)?,
+        currency: from,
+        amount,
+        hops: &plain,
+        fees: &[],
+    };
+    let legs = legs::legs(&plan).map_err(|error| Problem::field("amount", &error.to_string()))?;
+    let destination = hops.last().map_or(amount, |hop| hop.destination_amount);
+    let item = Item::Return(Submit {
+        nonce: random().map_err(|error| Problem::internal(&error))?,
+        uetr,
+        creditor_agent: original.debtor_agent,
+        corridor: terms.corridor,
+        single_phase: true,
+        payout_method: row.payout_method.parse().unwrap_or(PayoutMethod::BankAccount),
+        purpose: reason,
+        deadline: clock::now().plus_micros(DEADLINE_MICROS),
+        fee_schedule_version: fees.as_ref().map_or(0, |schedule| schedule.version),
+        screening_policy_version: terms.screening_policy_version,
+        blob_digest: [0; 32],
+        commitment: [0; 32],
+        quotes: hops.iter().map(|hop| hop.quote).collect::<ArrayVec<QuoteId, 2>>(),
+        legs,
+        links: [Link { uetr: original.uetr, amount }].into_iter().collect(),
+        document_digests: ArrayVec::new(),
+        sealed_for: ArrayVec::new(),
+    });
+    let transfer = TransferId { debtor_agent: app.me, uetr };
+    let new = New {
+        transfer,
+        creditor_agent: original.debtor_agent,
+        outgoing: true,
+        return_of: Some(original.uetr),
+        corridor,
+        status: "QUEUED",
+        reason: None,
+        refusal: None,
+        instructed: Some((amount, from.to_string())),
+        settlement: (destination, to.to_string()),
+        reserved_amount: 0,
+        payout_method: "bank_account",
+        purpose: reason.to_string(),
+        end_to_end_id: row.end_to_end_id.clone(),
+        quotes: hops.iter().map(|hop| uuid::Uuid::from_bytes(hop.quote.0)).collect(),
+        tracking_sha256: None,
+    };
+    let mut transaction = app.store.begin().await?;
+    if !transfer_insert(&mut transaction, &new).await? {
+        return Err(Problem::refused(Rejection::UetrReused).of(uetr));
+    }
+    let words = ("received", "ACTC", None);
+    timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
+    let sent = enqueue(&mut transaction, transfer, &item, b"", None).await?;
+    store::commit(transaction).await?;
+    answer(app, transfer, sent).await
+}

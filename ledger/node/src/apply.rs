@@ -1,0 +1,396 @@
+//! The thread that owns the ledger: applies committed entries in order and answers questions between them; it waits for no disk but cold reads.
+use std::{
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use ledger_core::{Command, Ledger, Output};
+use ledger_proof::{Digest, Envelope, Genesis, tree::sha256};
+use ledger_types::Timestamp;
+use openraft::{EntryPayload, storage::ApplyResponder};
+use rocksdb::WriteBatch;
+use tokio::sync::oneshot;
+
+use crate::{
+    Error,
+    error::{OrHalt, halt},
+    history::Batch,
+    raft::{Decoded, Entry, LogIdOf, Payload, Reply, StoredMembership, Types},
+    seal::{self, CutJob},
+    state_store::{Cut, StateStore, States},
+};
+
+/// How long changed rows may stay unwritten.
+const CUT_EVERY: Duration = Duration::from_secs(1);
+/// No next deadline.
+const NEVER: u64 = u64::MAX;
+
+type Question = Box<dyn FnOnce(&Ledger, &StateStore) + Send>;
+
+enum Job {
+    Entry { entry: Box<Entry>, responder: Option<ApplyResponder<Types>> },
+    Barrier(oneshot::Sender<(Option<LogIdOf>, StoredMembership)>),
+    Ask(Question),
+    Cut(oneshot::Sender<()>),
+    Install { state: PathBuf, history: PathBuf, done: oneshot::Sender<Result<(), Error>> },
+}
+
+/// The thread as others see it; clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Apply {
+    jobs: mpsc::Sender<Job>,
+    next_due: Arc<AtomicU64>,
+}
+
+/// The thread ended: the process is going down.
+#[derive(Debug, thiserror::Error)]
+#[error("the ledger has stopped")]
+pub(crate) struct Stopped;
+
+impl Apply {
+    /// Applies an entry; its responder is answered when it is done.
+    pub(crate) fn entry(
+        &self,
+        entry: Entry,
+        responder: Option<ApplyResponder<Types>>,
+    ) -> Result<(), Stopped> {
+        self.send(Job::Entry { entry: Box::new(entry), responder })
+    }
+
+    /// Waits until everything given before is applied.
+    pub(crate) async fn barrier(&self) -> Result<(Option<LogIdOf>, StoredMembership), Stopped> {
+        let (done, reached) = oneshot::channel();
+        self.send(Job::Barrier(done))?;
+        reached.await.map_err(|_| Stopped)
+    }
+
+    /// Asks the ledger and its store, between two entries.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Ledger, &StateStore) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Job::Ask(Box::new(move |ledger, store| {
+            // Whoever asked may have gone.
+            drop(answer.send(question(ledger, store)));
+        })))?;
+        answered.await.map_err(|_| Stopped)
+    }
+
+    /// Writes every changed row.
+    pub(crate) async fn cut(&self) -> Result<(), Stopped> {
+        let (done, written) = oneshot::channel();
+        self.send(Job::Cut(done))?;
+        written.await.map_err(|_| Stopped)
+    }
+
+    /// Replaces state and history by a snapshot's.
+    pub(crate) async fn install(
+        &self,
+        state: PathBuf,
+        history: PathBuf,
+    ) -> Result<Result<(), Error>, Stopped> {
+        let (done, installed) = oneshot::channel();
+        self.send(Job::Install { state, history, done })?;
+        installed.await.map_err(|_| Stopped)
+    }
+
+    /// When a tick has something to do.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        let due = self.next_due.load(Ordering::Relaxed);
+        (due != NEVER).then(|| Timestamp::from_micros(due))
+    }
+
+    fn send(&self, job: Job) -> Result<(), Stopped> {
+        self.jobs.send(job).map_err(|_| Stopped)
+    }
+}
+
+/// The ledger as stored, or as founded.
+pub(crate) struct Start {
+    pub(crate) genesis: Genesis,
+    pub(crate) ledger: Ledger,
+    pub(crate) cut: Cut,
+    pub(crate) founding: Option<Output>,
+}
+
+impl Start {
+    /// Restores the ledger from its rows, or founds it.
+    ///
+    /// # Errors
+    /// When the rows are not of this genesis.
+    pub(crate) fn from(genesis: Genesis, store: &StateStore) -> Result<Self, Error> {
+        let Some(cut) = store.cut()? else {
+            let (ledger, founding) = Ledger::found(&genesis);
+            return Ok(Self { genesis, ledger, cut: Cut::default(), founding: Some(founding) });
+        };
+        let ledger = restore(&genesis, store, &cut)?;
+        Ok(Self { genesis, ledger, cut, founding: None })
+    }
+}
+
+fn restore(genesis: &Genesis, store: &StateStore, cut: &Cut) -> Result<Ledger, Error> {
+    let rows = store.hot_rows()?;
+    let ledger = Ledger::restore(genesis, rows.into_iter()).map_err(Error::State)?;
+    if ledger.records() != cut.history.records {
+        return Err(Error::Damaged { what: "the state, which is not of its cut".to_owned() });
+    }
+    Ok(ledger)
+}
+
+/// Starts the thread; it ends when every [`Apply`] is gone.
+pub(crate) fn start(
+    start: Start,
+    states: States,
+    seal: mpsc::SyncSender<seal::Job>,
+    cut_bytes: usize,
+) -> io::Result<(Apply, thread::JoinHandle<()>)> {
+    let (sender, jobs) = mpsc::channel();
+    let next_due = Arc::new(AtomicU64::new(NEVER));
+    let apply = Apply { jobs: sender, next_due: Arc::clone(&next_due) };
+    let (cut_done, cut_written) = mpsc::channel();
+    let mut applier = Applier {
+        genesis: start.genesis,
+        ledger: start.ledger,
+        store: states.store(),
+        states,
+        applied: start.cut.applied,
+        membership: start.cut.membership,
+        out: Output::default(),
+        keys: Vec::new(),
+        seal,
+        next_due,
+        blobs: Vec::new(),
+        dirty_bytes: 0,
+        cut_bytes,
+        cut_at: Instant::now(),
+        cut_pending: false,
+        cut_done,
+        cut_written,
+    };
+    if let Some(founding) = start.founding {
+        applier.out = founding;
+        applier.hand_over(0, &Payload::default());
+        applier.cut();
+    }
+    applier.publish_due();
+    let thread =
+        thread::Builder::new().name("apply".to_owned()).spawn(move || applier.run(&jobs))?;
+    Ok((apply, thread))
+}
+
+struct Applier {
+    genesis: Genesis,
+    ledger: Ledger,
+    store: Arc<StateStore>,
+    states: States,
+    applied: Option<LogIdOf>,
+    membership: StoredMembership,
+    out: Output,
+    keys: Vec<Vec<u8>>,
+    seal: mpsc::SyncSender<seal::Job>,
+    next_due: Arc<AtomicU64>,
+    /// Blobs held in memory until the next cut.
+    blobs: Vec<(Digest, bytes::Bytes)>,
+    dirty_bytes: usize,
+    cut_bytes: usize,
+    cut_at: Instant,
+    cut_pending: bool,
+    cut_done: mpsc::Sender<()>,
+    cut_written: mpsc::Receiver<()>,
+}
+
+impl Applier {
+    fn run(mut self, jobs: &mpsc::Receiver<Job>) {
+        loop {
+            let job = match jobs.recv_timeout(CUT_EVERY) {
+                Ok(job) => Some(job),
+                Err(mpsc::RecvTimeoutError::Timeout) => None,
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            };
+            if let Some(job) = job {
+                self.take(job);
+            }
+            self.evict(false);
+            let due = self.dirty_bytes >= self.cut_bytes || self.cut_at.elapsed() >= CUT_EVERY;
+            if self.dirty_bytes > 0 && due && !self.cut_pending {
+                self.cut();
+            }
+        }
+        self.cut();
+        self.evict(true);
+        self.states.store().flush().or_halt("flushing the state");
+    }
+
+    fn take(&mut self, job: Job) {
+        match job {
+            Job::Entry { entry, responder } => self.entry(*entry, responder),
+            // Whoever waits may have gone.
+            Job::Barrier(done) => drop(done.send((self.applied, self.membership.clone()))),
+            Job::Ask(question) => question(&self.ledger, &self.store),
+            Job::Cut(done) => {
+                self.cut();
+                self.evict(true);
+                drop(done.send(()));
+            }
+            Job::Install { state, history, done } => {
+                drop(done.send(self.install(state, history)));
+            }
+        }
+    }
+
+    fn entry(&mut self, entry: Entry, responder: Option<ApplyResponder<Types>>) {
+        let log_id = entry.log_id;
+        let mut reply = Reply::default();
+        match entry.payload {
+            EntryPayload::Blank => self.dirty_bytes += 1,
+            EntryPayload::Membership(membership) => {
+                self.membership = StoredMembership::new(Some(log_id), membership);
+                self.dirty_bytes += 1;
+            }
+            EntryPayload::Normal(payload) => reply = self.normal(&payload),
+        }
+        self.applied = Some(log_id);
+        if let Some(responder) = responder {
+            responder.send(reply);
+        }
+        metrics::counter!("ledger_applied_entries_total").increment(1);
+    }
+
+    fn normal(&mut self, payload: &Payload) -> Reply {
+        let entry = ledger_proof::Entry::decode(payload.bytes()).or_halt("decoding an entry");
+        let decoded = payload.take();
+        let digests = decoded.as_ref().map(|decoded| decoded.blob_digests.clone());
+        let commands = commands(&entry.envelopes, decoded);
+        self.prefetch(&commands);
+        self.out.clear();
+        self.ledger.apply(entry.stamp, &commands, &mut self.out);
+        let digests =
+            digests.unwrap_or_else(|| entry.blobs.iter().map(|blob| sha256(&[blob])).collect());
+        for (digest, blob) in digests.into_iter().zip(&entry.blobs) {
+            let blob = payload.bytes().slice_ref(blob);
+            self.states.blob_hold(digest, blob.clone());
+            self.blobs.push((digest, blob));
+        }
+        self.dirty_bytes += payload.bytes().len();
+        self.publish_due();
+        let records = u64::try_from(self.out.records.len()).unwrap_or(0);
+        metrics::counter!("ledger_applied_records_total").increment(records);
+        let answers = std::mem::take(&mut self.out.answers);
+        if records > 0 {
+            self.hand_over(self.ledger.entries(), payload);
+        }
+        Reply { at: self.ledger.time(), answers }
+    }
+
+    /// Reads the cold rows that `commands` touch.
+    fn prefetch(&mut self, commands: &[Command<'_>]) {
+        self.keys.clear();
+        self.ledger.missing(commands, &mut self.keys);
+        self.keys.sort_unstable();
+        self.keys.dedup();
+        if self.keys.is_empty() {
+            return;
+        }
+        let rows = self.store.rows(&self.keys).or_halt("reading cold rows");
+        for (key, row) in self.keys.iter().zip(rows) {
+            self.ledger.load(key, row.as_deref()).or_halt("reading a cold row");
+        }
+    }
+
+    fn hand_over(&mut self, entry: u64, payload: &Payload) {
+        let batch = Batch {
+            entry,
+            at: self.ledger.time(),
+            payload: payload.bytes().clone(),
+            records: std::mem::take(&mut self.out.records),
+            numbers: std::mem::take(&mut self.out.numbers),
+        };
+        self.seal(seal::Job::Batch(batch));
+    }
+
+    /// Hands every changed row to be written after the history up to here.
+    fn cut(&mut self) {
+        self.evict(true);
+        let mut rows = WriteBatch::default();
+        let store = Arc::clone(&self.store);
+        self.ledger.drain_dirty(|key, row| store.put_row(&mut rows, key, row));
+        for (digest, blob) in &self.blobs {
+            store.put_blob(&mut rows, digest, blob);
+        }
+        let blobs = self.blobs.drain(..).map(|(digest, _)| digest).collect();
+        let job = CutJob {
+            rows,
+            applied: self.applied,
+            membership: self.membership.clone(),
+            blobs,
+            done: self.cut_done.clone(),
+        };
+        self.seal(seal::Job::Cut(Box::new(job)));
+        (self.dirty_bytes, self.cut_at, self.cut_pending) = (0, Instant::now(), true);
+    }
+
+    /// Forgets cold rows once the last cut is written; with `wait`, waits for it.
+    fn evict(&mut self, wait: bool) {
+        if !self.cut_pending {
+            return;
+        }
+        let written =
+            if wait { self.cut_written.recv().is_ok() } else { self.cut_written.try_recv().is_ok() };
+        if written {
+            self.ledger.evict();
+            self.cut_pending = false;
+        }
+    }
+
+    fn install(&mut self, state: PathBuf, history: PathBuf) -> Result<(), Error> {
+        self.evict(true);
+        let cut = StateStore::read_cut(&state)?;
+        let (done, extended) = mpsc::channel();
+        let position = cut.history.clone();
+        self.seal(seal::Job::Extend { received: history, position, done });
+        extended
+            .recv()
+            .unwrap_or_else(|_| halt("installing a snapshot", &"the seal thread ended"))?;
+        self.store = self.states.replace(&state)?;
+        self.ledger = restore(&self.genesis, &self.store, &cut)?;
+        (self.applied, self.membership) = (cut.applied, cut.membership);
+        self.blobs.clear();
+        self.dirty_bytes = 0;
+        self.publish_due();
+        Ok(())
+    }
+
+    fn publish_due(&self) {
+        let due = self.ledger.next_due().map_or(NEVER, Timestamp::micros);
+        self.next_due.store(due, Ordering::Relaxed);
+    }
+
+    fn seal(&self, job: seal::Job) {
+        self.seal.send(job).or_halt("handing over to the seal thread");
+    }
+}
+
+/// The envelopes as commands: from what verifying decoded, or decoded here after a restart.
+fn commands<'a>(envelopes: &[&'a [u8]], decoded: Option<Decoded>) -> Vec<Command<'a>> {
+    let decoded = decoded.filter(|decoded| decoded.commands.len() == envelopes.len());
+    let Some(decoded) = decoded else {
+        let commands = envelopes.iter().map(|bytes| Command::decode(bytes));
+        return commands.collect::<Result<_, _>>().or_halt("decoding an envelope");
+    };
+    let pairs = envelopes.iter().zip(decoded.commands);
+    let commands = pairs.map(|(bytes, decoded)| {
+        let envelope = Envelope::decode(bytes)?;
+        let digest = envelope.digest();
+        let (items, item_hashes) = (decoded.items, decoded.item_hashes);
+        Ok::<_, ledger_proof::DecodeError>(Command { envelope, items, item_hashes, digest })
+    });
+    commands.collect::<Result<_, _>>().or_halt("decoding an envelope")
+}

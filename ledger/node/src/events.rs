@@ -1,0 +1,144 @@
+//! Streams of applied records as each reader may see them, from history first and then live; it decides no outcome.
+mod open;
+
+use std::{pin::Pin, time::Duration};
+
+use futures_util::Stream;
+use ledger_types::ParticipantId;
+use proto::{
+    convert::{Event, RecordEvent},
+    ledger as wire,
+};
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use crate::{
+    apply::Apply,
+    history::{Cursor, History, Tip},
+    state_store::States,
+};
+use open::Opener;
+
+
+/// Silence after which a heartbeat is sent.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
+/// Records read at once.
+const RUN: usize = 256;
+
+pub(crate) type Events = Pin<Box<dyn Stream<Item = Result<wire::Event, Status>> + Send>>;
+
+/// Who reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Its own records, by its own numbers.
+    Participant(ParticipantId),
+    /// Every record, all parts, no blobs.
+    Operator,
+}
+
+/// What a stream needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) history: History,
+    pub(crate) states: States,
+    pub(crate) apply: Apply,
+}
+
+impl Source {
+    /// Events of `reader` from its number `from` on.
+    pub(crate) fn stream(&self, reader: Reader, from: u64) -> Events {
+        let (sender, events) = mpsc::channel(RUN * 2);
+        let tip = self.history.watch();
+        let stream = Follow {
+            opener: Opener::new(self.states.clone(), self.apply.clone(), reader),
+            cursor: Cursor::new(self.history.clone()),
+            history: self.history.clone(),
+            reader,
+            next: match reader {
+                Reader::Participant(_) => from.max(1),
+                Reader::Operator => from,
+            },
+        };
+        tokio::spawn(run(stream, tip, sender));
+        Box::pin(ReceiverStream::new(events))
+    }
+}
+
+struct Follow {
+    opener: Opener,
+    cursor: Cursor,
+    history: History,
+    reader: Reader,
+    next: u64,
+}
+
+type Sender = mpsc::Sender<Result<wire::Event, Status>>;
+
+async fn run(mut stream: Follow, mut tip: watch::Receiver<Tip>, sender: Sender) {
+    let mut heartbeat = tokio::time::interval(HEARTBEAT_EVERY);
+    loop {
+        tip.mark_unchanged();
+        // The keys that tell whose a blob is are the ledger's; reading files is not for this thread.
+        let read = match stream.opener.learn().await {
+            Ok(()) => tokio::task::spawn_blocking(move || {
+                let run = stream.run();
+                (stream, run)
+            }),
+            Err(_stopped) => return,
+        };
+        let Ok((back, events)) = read.await else { return };
+        stream = back;
+        match events {
+            Ok(events) if events.is_empty() => {
+                tokio::select! {
+                    changed = tip.changed() => if changed.is_err() { return },
+                    _ = heartbeat.tick() => {
+                        let beat = wire::Event::from(stream.heartbeat());
+                        if sender.send(Ok(beat)).await.is_err() { return }
+                    }
+                    () = sender.closed() => return,
+                }
+            }
+            Ok(events) => {
+                for event in events {
+                    let event = wire::Event::from(Event::Record(Box::new(event)));
+                    if sender.send(Ok(event)).await.is_err() {
+                        return;
+                    }
+                }
+                heartbeat.reset();
+            }
+            Err(error) => {
+                tracing::error!(%error, "history cannot be read");
+                let status = Status::internal("history cannot be read here; ask another node");
+                drop(sender.send(Err(status)).await);
+                return;
+            }
+        }
+    }
+}
+
+impl Follow {
+    /// The next events, none when the reader has all.
+    fn run(&mut self) -> std::io::Result<Vec<RecordEvent>> {
+        let mut events = Vec::new();
+        let tip = self.history.tip().records;
+        while events.len() < RUN {
+            let sequence = match self.reader {
+                Reader::Operator => Some(self.next).filter(|next| *next < tip),
+                Reader::Participant(id) => self.history.sequence(id, self.next)?,
+            };
+            let Some(sequence) = sequence else { break };
+            let record = self.cursor.record(sequence)?;
+            events.push(self.opener.open(record, self.next, &mut self.cursor)?);
+            self.next += 1;
+        }
+        Ok(events)
+    }
+
+    fn heartbeat(&self) -> Event {
+        let tip = self.history.tip();
+        Event::Heartbeat { records: tip.records, at: tip.at, next_number: self.next }
+    }
+}

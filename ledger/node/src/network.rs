@@ -1,0 +1,282 @@
+//! The calling side between nodes: pipelined appends over one stream, votes, snapshots as files; it decides nothing.
+mod send;
+
+use std::{
+    io,
+    path::PathBuf,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::{Stream, StreamExt, stream};
+use openraft::{
+    OptionalSend, RaftNetworkFactory,
+    base::{BoxFuture, BoxStream},
+    error::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable},
+    impls::BasicNode,
+    network::{
+        Backoff, NetBackoff, NetSnapshot, NetStreamAppend, NetTransferLeader, NetVote, RPCOption,
+    },
+    raft::{
+        SnapshotResponse, StreamAppendResult, TransferLeaderRequest, TransferLeaderResponse,
+        VoteRequest, VoteResponse,
+    },
+};
+use proto::peer::{Frame, peer_client};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use services_runtime::{grpc::ClientLimits, tls::ClientTls};
+use tokio::time::timeout;
+use tonic::{Status, Streaming, transport::Channel};
+
+use crate::{
+    clock,
+    error::OrHalt,
+    raft::{Append, Types, VoteOf, put_append},
+    snapshot::Folder,
+};
+
+/// Requests and answers between nodes; an entry may hold an envelope and all its blobs.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 64 << 20;
+/// How long an append may stay unanswered before the stream counts as broken.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long opening a stream may take.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a snapshot may take.
+const SNAPSHOT_TIMEOUT_MS: u64 = 3_600_000;
+/// The role of a node's certificate.
+pub(crate) const NODE_ROLE: &str = "node";
+
+type Client = peer_client::PeerClient<Channel>;
+type Snapshot = openraft::alias::SnapshotOf<Types, Arc<Folder>>;
+
+/// A vote or a pre-vote.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub(crate) struct Ballot {
+    pub(crate) pre: bool,
+    pub(crate) request: VoteRequest<Types>,
+}
+
+/// Makes a client per node.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    pub(crate) tls: Arc<ClientTls>,
+    /// Where history lies, of which snapshots send what the receiver lacks.
+    pub(crate) history: PathBuf,
+}
+
+/// Calls one node.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    channel: Result<Channel, String>,
+    history: PathBuf,
+}
+
+impl Network {
+    pub(crate) fn peer(&self, address: &str, timeout_ms: Option<u64>) -> Peer {
+        let mut limits = ClientLimits::default();
+        limits.timeout_ms = timeout_ms.unwrap_or(limits.timeout_ms);
+        let channel = self.tls.channel(address, NODE_ROLE, &limits);
+        Peer {
+            channel: channel.map_err(|error| error.to_string()),
+            history: self.history.clone(),
+        }
+    }
+}
+
+impl RaftNetworkFactory<Types> for Network {
+    type Network = Peer;
+
+    async fn new_client(&mut self, _target: u64, node: &BasicNode) -> Peer {
+        self.peer(&node.addr, None)
+    }
+
+    async fn new_snapshot_client(&mut self, _target: u64, node: &BasicNode) -> Peer {
+        self.peer(&node.addr, Some(SNAPSHOT_TIMEOUT_MS))
+    }
+}
+
+impl Peer {
+    fn client(&self) -> Result<Client, Unreachable<Types>> {
+        let channel = self.channel.clone().map_err(Unreachable::from_string)?;
+        Ok(Client::new(channel)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX))
+    }
+
+    async fn vote_call(
+        &self,
+        ballot: Ballot,
+        option: &RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        let mut client = self.client()?;
+        let call = client.vote(frame(&ballot).map_err(network)?);
+        let answer = timeout(option.hard_ttl(), call).await.map_err(network)?;
+        unframe(&answer.map_err(unreachable)?.into_inner()).map_err(network)
+    }
+
+    /// Asks for the node's clock: (asked at, its time, our time then).
+    pub(crate) async fn clock(
+        &self,
+    ) -> Result<(Instant, ledger_types::Timestamp, ledger_types::Timestamp), Status> {
+        let client = self.client().map_err(|error| Status::unavailable(error.to_string()));
+        let asked = Instant::now();
+        let answer = client?.get_clock(Frame::default()).await?.into_inner();
+        let ours = clock::now();
+        let bytes = <[u8; 8]>::try_from(&answer.data[..]);
+        let micros = bytes.map_err(|_| Status::internal("a clock must be 8 bytes"))?;
+        Ok((asked, ledger_types::Timestamp::from_micros(u64::from_be_bytes(micros)), ours))
+    }
+}
+
+impl NetBackoff<Types> for Peer {
+    fn backoff(&self) -> Option<Backoff> {
+        None
+    }
+}
+
+impl NetVote<Types> for Peer {
+    async fn vote(
+        &mut self,
+        request: VoteRequest<Types>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        self.vote_call(Ballot { pre: false, request }, &option).await
+    }
+
+    async fn pre_vote(
+        &mut self,
+        request: VoteRequest<Types>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        self.vote_call(Ballot { pre: true, request }, &option).await
+    }
+}
+
+impl NetTransferLeader<Types> for Peer {
+    async fn transfer_leader(
+        &mut self,
+        request: TransferLeaderRequest<Types>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
+        let mut client = self.client()?;
+        let call = client.transfer_leader(frame(&request).map_err(network)?);
+        let answer = timeout(option.hard_ttl(), call).await.map_err(network)?;
+        unframe(&answer.map_err(unreachable)?.into_inner()).map_err(network)
+    }
+}
+
+impl NetStreamAppend<Types> for Peer {
+    fn stream_append<'s, S>(
+        &'s mut self,
+        input: S,
+        _option: RPCOption,
+    ) -> BoxFuture<
+        's,
+        Result<BoxStream<'s, Result<StreamAppendResult<Types>, RPCError<Types>>>, RPCError<Types>>,
+    >
+    where
+        S: Stream<Item = Append> + OptionalSend + Unpin + 'static,
+    {
+        Box::pin(async move {
+            let mut client = self.client()?;
+            let sent = Arc::new(AtomicU64::new(0));
+            let counted = Arc::clone(&sent);
+            let frames = input.map(move |request| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                Frame { data: put_append(&request).or_halt("encoding an append") }
+            });
+            let opened = timeout(OPEN_TIMEOUT, client.append_stream(frames)).await;
+            let answers = opened.map_err(unreachable)?.map_err(unreachable)?.into_inner();
+            let state = Some(Answers { answers, sent, heard: 0 });
+            let answers: BoxStream<'s, _> = Box::pin(stream::unfold(state, next_answer));
+            Ok(answers)
+        })
+    }
+}
+
+/// The answers to a stream of appends, in order.
+struct Answers {
+    answers: Streaming<Frame>,
+    sent: Arc<AtomicU64>,
+    heard: u64,
+}
+
+type Answer = Result<StreamAppendResult<Types>, RPCError<Types>>;
+
+async fn next_answer(state: Option<Answers>) -> Option<(Answer, Option<Answers>)> {
+    let mut state = state?;
+    loop {
+        match timeout(APPEND_TIMEOUT, state.answers.message()).await {
+            // Silence is right while nothing was asked.
+            Err(_) if state.sent.load(Ordering::Relaxed) <= state.heard => {}
+            Err(elapsed) => return Some((Err(network(elapsed)), None)),
+            Ok(Ok(None)) => return None,
+            Ok(Err(status)) => return Some((Err(unreachable(status)), None)),
+            Ok(Ok(Some(answer))) => {
+                state.heard += 1;
+                return match unframe::<StreamAppendResult<Types>>(&answer) {
+                    Ok(result) => Some((Ok(result), Some(state))),
+                    Err(error) => Some((Err(network(error)), None)),
+                };
+            }
+        }
+    }
+}
+
+impl NetSnapshot<Types> for Peer {
+    type SnapshotData = Arc<Folder>;
+
+    async fn full_snapshot(
+        &mut self,
+        vote: VoteOf,
+        snapshot: Snapshot,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        _option: RPCOption,
+    ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
+        let mut client = self.client()?;
+        let has = client.list_segments(Frame::default()).await.map_err(unreachable_snapshot)?;
+        let has: Vec<(String, u64)> = unframe(&has.into_inner())
+            .map_err(|error| StreamingError::Network(NetworkError::new(&error)))?;
+        let head = serde_json::to_vec(&(vote, &snapshot.meta))
+            .map_err(|error| StreamingError::Network(NetworkError::new(&error)))?;
+        let pieces = send::pieces(head, snapshot.snapshot, self.history.clone(), has);
+        let call = Box::pin(client.install_snapshot(pieces));
+        let cancel = Box::pin(cancel);
+        tokio::select! {
+            closed = cancel => Err(StreamingError::Closed(closed)),
+            answer = call => {
+                let answer = answer.map_err(unreachable_snapshot)?.into_inner();
+                unframe(&answer).map_err(|error| StreamingError::Network(NetworkError::new(&error)))
+            }
+        }
+    }
+}
+
+/// A message as a frame.
+pub(crate) fn frame<T: Serialize>(message: &T) -> io::Result<Frame> {
+    Ok(Frame { data: serde_json::to_vec(message)?.into() })
+}
+
+/// A frame's message.
+pub(crate) fn unframe<T: DeserializeOwned>(frame: &Frame) -> io::Result<T> {
+    Ok(serde_json::from_slice(&frame.data)?)
+}
+
+pub(crate) type Frames = Pin<Box<dyn Stream<Item = Result<Frame, Status>> + Send>>;
+
+fn network(error: impl std::error::Error + 'static) -> RPCError<Types> {
+    RPCError::Network(NetworkError::new(&error))
+}
+
+fn unreachable(error: impl std::error::Error + 'static) -> RPCError<Types> {
+    RPCError::Unreachable(Unreachable::new(&error))
+}
+
+fn unreachable_snapshot(status: Status) -> StreamingError<Types> {
+    StreamingError::Unreachable(Unreachable::new(&status))
+}

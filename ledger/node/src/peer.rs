@@ -1,0 +1,293 @@
+//! The answering side between nodes: every entry is verified before consensus may acknowledge it; it answers nodes only.
+use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use openraft::{EntryPayload, Snapshot};
+use proto::peer::{Frame, SnapshotPiece, peer_server};
+use services_runtime::{error::Failure, tls::require_role};
+use tokio::io::AsyncWriteExt;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::{
+    clock,
+    error::halt,
+    history,
+    network::{Ballot, Frames, NODE_ROLE, frame, unframe},
+    raft::{Append, Raft, get_append},
+    snapshot::{Folder, Snapshots},
+    verify::{Invalid, Verifier},
+};
+
+/// Append requests of one stream that are verified at one time.
+const VERIFY_AHEAD: usize = 4;
+/// How often and how long a key is awaited that an unapplied entry may bring.
+const KEY_PAUSE: Duration = Duration::from_millis(20);
+const KEY_ATTEMPTS: u32 = 100;
+
+/// The service of other nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct Service {
+    pub(crate) raft: Raft,
+    pub(crate) verifier: Verifier,
+    pub(crate) snapshots: Arc<Snapshots>,
+    pub(crate) history: PathBuf,
+    pub(crate) network: String,
+}
+
+impl Service {
+    fn admit<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        let identity = require_role(request, &[NODE_ROLE]).map_err(Failure::into_status)?;
+        if identity.network != self.network {
+            return Err(Status::permission_denied("the certificate is of another network"));
+        }
+        Ok(())
+    }
+}
+
+/// How a failure becomes a status.
+pub(crate) trait IntoStatus {
+    fn into_status(self) -> Status;
+}
+
+impl IntoStatus for Failure {
+    fn into_status(self) -> Status {
+        self.into()
+    }
+}
+
+#[tonic::async_trait]
+impl peer_server::Peer for Service {
+    type AppendStreamStream = Frames;
+
+    async fn append_stream(
+        &self,
+        request: Request<Streaming<Frame>>,
+    ) -> Result<Response<Frames>, Status> {
+        self.admit(&request)?;
+        let appends = verified(request.into_inner(), self.verifier.clone(), self.raft.clone());
+        let results = self.raft.stream_append(Box::pin(appends));
+        let answers = results.map(|result| match result {
+            Ok(result) => frame(&result).map_err(|error| internal(&error)),
+            Err(fatal) => Err(Status::unavailable(fatal.to_string())),
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn vote(&self, request: Request<Frame>) -> Result<Response<Frame>, Status> {
+        self.admit(&request)?;
+        let ballot: Ballot = unframe(request.get_ref()).map_err(|error| malformed(&error))?;
+        let answer = match ballot.pre {
+            true => self.raft.pre_vote(ballot.request).await,
+            false => self.raft.vote(ballot.request).await,
+        };
+        let answer = answer.map_err(|error| Status::unavailable(error.to_string()))?;
+        frame(&answer).map(Response::new).map_err(|error| internal(&error))
+    }
+
+    async fn transfer_leader(&self, request: Request<Frame>) -> Result<Response<Frame>, Status> {
+        self.admit(&request)?;
+        let message = unframe(request.get_ref()).map_err(|error| malformed(&error))?;
+        let answer = self.raft.handle_transfer_leader(message).await;
+        let answer = answer.map_err(|error| Status::unavailable(error.to_string()))?;
+        frame(&answer).map(Response::new).map_err(|error| internal(&error))
+    }
+
+    async fn install_snapshot(
+        &self,
+        request: Request<Streaming<SnapshotPiece>>,
+    ) -> Result<Response<Frame>, Status> {
+        self.admit(&request)?;
+        let folder = self.snapshots.begin().map_err(|error| internal(&error))?;
+        let head = receive(request.into_inner(), &folder).await?;
+        let (vote, meta) = serde_json::from_slice(&head).map_err(|error| malformed(&error))?;
+        let snapshot = Snapshot { meta, snapshot: folder };
+        let answer = self.raft.install_full_snapshot(vote, snapshot).await;
+        let answer = answer.map_err(|error| Status::unavailable(error.to_string()))?;
+        frame(&answer).map(Response::new).map_err(|error| internal(&error))
+    }
+
+    async fn list_segments(&self, request: Request<Frame>) -> Result<Response<Frame>, Status> {
+        self.admit(&request)?;
+        let files = history::list(&self.history).map_err(|error| internal(&error))?;
+        frame(&files).map(Response::new).map_err(|error| internal(&error))
+    }
+
+    async fn get_clock(&self, request: Request<Frame>) -> Result<Response<Frame>, Status> {
+        self.admit(&request)?;
+        let data = clock::now().micros().to_be_bytes().to_vec().into();
+        Ok(Response::new(Frame { data }))
+    }
+}
+
+/// Requests whose entries were verified, in order; ends at the first that could not be.
+fn verified(
+    frames: Streaming<Frame>,
+    verifier: Verifier,
+    raft: Raft,
+) -> impl Stream<Item = Append> + Send + 'static {
+    let ahead = verifier.clone();
+    let checked = frames
+        .take_while(|frame| std::future::ready(frame.is_ok()))
+        .filter_map(|frame| std::future::ready(frame.ok()))
+        .map(move |frame| check(frame, ahead.clone()))
+        .buffered(VERIFY_AHEAD);
+    let settled = checked.then(move |(append, outcome)| {
+        let (verifier, raft) = (verifier.clone(), raft.clone());
+        async move { settle(append, outcome, &verifier, &raft).await }
+    });
+    settled.take_while(|append| std::future::ready(append.is_some())).filter_map(
+        |append: Option<Append>| std::future::ready(append),
+    )
+}
+
+/// Decodes and verifies off the runtime's own threads.
+async fn check(frame: Frame, verifier: Verifier) -> (Option<Append>, Result<(), Invalid>) {
+    let append = match get_append(frame.data) {
+        Ok(append) => append,
+        Err(error) => halt("reading an append from the leader", &error),
+    };
+    if append.entries.is_empty() {
+        return (Some(append), Ok(()));
+    }
+    let learned = learn(&append, &verifier).await;
+    let checked = tokio::task::spawn_blocking(move || {
+        let outcome = learned.and_then(|()| verify(&append, &verifier));
+        (append, outcome)
+    });
+    match checked.await {
+        Ok((append, outcome)) => (Some(append), outcome),
+        // The runtime is going down.
+        Err(_) => (None, Ok(())),
+    }
+}
+
+/// Learns the keys of every envelope; a missing one shows when it is needed.
+async fn learn(append: &Append, verifier: &Verifier) -> Result<(), Invalid> {
+    for payload in payloads(append) {
+        let entry = ledger_proof::Entry::decode(payload).map_err(Invalid::Malformed)?;
+        verifier.learn(&entry.envelopes).await?;
+    }
+    Ok(())
+}
+
+fn verify(append: &Append, verifier: &Verifier) -> Result<(), Invalid> {
+    for entry in &append.entries {
+        if let EntryPayload::Normal(payload) = &entry.payload {
+            verifier.entry(payload)?;
+        }
+    }
+    Ok(())
+}
+
+fn payloads(append: &Append) -> impl Iterator<Item = &Bytes> {
+    append.entries.iter().filter_map(|entry| match &entry.payload {
+        EntryPayload::Normal(payload) => Some(payload.bytes()),
+        EntryPayload::Blank | EntryPayload::Membership(_) => None,
+    })
+}
+
+/// A leader that sends what does not verify is broken: this node stops rather than acknowledge. A
+/// key may only be missing because the entry that adds it is not applied here yet.
+async fn settle(
+    append: Option<Append>,
+    outcome: Result<(), Invalid>,
+    verifier: &Verifier,
+    raft: &Raft,
+) -> Option<Append> {
+    let append = append?;
+    let mut outcome = outcome;
+    for _ in 0..KEY_ATTEMPTS {
+        match outcome {
+            Ok(()) => return Some(append),
+            Err(Invalid::Stopped(_)) => return None,
+            Err(Invalid::KeyUnknown { .. }) => {}
+            Err(
+                invalid @ (Invalid::Malformed(_)
+                | Invalid::Network
+                | Invalid::Blobs(_)
+                | Invalid::Signature { .. }),
+            ) => halt("verifying an entry from the leader", &invalid),
+        }
+        // Tells consensus how far the leader has committed, without the entries.
+        let heartbeat = Append {
+            vote: append.vote,
+            prev_log_id: append.prev_log_id,
+            entries: Vec::new(),
+            leader_commit: append.leader_commit,
+        };
+        raft.append_entries(heartbeat).await.ok()?;
+        tokio::time::sleep(KEY_PAUSE).await;
+        outcome = match learn(&append, verifier).await {
+            Ok(()) => verify(&append, verifier),
+            Err(invalid) => Err(invalid),
+        };
+    }
+    tracing::error!("an entry from the leader is signed with a key that this node lacks");
+    None
+}
+
+/// Writes a snapshot's files; gives its head once all have come.
+async fn receive(
+    mut pieces: Streaming<SnapshotPiece>,
+    folder: &Folder,
+) -> Result<Bytes, Status> {
+    let mut head = Bytes::new();
+    let mut file: Option<tokio::fs::File> = None;
+    while let Some(piece) = pieces.message().await? {
+        match piece.file.as_str() {
+            "head" => head = piece.data,
+            "end" => {
+                finish(file.take()).await.map_err(|error| internal(&error))?;
+                return Ok(head);
+            }
+            name => {
+                if !name.is_empty() {
+                    finish(file.take()).await.map_err(|error| internal(&error))?;
+                    file = Some(create(folder, name).await.map_err(|error| internal(&error))?);
+                }
+                let file = file.as_mut().ok_or_else(|| Status::invalid_argument("no file named"))?;
+                file.write_all(&piece.data).await.map_err(|error| internal(&error))?;
+            }
+        }
+    }
+    Err(Status::aborted("the snapshot ended before its end"))
+}
+
+async fn create(folder: &Folder, name: &str) -> io::Result<tokio::fs::File> {
+    let safe = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte))
+    };
+    let (root, rest) = match name.split_once('/') {
+        Some(("state", rest)) => (folder.state(), rest),
+        Some(("history", rest)) => (folder.history(), rest),
+        Some(_) | None => return Err(io::Error::other("a snapshot's file is not in its folders")),
+    };
+    if !rest.split('/').all(safe) {
+        return Err(io::Error::other("a snapshot's file has an unsafe name"));
+    }
+    let path = root.join(rest);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    tokio::fs::File::create(path).await
+}
+
+async fn finish(file: Option<tokio::fs::File>) -> io::Result<()> {
+    if let Some(mut file) = file {
+        file.flush().await?;
+        file.sync_all().await?;
+    }
+    Ok(())
+}
+
+fn internal(error: &dyn std::fmt::Display) -> Status {
+    tracing::warn!(%error, "a call from another node failed");
+    Status::internal("failed here; see this node's log")
+}
+
+fn malformed(error: &dyn std::fmt::Display) -> Status {
+    Status::invalid_argument(error.to_string())
+}

@@ -1,0 +1,81 @@
+//! The thread behind apply: hashes records, writes history, and writes changed rows only after the history they belong to is synced.
+use std::{io, path::PathBuf, sync::mpsc, thread};
+
+use ledger_proof::Digest;
+use rocksdb::WriteBatch;
+
+use crate::{
+    Error,
+    error::OrHalt,
+    history::{Batch, History, HistoryWriter, Position},
+    raft::{LogIdOf, StoredMembership},
+    state_store::{Cut, States},
+};
+
+/// Batches that may wait, so that apply does not run away from the disk.
+const QUEUE: usize = 64;
+
+/// What the thread is asked for, in order.
+pub(crate) enum Job {
+    /// Hash and append an entry's records.
+    Batch(Batch),
+    /// Write the rows that changed up to here.
+    Cut(Box<CutJob>),
+    /// Take over a received history.
+    Extend {
+        received: PathBuf,
+        position: Position,
+        done: mpsc::Sender<Result<(), Error>>,
+    },
+}
+
+/// Changed rows, and what they are the state after.
+pub(crate) struct CutJob {
+    pub(crate) rows: WriteBatch,
+    pub(crate) applied: Option<LogIdOf>,
+    pub(crate) membership: StoredMembership,
+    pub(crate) blobs: Vec<Digest>,
+    pub(crate) done: mpsc::Sender<()>,
+}
+
+/// Starts the thread; it ends when the sender is gone.
+pub(crate) fn start(
+    mut writer: HistoryWriter,
+    history: History,
+    states: States,
+) -> io::Result<(mpsc::SyncSender<Job>, thread::JoinHandle<()>)> {
+    let (sender, jobs) = mpsc::sync_channel(QUEUE);
+    let thread = thread::Builder::new().name("seal".to_owned()).spawn(move || {
+        while let Ok(job) = jobs.recv() {
+            run(job, &mut writer, &history, &states);
+        }
+        writer.sync().or_halt("syncing history");
+    })?;
+    Ok((sender, thread))
+}
+
+fn run(job: Job, writer: &mut HistoryWriter, history: &History, states: &States) {
+    match job {
+        Job::Batch(batch) => {
+            writer.append(&batch).or_halt("writing history");
+            history.publish(&writer.position());
+        }
+        Job::Cut(job) => {
+            writer.sync().or_halt("syncing history");
+            let cut = Cut {
+                applied: job.applied,
+                membership: job.membership,
+                history: writer.position(),
+            };
+            states.store().write(job.rows, &cut).or_halt("writing the state");
+            states.blobs_release(&job.blobs);
+            // Apply may have ended.
+            drop(job.done.send(()));
+        }
+        Job::Extend { received, position, done } => {
+            let extended = writer.extend(&received, position);
+            history.publish(&writer.position());
+            drop(done.send(extended));
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The state's rows and the sealed blobs in RocksDB without a log of its own: the Raft log replays what a crash takes.
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use bytes::Bytes;
+use ledger_proof::Digest;
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, IteratorMode, Options,
+    WriteBatch, checkpoint::Checkpoint,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error,
+    history::Position,
+    raft::{LogIdOf, StoredMembership},
+};
+
+
+const ROWS: &str = "rows";
+const BLOBS: &str = "blobs";
+const META: &str = "meta";
+const CUT: &[u8] = b"cut";
+/// Rows whose key starts below this are read at start.
+const COLD: u8 = 0x80;
+
+/// What the rows in the store are the state after.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Cut {
+    /// The last entry applied.
+    pub(crate) applied: Option<LogIdOf>,
+    /// The last membership.
+    pub(crate) membership: StoredMembership,
+    /// How far history reached, synced before these rows were written.
+    pub(crate) history: Position,
+}
+
+/// One opened state folder.
+#[derive(Debug)]
+pub(crate) struct StateStore {
+    db: DB,
+}
+
+/// The state folder in use, its replacement by a snapshot, and blobs not yet written.
+#[derive(Clone, Debug)]
+pub(crate) struct States {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// Holds `CURRENT` and the folders it names.
+    folder: PathBuf,
+    store: RwLock<Arc<StateStore>>,
+    blobs: RwLock<HashMap<Digest, Bytes>>,
+}
+
+impl StateStore {
+    /// Opens a state folder.
+    ///
+    /// # Errors
+    /// RocksDB's.
+    pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
+        let families = [ROWS, BLOBS, META];
+        let families = families.map(|name| ColumnFamilyDescriptor::new(name, family(name)));
+        let mut options = Options::default();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        options.set_atomic_flush(true);
+        options.set_paranoid_checks(true);
+        options.set_max_background_jobs(2);
+        options.set_keep_log_file_num(4);
+        options.set_bytes_per_sync(1 << 20);
+        let db = DB::open_cf_descriptors(&options, folder, families)
+            .map_err(Error::rocks("opening the state"))?;
+        Ok(Self { db })
+    }
+
+    /// What the rows are the state after; `None` before the founding.
+    pub(crate) fn cut(&self) -> Result<Option<Cut>, Error> {
+        let row = self.db.get_cf(self.family(META), CUT);
+        let row = row.map_err(Error::rocks("reading the state's cut"))?;
+        row.map(|row| serde_json::from_slice(&row))
+            .transpose()
+            .map_err(|_| Error::Damaged { what: "the state's cut".to_owned() })
+    }
+
+    /// The cut of a state folder that is not in use.
+    ///
+    /// # Errors
+    /// When it holds none.
+    pub(crate) fn read_cut(folder: &Path) -> Result<Cut, Error> {
+        let families = [ROWS, BLOBS, META];
+        let db = DB::open_cf_for_read_only(&Options::default(), folder, families, false)
+            .map_err(Error::rocks("opening a snapshot"))?;
+        let damaged = || Error::Damaged { what: "a snapshot without a cut".to_owned() };
+        Self { db }.cut()?.ok_or_else(damaged)
+    }
+
+    /// Every hot row.
+    pub(crate) fn hot_rows(&self) -> Result<Vec<(Box<[u8]>, Box<[u8]>)>, Error> {
+        let rows = self.db.iterator_cf(self.family(ROWS), IteratorMode::Start);
+        let mut hot = Vec::new();
+        for row in rows {
+            let (key, row) = row.map_err(Error::rocks("reading the state"))?;
+            if key.first().is_none_or(|at| *at >= COLD) {
+                break;
+            }
+            hot.push((key, row));
+        }
+        Ok(hot)
+    }
+
+    /// The rows of `keys`, in their order.
+    pub(crate) fn rows(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+        let found = self.db.batched_multi_get_cf(self.family(ROWS), keys, false);
+        let rows = found.into_iter().map(|row| row.map(|row| row.map(|row| row.to_vec())));
+        rows.collect::<Result<_, _>>().map_err(Error::rocks("reading state rows"))
+    }
+
+    /// One row.
+    pub(crate) fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.db.get_cf(self.family(ROWS), key).map_err(Error::rocks("reading a state row"))
+    }
+
+    /// Adds a changed or removed row to a batch.
+    pub(crate) fn put_row(&self, batch: &mut WriteBatch, key: &[u8], row: Option<&[u8]>) {
+        match row {
+            Some(row) => batch.put_cf(self.family(ROWS), key, row),
+            None => batch.delete_cf(self.family(ROWS), key),
+        }
+    }
+
+    /// Adds a blob to a batch.
+    pub(crate) fn put_blob(&self, batch: &mut WriteBatch, digest: &Digest, blob: &[u8]) {
+        batch.put_cf(self.family(BLOBS), digest, blob);
+    }
+
+    /// Writes rows and the cut they belong to together; durable with the next flush.
+    pub(crate) fn write(&self, mut batch: WriteBatch, cut: &Cut) -> Result<(), Error> {
+        let row = serde_json::to_vec(cut)
+            .map_err(|_| Error::Damaged { what: "the state's cut".to_owned() })?;
+        batch.put_cf(self.family(META), CUT, row);
+        metrics::counter!("ledger_state_bytes_total")
+            .increment(u64::try_from(batch.size_in_bytes()).unwrap_or(0));
+        self.db.write_without_wal(batch).map_err(Error::rocks("writing the state"))
+    }
+
+    /// Flushes everything and links the files into a new folder.
+    pub(crate) fn checkpoint(&self, folder: &Path) -> Result<(), Error> {
+        let checkpoint = Checkpoint::new(&self.db).map_err(Error::rocks("making a checkpoint"))?;
+        checkpoint.create_checkpoint(folder).map_err(Error::rocks("making a checkpoint"))
+    }
+
+    /// Flushes everything.
+    pub(crate) fn flush(&self) -> Result<(), Error> {
+        let families = [ROWS, BLOBS, META].map(|name| self.family(name));
+        let mut options = rocksdb::FlushOptions::default();
+        options.set_wait(true);
+        self.db.flush_cfs_opt(&families, &options).map_err(Error::rocks("flushing the state"))
+    }
+
+    fn blob(&self, digest: &Digest) -> Result<Option<Bytes>, Error> {
+        let blob = self.db.get_cf(self.family(BLOBS), digest);
+        blob.map(|blob| blob.map(Bytes::from)).map_err(Error::rocks("reading a blob"))
+    }
+
+    fn family(&self, name: &'static str) -> &ColumnFamily {
+        self.db.cf_handle(name).expect("opened with every family")
+    }
+}
+
+fn family(name: &str) -> Options {
+    let mut options = Options::default();
+    options.set_compression_type(rocksdb::DBCompressionType::Lz4);
+    if name == ROWS {
+        // Most reads ask for a row that is not there: a new transfer's.
+        let mut table = BlockBasedOptions::default();
+        table.set_bloom_filter(10.0, false);
+        table.set_block_cache(&Cache::new_lru_cache(128 << 20));
+        table.set_optimize_filters_for_memory(true);
+        options.set_block_based_table_factory(&table);
+        options.set_memtable_whole_key_filtering(true);
+        options.set_memtable_prefix_bloom_ratio(0.05);
+        options.set_write_buffer_size(96 << 20);
+    }
+    options
+}
+
+impl States {
+    /// Opens the folder that `CURRENT` names, `0` at first, and removes others.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
+        let failed = || Error::file(folder);
+        fs::create_dir_all(folder).map_err(failed())?;
+        let current = current(folder).map_err(failed())?;
+        for found in fs::read_dir(folder).map_err(failed())? {
+            let found = found.map_err(failed())?;
+            if found.file_name().to_str() != Some(&current) && found.path().is_dir() {
+                fs::remove_dir_all(found.path()).map_err(failed())?;
+            }
+        }
+        let store = StateStore::open(&folder.join(&current))?;
+        let (store, blobs) = (RwLock::new(Arc::new(store)), RwLock::new(HashMap::new()));
+        let inner = Inner { folder: folder.to_owned(), store, blobs };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The store in use.
+    pub(crate) fn store(&self) -> Arc<StateStore> {
+        Arc::clone(&self.inner.store.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes copies of a snapshot's files as the state, durably, and opens it.
+    ///
+    /// # Errors
+    /// The disk's; the former state stays in use.
+    pub(crate) fn replace(&self, snapshot: &Path) -> Result<Arc<StateStore>, Error> {
+        let root = &self.inner.folder;
+        let failed = || Error::file(root);
+        let number = current(root).map_err(failed())?.parse::<u64>().unwrap_or(0) + 1;
+        let target = root.join(number.to_string());
+        if target.exists() {
+            fs::remove_dir_all(&target).map_err(failed())?;
+        }
+        link_or_copy(snapshot, &target).map_err(failed())?;
+        let store = Arc::new(StateStore::open(&target)?);
+        let pointer = root.join("CURRENT.new");
+        fs::write(&pointer, number.to_string()).map_err(failed())?;
+        fs::File::open(&pointer).and_then(|file| file.sync_all()).map_err(failed())?;
+        fs::rename(&pointer, root.join("CURRENT")).map_err(failed())?;
+        sync_folder(root).map_err(failed())?;
+        *self.inner.store.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&store);
+        Ok(store)
+    }
+
+    /// Keeps a blob in memory until its row is written.
+    pub(crate) fn blob_hold(&self, digest: Digest, blob: Bytes) {
+        self.inner.blobs.write().unwrap_or_else(PoisonError::into_inner).insert(digest, blob);
+    }
+
+    /// Lets blobs go whose rows were written.
+    pub(crate) fn blobs_release(&self, digests: &[Digest]) {
+        let mut blobs = self.inner.blobs.write().unwrap_or_else(PoisonError::into_inner);
+        digests.iter().for_each(|digest| drop(blobs.remove(digest)));
+    }
+
+    /// A blob, unless this node has pruned it.
+    pub(crate) fn blob(&self, digest: &Digest) -> Result<Option<Bytes>, Error> {
+        let held = self.inner.blobs.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(blob) = held.get(digest) {
+            return Ok(Some(blob.clone()));
+        }
+        drop(held);
+        self.store().blob(digest)
+    }
+}
+
+fn current(folder: &Path) -> io::Result<String> {
+    match fs::read_to_string(folder.join("CURRENT")) {
+        Ok(name) => Ok(name.trim().to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok("0".to_owned()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Table files never change and are linked; the rest is copied.
+fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for found in fs::read_dir(from)? {
+        let found = found?.path();
+        let Some(name) = found.file_name() else { continue };
+        let target = to.join(name);
+        if found.extension().is_some_and(|suffix| suffix == "sst") {
+            fs::hard_link(&found, &target)?;
+        } else {
+            fs::copy(&found, &target)?;
+            fs::File::open(&target)?.sync_all()?;
+        }
+    }
+    sync_folder(to)
+}
+
+/// Makes names in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}

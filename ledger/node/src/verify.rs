@@ -1,0 +1,188 @@
+//! Checks of an envelope before it may enter the log or be acknowledged: shape, signatures, blobs; whether a key is active is the core's word.
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use bytes::Bytes;
+use ed25519_dalek::VerifyingKey;
+use ledger_core::Command;
+use ledger_proof::{
+    DecodeError, Digest, Envelope, Item,
+    envelope::signed_bytes,
+    sealed::{BLOB_LENGTH_MAX, blob_digest},
+    signature,
+};
+use ledger_types::{KeyId, NetworkId, ParticipantId};
+
+use crate::{
+    apply::{Apply, Stopped},
+    raft::{Decoded, DecodedCommand, Payload},
+};
+
+
+/// Why an envelope is not let in.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Invalid {
+    /// The bytes.
+    #[error("the envelope {0}; correct it and sign anew")]
+    Malformed(#[source] DecodeError),
+    /// Its network.
+    #[error("network: is not this one; sign for this network's id")]
+    Network,
+    /// Its blobs.
+    #[error("blobs: {0}")]
+    Blobs(&'static str),
+    /// A signature.
+    #[error("signatures: {key} does not verify; sign the header's encoding with that key")]
+    Signature {
+        /// By which key.
+        key: KeyId,
+    },
+    /// A key this node has not heard of (yet).
+    #[error("signatures: participant {participant} has no key {key}")]
+    KeyUnknown {
+        /// Who signs.
+        participant: ParticipantId,
+        /// With which key.
+        key: KeyId,
+    },
+    /// This node.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// An envelope that passed.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) envelope: Bytes,
+    pub(crate) blobs: Vec<Bytes>,
+    pub(crate) blob_digests: Vec<Digest>,
+    pub(crate) command: DecodedCommand,
+}
+
+impl Verified {
+    /// How much of an entry it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.envelope.len() + self.blobs.iter().map(Bytes::len).sum::<usize>()
+    }
+}
+
+type Keys = HashMap<(ParticipantId, KeyId), VerifyingKey>;
+
+/// Verifies with keys that the ledger knows; clones share what they have learned.
+#[derive(Clone, Debug)]
+pub(crate) struct Verifier {
+    network: NetworkId,
+    apply: Apply,
+    /// A key is a participant's for ever, so a known one stays known.
+    keys: Arc<RwLock<Keys>>,
+}
+
+impl Verifier {
+    pub(crate) const fn network(&self) -> NetworkId {
+        self.network
+    }
+
+    pub(crate) fn new(network: NetworkId, apply: Apply) -> Self {
+        Self { network, apply, keys: Arc::default() }
+    }
+
+    /// Learns the keys that an envelope is signed with; `false` when the ledger lacks one.
+    pub(crate) async fn learn(&self, envelopes: &[&[u8]]) -> Result<bool, Invalid> {
+        let mut unknown = Vec::new();
+        for bytes in envelopes {
+            let envelope = Envelope::decode(bytes).map_err(Invalid::Malformed)?;
+            let known = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            let author = envelope.header.author;
+            let keys = envelope.signatures.iter().map(|signature| (author, signature.key));
+            unknown.extend(keys.filter(|key| !known.contains_key(key)));
+        }
+        if unknown.is_empty() {
+            return Ok(true);
+        }
+        let wanted = unknown.len();
+        let found = self.apply.ask(move |ledger, _| {
+            let key = |(author, key)| Some(((author, key), *ledger.verifying_key(author, key)?));
+            unknown.into_iter().filter_map(key).collect::<Vec<_>>()
+        });
+        let found = found.await?;
+        let all = found.len() == wanted;
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).extend(found);
+        Ok(all)
+    }
+
+    /// Checks what a client sent. Keys must have been learned.
+    pub(crate) fn ingress(&self, envelope: Bytes, blobs: Vec<Bytes>) -> Result<Verified, Invalid> {
+        let (command, wanted) = self.envelope(&envelope)?;
+        let blob_digests = digests(blobs.iter().map(|blob| &blob[..]))?;
+        let given: HashSet<Digest> = blob_digests.iter().copied().collect();
+        if wanted.iter().any(|digest| !given.contains(digest)) {
+            return Err(Invalid::Blobs("one that an item names is missing; send it too"));
+        }
+        let wanted: HashSet<Digest> = wanted.into_iter().collect();
+        if given.len() != blob_digests.len() || given.iter().any(|digest| !wanted.contains(digest)) {
+            return Err(Invalid::Blobs("one is named by no item, or twice; leave it out"));
+        }
+        Ok(Verified { envelope, blobs, blob_digests, command })
+    }
+
+    /// Checks an entry from the leader before it is acknowledged, and keeps what it decodes to.
+    pub(crate) fn entry(&self, payload: &Payload) -> Result<(), Invalid> {
+        let entry = ledger_proof::Entry::decode(payload.bytes()).map_err(Invalid::Malformed)?;
+        let blob_digests = digests(entry.blobs.iter().copied())?;
+        let given: HashSet<Digest> = blob_digests.iter().copied().collect();
+        let mut commands = Vec::with_capacity(entry.envelopes.len());
+        for bytes in entry.envelopes {
+            let (command, wanted) = self.envelope(bytes)?;
+            if wanted.iter().any(|digest| !given.contains(digest)) {
+                return Err(Invalid::Blobs("one that an item names is missing from the entry"));
+            }
+            commands.push(command);
+        }
+        payload.keep(Decoded { commands, blob_digests });
+        Ok(())
+    }
+
+    /// Shape, root and signatures of one envelope, and the digests of the blobs it names.
+    fn envelope(&self, bytes: &[u8]) -> Result<(DecodedCommand, Vec<Digest>), Invalid> {
+        let envelope = Envelope::decode(bytes).map_err(Invalid::Malformed)?;
+        if envelope.header.network != self.network {
+            return Err(Invalid::Network);
+        }
+        let participant = envelope.header.author;
+        let message = signed_bytes(envelope.header_bytes);
+        for signed in &envelope.signatures {
+            let known = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            let key = known.get(&(participant, signed.key)).copied();
+            drop(known);
+            let key = key.ok_or(Invalid::KeyUnknown { participant, key: signed.key })?;
+            if !signature::verify(&key, &message, &signed.bytes) {
+                return Err(Invalid::Signature { key: signed.key });
+            }
+        }
+        let Command { items, item_hashes, .. } =
+            Command::decode(bytes).map_err(Invalid::Malformed)?;
+        let wanted = items.iter().filter_map(named_blob).collect();
+        Ok((DecodedCommand { items, item_hashes }, wanted))
+    }
+}
+
+/// The blob that an item names.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only two kinds of item carry a blob's digest")]
+fn named_blob(item: &Item) -> Option<Digest> {
+    match item {
+        Item::Submit(item) | Item::Return(item) => Some(item.blob_digest),
+        _ => None,
+    }
+    .filter(|digest| *digest != [0; 32])
+}
+
+fn digests<'a>(blobs: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Digest>, Invalid> {
+    blobs
+        .map(|blob| match blob.len() {
+            0..=BLOB_LENGTH_MAX => Ok(blob_digest(blob)),
+            _ => Err(Invalid::Blobs("one is over 4,096 bytes; shorten it")),
+        })
+        .collect()
+}

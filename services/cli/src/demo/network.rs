@@ -1,0 +1,251 @@
+//! A whole network on this machine: folder, Postgres, processes, founding, API keys. It must leave
+//! nothing running.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use ledger_types::ParticipantId;
+use proto::{LedgerClient, ledger::GetStatusRequest};
+use serde_json::{Value, json};
+
+use super::processes::{self, Service};
+use super::wallet::Wallet;
+use super::{postgres::Postgres, rates};
+use crate::admin::authority::Folder;
+use crate::admin::commands::{api_key, found};
+use crate::args::NetworkNew;
+use crate::network::new;
+
+/// How long a part of the network may take to start.
+const START: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(100);
+
+/// A running network.
+pub struct Running {
+    /// Its folder as its operator uses it.
+    pub folder: Folder,
+    /// The operator's client.
+    pub operator: LedgerClient,
+    /// A wallet per gateway, by label.
+    pub wallets: BTreeMap<String, Wallet>,
+    /// The database of gateways and reconciliation.
+    pub database_url: String,
+    api_keys: BTreeMap<String, String>,
+    nodes: Vec<Service>,
+    services: Vec<Service>,
+    logs: PathBuf,
+    _postgres: Option<Postgres>,
+    _directory: tempfile::TempDir,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Running").field("folder", &self.folder.path).finish_non_exhaustive()
+    }
+}
+
+impl Running {
+    /// Starts everything and waits until every gateway is ready.
+    pub async fn start(database_url: Option<String>) -> anyhow::Result<Self> {
+        let directory = tempfile::Builder::new().prefix("causeway-demo-").tempdir()?;
+        let (database_url, postgres) = database(database_url).await?;
+        let path = directory.path().join("network");
+        let made = new::run(&arguments(&path, &database_url))?;
+        rates::write(&path.join("rates"))?;
+        let logs = directory.path().join("logs");
+        std::fs::create_dir_all(&logs)?;
+        let folder = Folder::read(&path)?;
+        let operator = folder.client("operator/client", Duration::from_secs(10))?;
+        let mut running = Self {
+            folder,
+            operator,
+            wallets: BTreeMap::new(),
+            database_url,
+            api_keys: BTreeMap::new(),
+            nodes: Vec::new(),
+            services: Vec::new(),
+            logs,
+            _postgres: postgres,
+            _directory: directory,
+        };
+        running.start_nodes(made.ports.nodes.len())?;
+        running.found().await?;
+        running.start_services()?;
+        running.open_wallets(&made.ports.gateways).await?;
+        Ok(running)
+    }
+
+    fn start_nodes(&mut self, count: usize) -> anyhow::Result<()> {
+        for number in 1..=count {
+            let config = self.folder.path.join(format!("nodes/{number}/node.toml"));
+            let name = format!("ledger-{number}");
+            self.nodes.push(Service::start("ledger", &name, &config, &self.logs)?);
+        }
+        Ok(())
+    }
+
+    async fn found(&mut self) -> anyhow::Result<()> {
+        let until = Instant::now() + START;
+        while self.leader().await.is_none() {
+            self.nodes.iter_mut().try_for_each(Service::check)?;
+            anyhow::ensure!(Instant::now() < until, "no leader was elected in {START:?}");
+            tokio::time::sleep(POLL).await;
+        }
+        found(&self.folder).await.context("the network cannot be founded")?;
+        Ok(())
+    }
+
+    fn start_services(&mut self) -> anyhow::Result<()> {
+        let participants = self.folder.path.join("participants");
+        for participant in &self.folder.plan.participants {
+            let (label, own) = (participant.label(), participants.join(participant.label()));
+            if !participant.fx.is_empty() {
+                let name = format!("fx-{label}");
+                let config = own.join("fx.toml");
+                self.services.push(Service::start("fx", &name, &config, &self.logs)?);
+            }
+            if participant.gateway.is_some() {
+                let name = format!("gateway-{label}");
+                let config = own.join("gateway.toml");
+                self.services.push(Service::start("gateway", &name, &config, &self.logs)?);
+            }
+        }
+        let config = self.folder.path.join("reconciliation/reconciliation.toml");
+        let service = Service::start("reconciliation", "reconciliation", &config, &self.logs)?;
+        self.services.push(service);
+        Ok(())
+    }
+
+    async fn open_wallets(&mut self, gateways: &[(u32, u16, u16)]) -> anyhow::Result<()> {
+        let scopes = ["read", "send", "decide"].map(str::to_owned);
+        for (participant, port, _) in gateways {
+            let label = self.folder.plan.participant(*participant)?.label();
+            let own = self.folder.path.join("participants").join(&label);
+            let secret = api_key(&own.join("gateway.toml"), &scopes).await?;
+            let url = format!("https://localhost:{port}");
+            let wallet = Wallet::new(&self.ca(), url, secret.clone())?;
+            self.wait_until_ready(&wallet, &label).await?;
+            self.api_keys.insert(label.clone(), secret);
+            self.wallets.insert(label, wallet);
+        }
+        Ok(())
+    }
+
+    async fn wait_until_ready(&mut self, wallet: &Wallet, label: &str) -> anyhow::Result<()> {
+        let until = Instant::now() + START;
+        while !wallet.ready().await {
+            self.check()?;
+            anyhow::ensure!(Instant::now() < until, "gateway {label} is not ready in {START:?}");
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    /// Fails when a process ended by itself.
+    pub fn check(&mut self) -> anyhow::Result<()> {
+        self.nodes.iter_mut().chain(&mut self.services).try_for_each(Service::check)
+    }
+
+    /// The leader's number from 1, when the nodes agree on one.
+    pub async fn leader(&self) -> Option<usize> {
+        for node in 1..=self.operator.nodes() {
+            let Ok(mut admin) = self.operator.admin(node) else { continue };
+            let call = admin.get_status(GetStatusRequest {});
+            let answer = tokio::time::timeout(Duration::from_millis(500), call).await;
+            let Ok(Ok(answer)) = answer else { continue };
+            let status = answer.into_inner();
+            if status.role == "leader" {
+                return usize::try_from(status.node).ok();
+            }
+        }
+        None
+    }
+
+    /// Kills a node by SIGKILL.
+    pub fn kill_node(&mut self, number: usize) -> anyhow::Result<()> {
+        self.node(number)?.kill()
+    }
+
+    /// Starts a killed node again.
+    pub fn resume_node(&mut self, number: usize) -> anyhow::Result<()> {
+        self.node(number)?.resume()
+    }
+
+    fn node(&mut self, number: usize) -> anyhow::Result<&mut Service> {
+        let node = number.checked_sub(1).and_then(|at| self.nodes.get_mut(at));
+        node.with_context(|| format!("there is no node {number}"))
+    }
+
+    /// The CA that wallets trust.
+    #[must_use]
+    pub fn ca(&self) -> PathBuf {
+        self.folder.path.join("ca/participant/certificate.pem")
+    }
+
+    /// What scripts need to use the network, as `--info` writes it.
+    #[must_use]
+    pub fn info(&self) -> Value {
+        let gateways: serde_json::Map<String, Value> = self
+            .wallets
+            .iter()
+            .map(|(label, wallet)| {
+                let api_key = self.api_keys.get(label);
+                let value = json!({ "url": wallet.url, "api_key": api_key, "ca": self.ca() });
+                (label.clone(), value)
+            })
+            .collect();
+        json!({
+            "gateways": gateways,
+            "postgres": self.database_url,
+            "nodes": self.folder.endpoints,
+            "network": self.folder.path,
+        })
+    }
+
+    /// Ends every process.
+    pub fn stop(&mut self) {
+        processes::end(std::mem::take(&mut self.services));
+        processes::end(std::mem::take(&mut self.nodes));
+    }
+
+    /// A wallet by label.
+    pub fn wallet(&self, label: &str) -> anyhow::Result<Wallet> {
+        let wallet = self.wallets.get(label).cloned();
+        wallet.with_context(|| format!("there is no gateway {label}"))
+    }
+
+    /// A participant's label.
+    pub fn label(&self, participant: ParticipantId) -> anyhow::Result<String> {
+        Ok(self.folder.plan.participant(participant.0)?.label())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Before Postgres and the folder go.
+        self.stop();
+    }
+}
+
+async fn database(given: Option<String>) -> anyhow::Result<(String, Option<Postgres>)> {
+    if let Some(url) = given {
+        return Ok((url, None));
+    }
+    let postgres = Postgres::start()?;
+    let url = postgres.database().await?;
+    Ok((url, Some(postgres)))
+}
+
+fn arguments(folder: &Path, database_url: &str) -> NetworkNew {
+    NetworkNew {
+        folder: folder.to_owned(),
+        plan: None,
+        nodes: "3".to_owned(),
+        hosts: ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec(),
+        database_url: database_url.to_owned(),
+        sdn: None,
+        alt: None,
+    }
+}

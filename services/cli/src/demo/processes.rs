@@ -1,0 +1,108 @@
+//! The demonstration's own processes: started from this binary, logged to files, ended with it. It
+//! must never touch a process that it did not start.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// How long a process may take to end by itself.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// One service as a process; ended when dropped.
+#[derive(Debug)]
+pub struct Service {
+    name: String,
+    arguments: Vec<String>,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Service {
+    /// Starts `causeway <service> --config <file>`.
+    pub fn start(service: &str, name: &str, config: &Path, logs: &Path) -> anyhow::Result<Self> {
+        let config = config.to_string_lossy().into_owned();
+        let mut this = Self {
+            name: name.to_owned(),
+            arguments: vec![service.to_owned(), "--config".to_owned(), config],
+            log: logs.join(format!("{name}.log")),
+            child: None,
+        };
+        this.resume()?;
+        Ok(this)
+    }
+
+    /// Starts it again after [`Service::kill`].
+    pub fn resume(&mut self) -> anyhow::Result<()> {
+        let binary = std::env::current_exe().context("this program's own file is unknown")?;
+        let shown = self.log.display();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .with_context(|| format!("{shown}: cannot be written"))?;
+        let child = Command::new(binary)
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("{}: cannot be started", self.name))?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// SIGKILL: no time to write anything.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        if let Some(child) = &mut self.child {
+            child.kill().with_context(|| format!("{}: cannot be killed", self.name))?;
+            child.wait().with_context(|| format!("{}: has no end", self.name))?;
+        }
+        self.child = None;
+        Ok(())
+    }
+
+    /// Fails when it ended by itself, with the end of its log.
+    pub fn check(&mut self) -> anyhow::Result<()> {
+        let Some(child) = &mut self.child else { return Ok(()) };
+        let Some(status) = child.try_wait()? else { return Ok(()) };
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let tail = lines.get(lines.len().saturating_sub(5)..).unwrap_or_default().join("\n");
+        anyhow::bail!("{} ended with {status}: {tail}", self.name)
+    }
+
+    fn ask_to_end(&self) {
+        let id = self.child.as_ref().and_then(|child| i32::try_from(child.id()).ok());
+        if let Some(id) = id {
+            // It may have ended by itself.
+            let _gone = kill(Pid::from_raw(id), Signal::SIGTERM);
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.ask_to_end();
+        let Some(mut child) = self.child.take() else { return };
+        let until = Instant::now() + GRACE;
+        while Instant::now() < until {
+            if matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // It had its time; nothing of it may stay.
+        let _ended = child.kill().and_then(|()| child.wait());
+    }
+}
+
+/// Ends services together: all are asked before any is waited for.
+pub fn end(services: Vec<Service>) {
+    services.iter().for_each(Service::ask_to_end);
+    drop(services);
+}

@@ -1,0 +1,255 @@
+//! The settings files of a new network's services, as their crates read them; no secret stands in one.
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use ledger_types::{Currency, ParticipantId};
+use serde_json::{Value, json};
+
+use super::plan::{Plan, PlannedParticipant, account};
+
+/// Where everything listens.
+#[derive(Clone, Debug, Default)]
+pub struct Ports {
+    /// (client, peer, health) of each node.
+    pub nodes: Vec<(u16, u16, u16)>,
+    /// (participant, HTTPS, health) of each gateway.
+    pub gateways: Vec<(u32, u16, u16)>,
+    /// (participant, port) of each quoting service.
+    pub quoting: Vec<(u32, u16)>,
+    /// Health of the reconciler.
+    pub reconciliation_health: u16,
+}
+
+/// What the files are made of.
+#[derive(Debug)]
+pub struct Layout<'a> {
+    /// The network's folder, absolute.
+    pub folder: &'a Path,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Where everything listens.
+    pub ports: &'a Ports,
+    /// The host that servers are reached by.
+    pub host: &'a str,
+    /// The database of gateways and reconciliation.
+    pub database_url: &'a str,
+}
+
+impl Ports {
+    /// Takes ports that are free now; each is let go again, so start soon.
+    pub fn free(plan: &Plan, nodes: u64) -> anyhow::Result<Self> {
+        let mut held = Vec::new();
+        let mut next = || -> anyhow::Result<u16> {
+            let listener = std::net::TcpListener::bind(("127.0.0.1", 0))
+                .context("no free port on this machine")?;
+            let port = listener.local_addr()?.port();
+            held.push(listener);
+            Ok(port)
+        };
+        let mut ports = Self::default();
+        for _ in 0..nodes {
+            ports.nodes.push((next()?, next()?, next()?));
+        }
+        for participant in &plan.participants {
+            if participant.gateway.is_some() {
+                ports.gateways.push((participant.id, next()?, next()?));
+            }
+            if !participant.fx.is_empty() {
+                ports.quoting.push((participant.id, next()?));
+            }
+        }
+        ports.reconciliation_health = next()?;
+        Ok(ports)
+    }
+}
+
+impl Layout<'_> {
+    /// Writes every settings file.
+    pub fn write(&self) -> anyhow::Result<()> {
+        for (at, _) in self.ports.nodes.iter().enumerate() {
+            write(&self.folder.join(format!("nodes/{}/node.toml", at + 1)), &self.node(at))?;
+        }
+        for participant in &self.plan.participants {
+            let folder = self.folder.join("participants").join(participant.label());
+            if participant.gateway.is_some() {
+                write(&folder.join("gateway.toml"), &self.gateway(participant)?)?;
+            }
+            if !participant.fx.is_empty() {
+                write(&folder.join("fx.toml"), &self.quoting(participant)?)?;
+            }
+        }
+        let file = self.folder.join("reconciliation/reconciliation.toml");
+        write(&file, &self.reconciliation())
+    }
+
+    /// `https://host:port` of every node's client listener, in node order.
+    pub fn endpoints(&self) -> Vec<String> {
+        self.ports.nodes.iter().map(|(client, _, _)| self.uri(*client)).collect()
+    }
+
+    fn uri(&self, port: u16) -> String {
+        format!("https://{}:{port}", self.host)
+    }
+
+    fn tls(&self, folder: &str) -> Value {
+        let file = |name: &str| path(self.folder.join(folder).join(name));
+        json!({
+            "certificate": file("certificate.pem"),
+            "key": file("key.pem"),
+            "ca": file("ca.pem"),
+        })
+    }
+
+    fn node(&self, at: usize) -> Value {
+        let number = at + 1;
+        let (client, peer, health) = self.ports.nodes.get(at).copied().unwrap_or_default();
+        let nodes: Vec<Value> = self
+            .ports
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(at, (client, peer, _))| {
+                json!({ "id": at + 1, "client": self.uri(*client), "peer": self.uri(*peer) })
+            })
+            .collect();
+        json!({
+            "node": number,
+            "genesis": path(self.folder.join("genesis.bin")),
+            "data": path(self.folder.join(format!("nodes/{number}/data"))),
+            "client_listen": format!("127.0.0.1:{client}"),
+            "peer_listen": format!("127.0.0.1:{peer}"),
+            "health_listen": format!("127.0.0.1:{health}"),
+            "nodes": nodes,
+            "client_tls": self.tls(&format!("nodes/{number}/server")),
+            "peer_tls": self.tls(&format!("nodes/{number}/peer")),
+        })
+    }
+
+    fn gateway(&self, participant: &PlannedParticipant) -> anyhow::Result<Value> {
+        let planned = participant.gateway.as_ref().context("no gateway is planned")?;
+        let ports = self.ports.gateways.iter().find(|(id, _, _)| *id == participant.id);
+        let (_, listen, health) = ports.copied().context("no port for the gateway")?;
+        let own = format!("participants/{}", participant.label());
+        let file = |name: &str| path(self.folder.join(&own).join(name));
+        let banks: Vec<Value> = self
+            .plan
+            .participants
+            .iter()
+            .filter_map(|bank| {
+                let port = self.ports.quoting.iter().find(|(id, _)| *id == bank.id)?.1;
+                Some(json!({ "participant": bank.id, "uri": self.uri(port) }))
+            })
+            .collect();
+        let customers: Vec<Value> = planned
+            .customers
+            .iter()
+            .map(|row| {
+                json!({ "account": row.account, "currency": row.currency, "balance": row.balance })
+            })
+            .collect();
+        let mut demo = json!({
+            "hold_amounts": planned.hold_amounts,
+            "reject_amounts": planned.reject_amounts,
+            "silent_amounts": planned.silent_amounts,
+        });
+        if let (Some(hold_ms), Some(table)) = (planned.hold_ms, demo.as_object_mut()) {
+            table.insert("hold_ms".to_owned(), json!(hold_ms));
+        }
+        let client = self.tls(&format!("{own}/client"));
+        Ok(json!({
+            "participant": participant.id,
+            "listen": format!("127.0.0.1:{listen}"),
+            "health_listen": format!("127.0.0.1:{health}"),
+            "https": {
+                "certificate": file("https/certificate.pem"),
+                "key": file("https/key.pem"),
+            },
+            "genesis": path(self.folder.join("genesis.bin")),
+            "signing_key": file("signing.key"),
+            "sealing_key": file("sealing.key"),
+            "database": {
+                "url": self.database_url,
+                "schema": format!("gateway_{}", participant.label().to_lowercase()),
+                "connections_max": 8,
+            },
+            "ledger": {
+                "endpoints": self.endpoints(),
+                "ca": client["ca"],
+                "certificate": client["certificate"],
+                "key": client["key"],
+            },
+            "fx": banks,
+            "screening": {
+                "sdn": [path(self.folder.join("screening/sdn.csv"))],
+                "alt": [path(self.folder.join("screening/alt.csv"))],
+            },
+            "demo": demo,
+            "accounts": customers,
+        }))
+    }
+
+    fn quoting(&self, bank: &PlannedParticipant) -> anyhow::Result<Value> {
+        let port = self.ports.quoting.iter().find(|(id, _)| *id == bank.id);
+        let (_, port) = port.copied().context("no port for the quoting service")?;
+        let own = format!("participants/{}", bank.label());
+        let mut corridors = Vec::new();
+        for pair in &bank.fx {
+            let corridor = self.plan.corridors.iter().find(|row| row.id == pair.corridor);
+            let corridor = corridor.context("fx: names a corridor that is not planned")?;
+            let at = |code: &str| -> anyhow::Result<u64> {
+                Ok(account(ParticipantId(bank.id), code.parse::<Currency>()?).0)
+            };
+            corridors.push(json!({
+                "corridor": pair.corridor,
+                "debtor_agents": pair.debtor_agents,
+                "source_currency": pair.from,
+                "destination_currency": pair.to,
+                "source_account": at(&pair.from)?,
+                "destination_account": at(&pair.to)?,
+                "margin_bps": pair.margin_bps,
+                "payout_fee": pair.payout_fee,
+                "amount_min": 1,
+                "amount_max": corridor.amount_max * 100,
+                "submit_for_seconds": 30,
+                "hold_for_seconds": corridor.hold_seconds * 2 + 30,
+            }));
+        }
+        Ok(json!({
+            "participant": bank.id,
+            "listen": format!("127.0.0.1:{port}"),
+            "tls": self.tls(&format!("{own}/fx")),
+            "client_tls": self.tls(&format!("{own}/client")),
+            "ledger": self.endpoints(),
+            "signing_key": path(self.folder.join(&own).join("signing.key")),
+            "rates": {
+                "files": [
+                    path(self.folder.join("rates/eurofxref.csv")),
+                    path(self.folder.join("rates/pkr.csv")),
+                ],
+                "source": "ECB reference rates",
+                "max_age_seconds": 4 * 24 * 3_600,
+            },
+            "corridors": corridors,
+        }))
+    }
+
+    fn reconciliation(&self) -> Value {
+        json!({
+            "database_url": self.database_url,
+            "ledger": self.endpoints(),
+            "tls": self.tls("operator/client"),
+        })
+    }
+}
+
+fn path(file: PathBuf) -> String {
+    file.to_string_lossy().into_owned()
+}
+
+fn write(file: &Path, settings: &Value) -> anyhow::Result<()> {
+    let shown = file.display();
+    let text = toml::to_string(settings).with_context(|| format!("{shown}: is no TOML"))?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).with_context(|| format!("{shown}: cannot be made"))?;
+    std::fs::write(file, text).with_context(|| format!("{shown}: cannot be written"))
+}

@@ -1,0 +1,61 @@
+//! `causeway ledger|gateway|fx|reconciliation`: starts one service and ends with it. It must never
+//! know what a service does.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::Context as _;
+use serde::de::DeserializeOwned;
+use services_runtime::{
+    health, settings,
+    shutdown::{Outcome, Shutdown},
+    telemetry,
+};
+
+use crate::Answer;
+use crate::args::Service;
+
+/// How long tasks may take to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs the service until SIGTERM or SIGINT.
+pub fn run(service: Service, config: &Path) -> anyhow::Result<Answer> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name(service.name())
+        .build()
+        .context("no async runtime can be started")?;
+    runtime.block_on(serve(service, config))
+}
+
+async fn serve(service: Service, config: &Path) -> anyhow::Result<Answer> {
+    telemetry::init(&telemetry::Settings::default())?;
+    let shutdown = Shutdown::new();
+    shutdown.on_signals().context("signals cannot be listened to")?;
+    let ended = match service {
+        Service::Ledger => {
+            let state = health::State::new(telemetry::metrics()?, &["ready"]);
+            let settings = load(config)?;
+            ledger_node::run(settings, Some(state), shutdown.clone()).await.map_err(Into::into)
+        }
+        Service::Gateway => {
+            gateway::run(load(config)?, shutdown.clone()).await.map_err(anyhow::Error::from)
+        }
+        Service::Fx => {
+            services_fx::run(load(config)?, shutdown.clone()).await.map_err(anyhow::Error::from)
+        }
+        Service::Reconciliation => services_reconciliation::run(load(config)?, shutdown.clone())
+            .await
+            .map_err(anyhow::Error::from),
+    };
+    shutdown.cancel();
+    let outcome = shutdown.wait(GRACE).await;
+    ended?;
+    match outcome {
+        Outcome::Clean | Outcome::Overdue => Ok(Answer::Done),
+        Outcome::Failed => Ok(Answer::No),
+    }
+}
+
+fn load<T: DeserializeOwned>(config: &Path) -> anyhow::Result<T> {
+    settings::load(config).with_context(|| format!("{}: cannot be used", config.display()))
+}

@@ -287,7 +287,7 @@ fn set_up(world: &mut World) {
         value_date: 20_260_101,
         bank_reference: text("STATEMENT 1"),
     });
-    assert_eq!(world.send(CUSTODIAN, &[fund.clone()]), [0]);
+    assert_eq!(world.send(CUSTODIAN, std::slice::from_ref(&fund)), [0]);
     // The first answer again: nothing moves.
     assert_eq!(world.send(CUSTODIAN, &[fund]), [0]);
 }

@@ -43,3 +43,37 @@ fn balances(row: &Balance) -> Balances {
         credits_posted: row.credits_posted,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ledger_types::ParticipantId;
+
+    use super::*;
+
+    #[test]
+    fn accounts_that_differ_or_are_missing_are_named() {
+        let posted = |units| Balances { credits_posted: units, ..Balances::default() };
+        let ledger = |account, units| Balance {
+            account: AccountId(account),
+            owner: ParticipantId(1),
+            currency: "HKD".parse().expect("a currency"),
+            debits_pending: 0,
+            debits_posted: 0,
+            credits_pending: 0,
+            credits_posted: units,
+            net_debit_cap: 9,
+            custody: false,
+            standing_acceptance: false,
+        };
+        let here = BTreeMap::from([
+            (AccountId(1), posted(5)),
+            (AccountId(2), posted(u128::MAX)),
+            (AccountId(3), posted(7)),
+            (AccountId(4), posted(0)),
+        ]);
+        let found = mismatches(&here, &[ledger(1, 5), ledger(2, 6), ledger(5, 1)]);
+        let accounts: Vec<u64> = found.iter().map(|row| row.account.0).collect();
+        assert_eq!(accounts, [2, 3, 5]);
+        assert_eq!((found[0].here, found[0].ledger), (posted(u128::MAX), posted(6)));
+    }
+}

@@ -17,6 +17,9 @@ use crate::args::Service;
 /// How long tasks may take to end.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// What is logged unless `CAUSEWAY_LOG` says otherwise: consensus speaks at every election tick.
+const LOG_FILTER: &str = "info,openraft=warn";
+
 /// Runs the service until SIGTERM or SIGINT.
 pub fn run(service: Service, config: &Path) -> anyhow::Result<Answer> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -28,7 +31,11 @@ pub fn run(service: Service, config: &Path) -> anyhow::Result<Answer> {
 }
 
 async fn serve(service: Service, config: &Path) -> anyhow::Result<Answer> {
-    telemetry::init(&telemetry::Settings::default())?;
+    let settings = telemetry::Settings {
+        filter: std::env::var("CAUSEWAY_LOG").unwrap_or_else(|_| LOG_FILTER.to_owned()),
+        ..telemetry::Settings::default()
+    };
+    telemetry::init(&settings)?;
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("signals cannot be listened to")?;
     let ended = match service {

@@ -62,7 +62,7 @@ pub fn run(args: &NetworkNew) -> anyhow::Result<Summary> {
     let secrets = Secrets::generate(&plan, nodes)?;
     let keys = secrets.public()?;
     let genesis = founding::genesis(&plan, &keys, timestamp(now)?)?;
-    let pki = certificates(&plan, args, nodes, now)?;
+    let pki = certificates(&plan, genesis.network(), args, nodes, now)?;
     // After the plan, so that a wrong argument leaves nothing behind.
     let folder = make_folder(&args.folder)?;
     write(&folder.join("genesis.bin"), &genesis.to_bytes())?;
@@ -189,12 +189,13 @@ impl Secrets {
 /// `operator/client`.
 fn certificates(
     plan: &Plan,
+    network: NetworkId,
     args: &NetworkNew,
     nodes: u64,
     now: OffsetDateTime,
 ) -> anyhow::Result<Pki> {
     let identity = |role: &str, id: &str| -> anyhow::Result<Identity> {
-        Ok(format!("causeway://{}/{role}/{id}", plan.name).parse()?)
+        Ok(format!("causeway://{network}/{role}/{id}").parse()?)
     };
     let hosts = args.hosts.as_slice();
     let mut pki = Pki::new(now)?;

@@ -21,6 +21,11 @@ Examples:
   causeway network new ./net --host ledger.example.org --host 192.0.2.10
       servers that are reached by name and address from other machines";
 
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  causeway bench --workload direct --batch 8190 --transfers 500000
+  causeway bench --json --workload two-phase --nodes 3 --batch 1000 --clients 4";
+
 const DEMO_EXAMPLES: &str = "\
 Examples:
   causeway demo
@@ -52,6 +57,9 @@ pub enum Command {
     /// Run a whole network on this machine and send remittances across it.
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(Demo),
+    /// Measure the ledger on this machine, beside the machine's own limits.
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(Bench),
     /// Run one replica of the ledger.
     Ledger(Config),
     /// Run a participant's gateway.
@@ -90,6 +98,45 @@ impl Service {
             Self::Reconciliation => "reconciliation",
         }
     }
+}
+
+/// What the benchmark sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Workload {
+    /// Single-phase transfers between institutions.
+    Direct,
+    /// Submit, then accept.
+    TwoPhase,
+}
+
+impl Workload {
+    /// Its word on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::TwoPhase => "two-phase",
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Bench {
+    /// What is sent.
+    #[arg(long, value_enum, default_value = "direct")]
+    pub workload: Workload,
+    /// How many nodes, each its own process.
+    #[arg(long, default_value_t = 3)]
+    pub nodes: u64,
+    /// How many transfers.
+    #[arg(long, default_value_t = 100_000)]
+    pub transfers: usize,
+    /// Items of one envelope, 1 to 8190.
+    #[arg(long, default_value_t = 8_190)]
+    pub batch: usize,
+    /// Envelopes in flight.
+    #[arg(long, default_value_t = 2)]
+    pub clients: usize,
 }
 
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@ mod message;
 pub mod network;
 mod play;
 pub mod postgres;
-mod processes;
+pub(crate) mod processes;
 mod rates;
 mod scenario;
 mod summary;
@@ -77,10 +77,7 @@ async fn demonstrate(args: &Demo, as_json: bool) -> anyhow::Result<Answer> {
     Ok(if sound { Answer::Done } else { Answer::No })
 }
 
-async fn send_all(
-    running: &mut Running,
-    count: usize,
-) -> anyhow::Result<(Vec<Played>, Outage)> {
+async fn send_all(running: &mut Running, count: usize) -> anyhow::Result<(Vec<Played>, Outage)> {
     let bar = ProgressBar::new(u64::try_from(count).unwrap_or(0));
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} transfers ended {msg}");
     bar.set_style(style.context("the progress bar's own template")?);

@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod args;
+mod bench;
 pub mod demo;
 pub mod network;
 mod out;
@@ -47,6 +48,7 @@ fn dispatch(args: Args) -> anyhow::Result<Answer> {
                 out::line(&summary.to_string());
             }
         }
+        Command::Bench(bench) => return bench::run(&bench, args.json),
         Command::Demo(demo) => return demo::run(&demo, args.json),
         Command::Ledger(config) => return services::run(Service::Ledger, &config.config),
         Command::Gateway(config) => return services::run(Service::Gateway, &config.config),

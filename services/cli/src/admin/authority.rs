@@ -13,12 +13,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
-use crate::network::{
-    founding::PublicKeys,
-    keys::Secret,
-    new::timestamp,
-    plan::Plan,
-};
+use crate::network::{founding::PublicKeys, keys::Secret, new::timestamp, plan::Plan};
 
 /// How long an envelope may be accepted, microseconds.
 const VALID_MICROS: u64 = 120 * 1_000_000;
@@ -52,7 +47,8 @@ impl Folder {
         };
         let genesis = Genesis::read(&read("genesis.bin")?)
             .map_err(|error| anyhow::anyhow!("genesis.bin: {error}"))?;
-        let facts: Facts = serde_json::from_slice(&read("network.json")?).context("network.json")?;
+        let facts: Facts =
+            serde_json::from_slice(&read("network.json")?).context("network.json")?;
         let plan = Plan::read(Some(&path.join("plan.toml")))?;
         Ok(Self { path: path.to_owned(), plan, genesis, endpoints: facts.endpoints })
     }

@@ -27,7 +27,11 @@ pub fn run(command: &Admin, as_json: bool) -> anyhow::Result<Answer> {
         .build()
         .context("no async runtime can be started")?;
     let (text, value) = runtime.block_on(dispatch(command))?;
-    if as_json { out::json(&value) } else { out::line(&text) }
+    if as_json {
+        out::json(&value)
+    } else {
+        out::line(&text)
+    }
     Ok(Answer::Done)
 }
 
@@ -177,7 +181,9 @@ pub async fn api_key(config: &std::path::Path, scopes: &[String]) -> anyhow::Res
     let scopes: Vec<Scope> = scopes
         .iter()
         .map(|scope| {
-            Scope::ALL.into_iter().find(|known| known.as_str() == scope)
+            Scope::ALL
+                .into_iter()
+                .find(|known| known.as_str() == scope)
                 .with_context(|| format!("--scope: {scope} is none of read, send, decide"))
         })
         .collect::<anyhow::Result<_>>()?;

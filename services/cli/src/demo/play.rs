@@ -115,9 +115,7 @@ fn conclude(played: &mut Played, last: &Seen) {
     played.status.clone_from(&last.status);
     played.reason = text(&last.body, "reason");
     if last.status == "EXPIRED" {
-        let at = |field: &str| {
-            OffsetDateTime::parse(last.body[field].as_str()?, &Rfc3339).ok()
-        };
+        let at = |field: &str| OffsetDateTime::parse(last.body[field].as_str()?, &Rfc3339).ok();
         let lag = at("ended_at").zip(at("deadline")).map(|(ended, deadline)| ended - deadline);
         played.expiry_lag_ms = lag.and_then(|lag| i64::try_from(lag.whole_milliseconds()).ok());
     }

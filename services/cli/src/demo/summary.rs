@@ -54,8 +54,7 @@ pub async fn figures(
     let ended_at = outage.ended_at(played);
     let outage_ms = outage.killed_at.zip(ended_at).map(|(from, to)| millis(to - from));
     let acknowledged = |row: &Played| (200..300).contains(&row.http_status);
-    let ended =
-        ["SETTLED", "CREDITED", "REJECTED", "EXPIRED", "CANCELLED"].map(str::to_owned);
+    let ended = ["SETTLED", "CREDITED", "REJECTED", "EXPIRED", "CANCELLED"].map(str::to_owned);
     let in_ledger: u64 = reconciled.states.values().sum();
     let returned = count(&|row| row.returned);
     let submitted = count(&|row| acknowledged(row)) + returned;

@@ -33,10 +33,7 @@ impl Seen {
     /// Whether it stands where it will stay, but for a return.
     #[must_use]
     pub fn ended(&self) -> bool {
-        matches!(
-            self.status.as_str(),
-            "CREDITED" | "REJECTED" | "EXPIRED" | "CANCELLED" | "BURNED"
-        )
+        matches!(self.status.as_str(), "CREDITED" | "REJECTED" | "EXPIRED" | "CANCELLED" | "BURNED")
     }
 
     /// Whether the money moved on the ledger.
@@ -152,10 +149,8 @@ impl Wallet {
         key: Option<&str>,
         body: Option<&Value>,
     ) -> anyhow::Result<(StatusCode, Value)> {
-        let mut request = self
-            .client
-            .request(method, format!("{}{path}", self.url))
-            .bearer_auth(&self.api_key);
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.api_key);
         if let Some(key) = key {
             request = request.header("idempotency-key", format!("\"{key}\""));
         }

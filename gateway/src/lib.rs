@@ -1,5 +1,4 @@
 //! A participant's gateway: REST and ISO 20022 in, signed envelopes out; it holds personal data and keys, and never another participant's.
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 pub mod app;
 pub mod banking;

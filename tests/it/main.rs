@@ -1,4 +1,9 @@
 //! The one integration test binary.
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod demo;
+mod kill_leader;
+mod ofac;
+mod readme;
 mod reconciliation;

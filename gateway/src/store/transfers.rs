@@ -247,16 +247,7 @@ pub async fn transfer_change(
     let record = (record != 0).then(|| big("record", record)).transpose()?;
     let time = clock::calendar_or_epoch(at);
     if let Change::Pending { deadline } = change {
-        // The outcome comes without it, the record with it; either may be first.
-        sqlx::query(
-            "UPDATE transfer SET deadline = coalesce($3, deadline)
-             WHERE debtor_agent = $1 AND uetr = $2 AND status IN ('QUEUED', 'PENDING')",
-        )
-        .bind(i64::from(transfer.debtor_agent.0))
-        .bind(uuid(transfer.uetr))
-        .bind(clock::calendar(*deadline))
-        .execute(&mut *connection)
-        .await?;
+        deadline_set(connection, transfer, *deadline).await?;
     }
     let query = match change {
         Change::Pending { .. } => sqlx::query(
@@ -316,6 +307,24 @@ pub async fn transfer_change(
         timeline_insert(connection, transfer, at, change.words(), record).await?;
     }
     Ok(changed)
+}
+
+/// The outcome comes without a deadline, the record with it; either may be first.
+async fn deadline_set(
+    connection: &mut Connection,
+    transfer: TransferId,
+    deadline: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE transfer SET deadline = coalesce($3, deadline)
+         WHERE debtor_agent = $1 AND uetr = $2 AND status IN ('QUEUED', 'PENDING')",
+    )
+    .bind(i64::from(transfer.debtor_agent.0))
+    .bind(uuid(transfer.uetr))
+    .bind(clock::calendar(deadline))
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
 }
 
 /// Adds a line to a transfer's timeline: (event, ISO status, reason).

@@ -1,7 +1,7 @@
 //! A return: the creditor agent sends money of a settled transfer back, as a linked transfer of its own under its own quote.
 use arrayvec::ArrayVec;
 use ledger_proof::item::{Item, Link, Submit};
-use ledger_types::{PayoutMethod, Purpose, QuoteId, Rejection, TransferId, Uetr};
+use ledger_types::{Currency, PayoutMethod, Purpose, QuoteId, Rejection, TransferId, Uetr};
 
 use super::{Created, create::answer};
 use crate::{
@@ -31,12 +31,7 @@ pub async fn create(
     reason: Purpose,
     uetr: Uetr,
 ) -> Result<Created, Problem> {
-    if row.outgoing {
-        return Err(Problem::refused(Rejection::NotParty));
-    }
-    if row.settled_at.is_none() || row.return_of.is_some() {
-        return Err(Problem::refused(Rejection::OriginalNotReturnable));
-    }
+    returnable(&row)?;
     let network = app.directory.current(&app.ledger).await?;
     let corridor = u32::try_from(row.corridor).unwrap_or(0);
     let terms = network.corridor(ledger_types::CorridorId(corridor));
@@ -86,24 +81,8 @@ pub async fn create(
         sealed_for: ArrayVec::new(),
     });
     let transfer = TransferId { debtor_agent: app.me, uetr };
-    let new = New {
-        transfer,
-        creditor_agent: original.debtor_agent,
-        outgoing: true,
-        return_of: Some(original.uetr),
-        corridor,
-        status: "QUEUED",
-        reason: None,
-        refusal: None,
-        instructed: Some((amount, from.to_string())),
-        settlement: (destination, to.to_string()),
-        reserved_amount: 0,
-        payout_method: "bank_account",
-        purpose: reason.to_string(),
-        end_to_end_id: row.end_to_end_id.clone(),
-        quotes: hops.iter().map(|hop| uuid::Uuid::from_bytes(hop.quote.0)).collect(),
-        tracking_sha256: None,
-    };
+    let facts = Facts { amount, from, destination, to, corridor, reason };
+    let new = kept(transfer, original, &row, &facts, &hops);
     let mut transaction = app.store.begin().await?;
     if !transfer_insert(&mut transaction, &new).await? {
         return Err(Problem::refused(Rejection::UetrReused).of(uetr));
@@ -113,4 +92,51 @@ pub async fn create(
     let sent = enqueue(&mut transaction, transfer, &item, b"", None).await?;
     store::commit(transaction).await?;
     answer(app, transfer, sent).await
+}
+
+/// What a return is kept with.
+struct Facts {
+    amount: u64,
+    from: Currency,
+    destination: u64,
+    to: Currency,
+    corridor: u32,
+    reason: Purpose,
+}
+
+fn returnable(row: &Row) -> Result<(), Problem> {
+    if row.outgoing {
+        return Err(Problem::refused(Rejection::NotParty));
+    }
+    if row.settled_at.is_none() || row.return_of.is_some() {
+        return Err(Problem::refused(Rejection::OriginalNotReturnable));
+    }
+    Ok(())
+}
+
+fn kept(
+    transfer: TransferId,
+    original: TransferId,
+    row: &Row,
+    facts: &Facts,
+    hops: &[legs::Hop],
+) -> New {
+    New {
+        transfer,
+        creditor_agent: original.debtor_agent,
+        outgoing: true,
+        return_of: Some(original.uetr),
+        corridor: facts.corridor,
+        status: "QUEUED",
+        reason: None,
+        refusal: None,
+        instructed: Some((facts.amount, facts.from.to_string())),
+        settlement: (facts.destination, facts.to.to_string()),
+        reserved_amount: 0,
+        payout_method: "bank_account",
+        purpose: facts.reason.to_string(),
+        end_to_end_id: row.end_to_end_id.clone(),
+        quotes: hops.iter().map(|hop| uuid::Uuid::from_bytes(hop.quote.0)).collect(),
+        tracking_sha256: None,
+    }
 }

@@ -57,8 +57,8 @@ enum Caller {
 
 impl Api {
     fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
-        let identity = require_role(request, &["participant", "operator"])
-            .map_err(IntoStatus::into_status)?;
+        let identity =
+            require_role(request, &["participant", "operator"]).map_err(IntoStatus::into_status)?;
         if identity.network != self.network {
             return Err(Status::permission_denied("the certificate is of another network"));
         }
@@ -94,10 +94,7 @@ impl Api {
             self.linearize().await?;
             self.verifier.learn(&[&envelope]).await.map_err(|error| invalid(&error))?;
         }
-        let verifier = self.verifier.clone();
-        let checked =
-            tokio::task::spawn_blocking(move || verifier.ingress(envelope, blobs)).await;
-        checked.map_err(|_| stopped(&Stopped))?.map_err(|error| invalid(&error))
+        self.verifier.check(envelope, blobs).await.map_err(|error| invalid(&error))
     }
 
     async fn submitted(&self, answered: Answered) -> Result<convert::Submitted, Status> {

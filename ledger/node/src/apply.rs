@@ -47,6 +47,7 @@ enum Job {
 pub(crate) struct Apply {
     jobs: mpsc::Sender<Job>,
     next_due: Arc<AtomicU64>,
+    bytes: Arc<AtomicU64>,
 }
 
 /// The thread ended: the process is going down.
@@ -108,6 +109,11 @@ impl Apply {
         (due != NEVER).then(|| Timestamp::from_micros(due))
     }
 
+    /// Bytes of the entries applied since the start.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     fn send(&self, job: Job) -> Result<(), Stopped> {
         self.jobs.send(job).map_err(|_| Stopped)
     }
@@ -154,7 +160,9 @@ pub(crate) fn start(
 ) -> io::Result<(Apply, thread::JoinHandle<()>)> {
     let (sender, jobs) = mpsc::channel();
     let next_due = Arc::new(AtomicU64::new(NEVER));
-    let apply = Apply { jobs: sender, next_due: Arc::clone(&next_due) };
+    let bytes = Arc::new(AtomicU64::new(0));
+    let (due, total) = (Arc::clone(&next_due), Arc::clone(&bytes));
+    let apply = Apply { jobs: sender, next_due: due, bytes: total };
     let (cut_done, cut_written) = mpsc::channel();
     let mut applier = Applier {
         genesis: start.genesis,
@@ -167,6 +175,7 @@ pub(crate) fn start(
         keys: Vec::new(),
         seal,
         next_due,
+        bytes,
         blobs: Vec::new(),
         dirty_bytes: 0,
         cut_bytes,
@@ -197,6 +206,7 @@ struct Applier {
     keys: Vec<Vec<u8>>,
     seal: mpsc::SyncSender<seal::Job>,
     next_due: Arc<AtomicU64>,
+    bytes: Arc<AtomicU64>,
     /// Blobs held in memory until the next cut.
     blobs: Vec<(Digest, bytes::Bytes)>,
     dirty_bytes: usize,
@@ -238,7 +248,7 @@ impl Applier {
             Job::Cut(done) => {
                 self.cut();
                 self.evict(true);
-                drop(done.send(()));
+                let _gone = done.send(());
             }
             Job::Install { state, history, done } => {
                 drop(done.send(self.install(state, history)));
@@ -279,7 +289,9 @@ impl Applier {
             self.states.blob_hold(digest, blob.clone());
             self.blobs.push((digest, blob));
         }
-        self.dirty_bytes += payload.bytes().len();
+        let length = payload.bytes().len();
+        self.dirty_bytes += length;
+        self.bytes.fetch_add(u64::try_from(length).unwrap_or(0), Ordering::Relaxed);
         self.publish_due();
         let records = u64::try_from(self.out.records.len()).unwrap_or(0);
         metrics::counter!("ledger_applied_records_total").increment(records);
@@ -342,8 +354,11 @@ impl Applier {
         if !self.cut_pending {
             return;
         }
-        let written =
-            if wait { self.cut_written.recv().is_ok() } else { self.cut_written.try_recv().is_ok() };
+        let written = if wait {
+            self.cut_written.recv().is_ok()
+        } else {
+            self.cut_written.try_recv().is_ok()
+        };
         if written {
             self.ledger.evict();
             self.cut_pending = false;

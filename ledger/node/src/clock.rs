@@ -7,6 +7,8 @@ use std::{
 
 use ledger_types::Timestamp;
 
+#[cfg(test)]
+mod tests;
 
 /// How long a clock that was heard counts.
 const HEARD_FOR: Duration = Duration::from_secs(2);

@@ -100,7 +100,7 @@ impl Default for Limits {
             entry_bytes: 1 << 20,
             entry_items: 8_190,
             entries_in_flight: 4,
-            cut_bytes: 4 << 20,
+            cut_bytes: 8 << 20,
             snapshot_entries: 5_000,
             snapshot_bytes: 512 << 20,
             log_entries_kept: 512,
@@ -130,7 +130,10 @@ impl Settings {
         if limits.heartbeat_ms * 2 >= limits.election_ms_min
             || limits.election_ms_min >= limits.election_ms_max
         {
-            return wrong("limits", "2 × heartbeat_ms < election_ms_min < election_ms_max must hold");
+            return wrong(
+                "limits",
+                "2 × heartbeat_ms < election_ms_min < election_ms_max must hold",
+            );
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::{pin::Pin, time::Duration};
 use futures_util::Stream;
 use ledger_types::ParticipantId;
 use proto::{convert::RecordEvent, ledger as wire};
+use services_runtime::shutdown::Shutdown;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -16,7 +17,6 @@ use crate::{
     state_store::States,
 };
 use open::Opener;
-
 
 /// Silence after which a heartbeat is sent.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
@@ -40,6 +40,8 @@ pub(crate) struct Source {
     pub(crate) history: History,
     pub(crate) states: States,
     pub(crate) apply: Apply,
+    /// Ends the streams, which else would hold up the servers' end.
+    pub(crate) shutdown: Shutdown,
 }
 
 impl Source {
@@ -57,7 +59,13 @@ impl Source {
                 Reader::Operator => from,
             },
         };
-        tokio::spawn(run(stream, tip, sender));
+        let shutdown = self.shutdown.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = run(stream, tip, sender) => {}
+                () = shutdown.cancelled() => {}
+            }
+        });
         Box::pin(ReceiverStream::new(events))
     }
 }

@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 pub(crate) use reader::{Cursor, History, Tip};
 
+#[cfg(test)]
+mod tests;
 
 /// A segment that has grown to this ends with its entry.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -176,7 +178,8 @@ impl HistoryWriter {
         let written = self.data.len() + self.index.len() + batch.numbers.len() * 8;
         metrics::counter!("ledger_history_bytes_total")
             .increment(u64::try_from(written).unwrap_or(0));
-        self.position.length = entry_at + u64::try_from(self.data.len()).map_err(io::Error::other)?;
+        self.position.length =
+            entry_at + u64::try_from(self.data.len()).map_err(io::Error::other)?;
         self.position.records += u64::try_from(batch.records.len()).map_err(io::Error::other)?;
         self.position.at_micros = batch.at.micros();
         self.dirty = true;
@@ -238,7 +241,9 @@ impl HistoryWriter {
         let reader = History::new(Arc::clone(&self.files), &position);
         let found = reader.frontier(position.records).map_err(failed())?;
         if found.to_bytes() != position.frontier {
-            return Err(Error::Damaged { what: "a snapshot's history, of another root".to_owned() });
+            return Err(Error::Damaged {
+                what: "a snapshot's history, of another root".to_owned(),
+            });
         }
         (self.frontier, self.position, self.dirty) = (found, position, false);
         Ok(())

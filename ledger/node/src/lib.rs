@@ -18,6 +18,8 @@ mod run;
 mod seal;
 mod snapshot;
 mod state_store;
+#[cfg(test)]
+mod testing;
 mod verify;
 
 pub use config::{Limits, Node, Settings};

@@ -23,6 +23,8 @@ use crate::{
 };
 use writer::Op;
 
+#[cfg(test)]
+mod tests;
 
 /// Entries of the log's end that stay in memory.
 const TAIL_BYTES_MAX: usize = 64 << 20;
@@ -90,6 +92,16 @@ impl LogStore {
         let inner = Arc::new(Inner { db, meta: Mutex::new(meta), tail: RwLock::new(tail) });
         let ops = writer::start(Arc::clone(&inner)).map_err(Error::file(folder))?;
         Ok(Self { inner, ops })
+    }
+
+    /// Ends the writer and waits until it has closed the database.
+    #[cfg(test)]
+    fn closed(self) {
+        let inner = Arc::downgrade(&self.inner);
+        drop(self);
+        while inner.strong_count() > 0 {
+            std::thread::yield_now();
+        }
     }
 
     /// Hands an operation to the writer and waits until it is synced.
@@ -208,7 +220,8 @@ impl RaftLogReader<Types> for LogReader {
         };
         let mut entries = self.inner.entries(start, end, usize::MAX)?;
         // A range may straddle the end of RocksDB and the start of the tail.
-        if let Some(next) = entries.last().map(|entry| entry.log_id.index + 1).filter(|at| *at < end)
+        if let Some(next) =
+            entries.last().map(|entry| entry.log_id.index + 1).filter(|at| *at < end)
         {
             entries.extend(self.inner.entries(next, end, usize::MAX)?);
         }

@@ -18,7 +18,7 @@ type Snapshot = openraft::type_config::alias::SnapshotOf<Types, Arc<Folder>>;
 
 /// The state machine; clones share it.
 #[derive(Clone, Debug)]
-pub struct Machine {
+pub(crate) struct Machine {
     pub(crate) apply: Apply,
     pub(crate) states: States,
     pub(crate) snapshots: Arc<Snapshots>,

@@ -81,10 +81,7 @@ impl Network {
         let mut limits = ClientLimits::default();
         limits.timeout_ms = timeout_ms.unwrap_or(limits.timeout_ms);
         let channel = self.tls.channel(address, NODE_ROLE, &limits);
-        Peer {
-            channel: channel.map_err(|error| error.to_string()),
-            history: self.history.clone(),
-        }
+        Peer { channel: channel.map_err(|error| error.to_string()), history: self.history.clone() }
     }
 }
 

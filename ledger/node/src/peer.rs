@@ -136,9 +136,9 @@ fn verified(
         let (verifier, raft) = (verifier.clone(), raft.clone());
         async move { settle(append, outcome, &verifier, &raft).await }
     });
-    settled.take_while(|append| std::future::ready(append.is_some())).filter_map(
-        |append: Option<Append>| std::future::ready(append),
-    )
+    settled
+        .take_while(|append| std::future::ready(append.is_some()))
+        .filter_map(|append: Option<Append>| std::future::ready(append))
 }
 
 /// Decodes and verifies off the runtime's own threads.
@@ -228,10 +228,7 @@ async fn settle(
 }
 
 /// Writes a snapshot's files; gives its head once all have come.
-async fn receive(
-    mut pieces: Streaming<SnapshotPiece>,
-    folder: &Folder,
-) -> Result<Bytes, Status> {
+async fn receive(mut pieces: Streaming<SnapshotPiece>, folder: &Folder) -> Result<Bytes, Status> {
     let mut head = Bytes::new();
     let mut file: Option<tokio::fs::File> = None;
     while let Some(piece) = pieces.message().await? {
@@ -246,7 +243,8 @@ async fn receive(
                     finish(file.take()).await.map_err(|error| internal(&error))?;
                     file = Some(create(folder, name).await.map_err(|error| internal(&error))?);
                 }
-                let file = file.as_mut().ok_or_else(|| Status::invalid_argument("no file named"))?;
+                let file =
+                    file.as_mut().ok_or_else(|| Status::invalid_argument("no file named"))?;
                 file.write_all(&piece.data).await.map_err(|error| internal(&error))?;
             }
         }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 openraft::declare_raft_types!(
     /// Consensus over [`Payload`]s, with standard Raft's one leader per term.
-    pub Types:
+    pub(crate) Types:
         D = Payload,
         R = Reply,
         NodeId = u64,
@@ -31,7 +31,7 @@ pub(crate) type Raft = openraft::Raft<Types, crate::machine::Machine>;
 
 /// An entry's bytes (`ledger_proof::Entry`) as they came in, with what verifying them decoded.
 #[derive(Clone, Default)]
-pub struct Payload {
+pub(crate) struct Payload {
     bytes: Bytes,
     decoded: Arc<Mutex<Option<Decoded>>>,
 }
@@ -101,7 +101,7 @@ impl<'de> Deserialize<'de> for Payload {
 
 /// What applying an entry answers, on the node that proposed it.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Reply {
+pub(crate) struct Reply {
     #[serde(skip)]
     pub(crate) at: Timestamp,
     #[serde(skip)]
@@ -173,10 +173,7 @@ pub(crate) fn get_append(mut bytes: Bytes) -> io::Result<Append> {
     Ok(Append { vote, prev_log_id, entries, leader_commit })
 }
 
-fn prefixed(
-    out: &mut Vec<u8>,
-    put: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
-) -> io::Result<()> {
+fn prefixed(out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<()> {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     put(out)?;

@@ -8,9 +8,7 @@ use std::{
 };
 
 use ledger_proof::Genesis;
-use openraft::{
-    Config, SnapshotPolicy, async_runtime::watch::WatchReceiver, impls::BasicNode,
-};
+use openraft::{Config, SnapshotPolicy, async_runtime::watch::WatchReceiver, impls::BasicNode};
 use proto::{
     ledger::{admin_server::AdminServer, ledger_server::LedgerServer},
     peer::peer_server::PeerServer,
@@ -42,6 +40,9 @@ use crate::{
     state_store::{Cut, States},
     verify::Verifier,
 };
+
+#[cfg(test)]
+mod tests;
 
 /// How often certificate files are looked at.
 const TLS_WATCH: Duration = Duration::from_secs(30);
@@ -114,6 +115,7 @@ impl Node {
             history: history.clone(),
             states: states.clone(),
             apply: apply.clone(),
+            shutdown: shutdown.clone(),
         };
         let api = Api {
             node: settings.node,
@@ -182,7 +184,8 @@ impl Node {
             health,
             limits: settings.limits.clone(),
             leader: None,
-            snapshot_tried: 0,
+            apply: self.api.apply.clone(),
+            snapshot_tried: (0, 0),
         };
         let token = shutdown.token();
         shutdown.spawn("watch", async move {
@@ -327,7 +330,9 @@ struct Watch {
     health: Option<health::State>,
     limits: Limits,
     leader: Option<u64>,
-    snapshot_tried: u64,
+    apply: Apply,
+    /// Entry and bytes applied when a snapshot was last asked for.
+    snapshot_tried: (u64, u64),
 }
 
 impl Watch {
@@ -351,9 +356,12 @@ impl Watch {
             metrics::counter!("ledger_records").absolute(self.history.tip().records);
             let applied = metrics.last_applied.map_or(0, |applied| applied.index);
             let covered = metrics.snapshot.map_or(0, |snapshot| snapshot.index);
-            let since = covered.max(self.snapshot_tried);
-            if applied >= since + self.limits.snapshot_entries {
-                self.snapshot_tried = applied;
+            let since = covered.max(self.snapshot_tried.0);
+            let bytes = self.apply.bytes();
+            if applied >= since + self.limits.snapshot_entries
+                || bytes >= self.snapshot_tried.1 + self.limits.snapshot_bytes
+            {
+                self.snapshot_tried = (applied, bytes);
                 self.raft.trigger().snapshot().await.map_err(raft_failed)?;
             }
             if self.raft.is_leader() && !self.clocks.agree() {
@@ -367,7 +375,6 @@ impl Watch {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
 fn raft_failed(error: impl std::fmt::Display) -> Error {
     Error::Raft(error.to_string())
 }

@@ -22,11 +22,7 @@ pub(crate) enum Job {
     /// Write the rows that changed up to here.
     Cut(Box<CutJob>),
     /// Take over a received history.
-    Extend {
-        received: PathBuf,
-        position: Position,
-        done: mpsc::Sender<Result<(), Error>>,
-    },
+    Extend { received: PathBuf, position: Position, done: mpsc::Sender<Result<(), Error>> },
 }
 
 /// Changed rows, and what they are the state after.
@@ -70,12 +66,12 @@ fn run(job: Job, writer: &mut HistoryWriter, history: &History, states: &States)
             states.store().write(job.rows, &cut).or_halt("writing the state");
             states.blobs_release(&job.blobs);
             // Apply may have ended.
-            drop(job.done.send(()));
+            let _ended = job.done.send(());
         }
         Job::Extend { received, position, done } => {
             let extended = writer.extend(&received, position);
             history.publish(&writer.position());
-            drop(done.send(extended));
+            let _ended = done.send(extended);
         }
     }
 }

@@ -20,7 +20,7 @@ const COMPLETE: &str = "COMPLETE";
 /// A snapshot's folder: `state/`, and `history/` if it was received. Removed once retired and no
 /// longer read.
 #[derive(Debug)]
-pub struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     retired: AtomicBool,
 }

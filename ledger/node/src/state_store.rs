@@ -20,7 +20,6 @@ use crate::{
     raft::{LogIdOf, StoredMembership},
 };
 
-
 const ROWS: &str = "rows";
 const BLOBS: &str = "blobs";
 const META: &str = "meta";
@@ -58,6 +57,9 @@ struct Inner {
     store: RwLock<Arc<StateStore>>,
     blobs: RwLock<HashMap<Digest, Bytes>>,
 }
+
+/// Keys and rows that must be in memory.
+pub(crate) type HotRows = Vec<(Box<[u8]>, Box<[u8]>)>;
 
 impl StateStore {
     /// Opens a state folder.
@@ -102,7 +104,7 @@ impl StateStore {
     }
 
     /// Every hot row.
-    pub(crate) fn hot_rows(&self) -> Result<Vec<(Box<[u8]>, Box<[u8]>)>, Error> {
+    pub(crate) fn hot_rows(&self) -> Result<HotRows, Error> {
         let rows = self.db.iterator_cf(self.family(ROWS), IteratorMode::Start);
         let mut hot = Vec::new();
         for row in rows {

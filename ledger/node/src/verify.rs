@@ -14,12 +14,18 @@ use ledger_proof::{
     signature,
 };
 use ledger_types::{KeyId, NetworkId, ParticipantId};
+use tokio::sync::Semaphore;
 
 use crate::{
     apply::{Apply, Stopped},
     raft::{Decoded, DecodedCommand, Payload},
 };
 
+#[cfg(test)]
+mod tests;
+
+/// Envelopes up to this are checked where they are: moving them takes longer.
+const INLINE_BYTES_MAX: usize = 2_048;
 
 /// Why an envelope is not let in.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +83,8 @@ pub(crate) struct Verifier {
     apply: Apply,
     /// A key is a participant's for ever, so a known one stays known.
     keys: Arc<RwLock<Keys>>,
+    /// Checks at one time: more threads than cores would only take turns.
+    slots: Arc<Semaphore>,
 }
 
 impl Verifier {
@@ -85,7 +93,8 @@ impl Verifier {
     }
 
     pub(crate) fn new(network: NetworkId, apply: Apply) -> Self {
-        Self { network, apply, keys: Arc::default() }
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self { network, apply, keys: Arc::default(), slots: Arc::new(Semaphore::new(cores)) }
     }
 
     /// Learns the keys that an envelope is signed with; `false` when the ledger lacks one.
@@ -112,8 +121,23 @@ impl Verifier {
         Ok(all)
     }
 
-    /// Checks what a client sent. Keys must have been learned.
-    pub(crate) fn ingress(&self, envelope: Bytes, blobs: Vec<Bytes>) -> Result<Verified, Invalid> {
+    /// Checks what a client sent, off the runtime's own threads unless it is short. Keys must have
+    /// been learned.
+    pub(crate) async fn check(
+        &self,
+        envelope: Bytes,
+        blobs: Vec<Bytes>,
+    ) -> Result<Verified, Invalid> {
+        let _slot = self.slots.acquire().await.map_err(|_| Stopped)?;
+        if envelope.len() <= INLINE_BYTES_MAX && blobs.len() <= 1 {
+            return self.ingress(envelope, blobs);
+        }
+        let verifier = self.clone();
+        let checked = tokio::task::spawn_blocking(move || verifier.ingress(envelope, blobs));
+        checked.await.map_err(|_| Stopped)?
+    }
+
+    fn ingress(&self, envelope: Bytes, blobs: Vec<Bytes>) -> Result<Verified, Invalid> {
         let (command, wanted) = self.envelope(&envelope)?;
         let blob_digests = digests(blobs.iter().map(|blob| &blob[..]))?;
         let given: HashSet<Digest> = blob_digests.iter().copied().collect();
@@ -121,7 +145,8 @@ impl Verifier {
             return Err(Invalid::Blobs("one that an item names is missing; send it too"));
         }
         let wanted: HashSet<Digest> = wanted.into_iter().collect();
-        if given.len() != blob_digests.len() || given.iter().any(|digest| !wanted.contains(digest)) {
+        if given.len() != blob_digests.len() || given.iter().any(|digest| !wanted.contains(digest))
+        {
             return Err(Invalid::Blobs("one is named by no item, or twice; leave it out"));
         }
         Ok(Verified { envelope, blobs, blob_digests, command })

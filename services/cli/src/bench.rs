@@ -2,8 +2,8 @@
 //! the same run. It must never state a figure that it did not measure.
 
 mod limits;
-mod load;
-mod world;
+pub mod load;
+pub mod world;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};

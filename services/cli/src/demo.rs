@@ -5,11 +5,11 @@ mod message;
 pub mod network;
 mod play;
 pub mod postgres;
-pub(crate) mod processes;
+pub mod processes;
 mod rates;
 mod scenario;
 mod summary;
-mod wallet;
+pub mod wallet;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,7 +52,7 @@ pub fn run(args: &Demo, as_json: bool) -> anyhow::Result<Answer> {
 
 async fn demonstrate(args: &Demo, as_json: bool) -> anyhow::Result<Answer> {
     out::note("starting Postgres, three ledger nodes, four gateways, two liquidity banks …");
-    let mut running = Running::start(args.database_url.clone()).await?;
+    let mut running = Running::start(args.database_url.clone(), |_| Ok(())).await?;
     if let Some(file) = &args.info {
         let text = format!("{:#}\n", running.info());
         std::fs::write(file, text)

@@ -1,11 +1,9 @@
 //! The commands behind the one binary, `causeway`. It must never hold what a service does; it
 //! parses, starts and prints.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
-
 pub mod admin;
 pub mod args;
-mod bench;
+pub mod bench;
 pub mod demo;
 pub mod network;
 mod out;

@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(10);
 const LOG_FILTER: &str = "info,openraft=warn";
 
 /// Runs the service until SIGTERM or SIGINT.
-pub fn run(service: Service, config: &Path) -> anyhow::Result<Answer> {
+pub(crate) fn run(service: Service, config: &Path) -> anyhow::Result<Answer> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name(service.name())

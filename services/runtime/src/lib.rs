@@ -1,8 +1,6 @@
 //! What every service needs to run: settings, telemetry, health, TLS, shutdown, retry and error
 //! mapping. It must never know a domain word: no money, no transfer, no participant.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
-
 pub mod error;
 pub mod grpc;
 pub mod health;

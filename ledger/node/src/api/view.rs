@@ -8,8 +8,8 @@ use ledger_proof::{
     record::{RefusalPart, SharedPart},
 };
 use ledger_types::{
-    AccountId, KeyId, ParticipantId, Rejection, StatusReason, Timestamp, TransferId,
-    TransferState, Uetr,
+    AccountId, KeyId, ParticipantId, Rejection, StatusReason, Timestamp, TransferId, TransferState,
+    Uetr,
 };
 use proto::convert::{
     Balance, CurrencyTerms, Network, Outcome, Participant, PublicAccount, Submitted, Transfer,
@@ -169,9 +169,9 @@ pub(super) fn network(ledger: &Ledger) -> Network {
 
 fn participant(ledger: &Ledger, id: ParticipantId, row: &ledger_core::Participant) -> Participant {
     let active = |kind: KeyKind| {
-        let own = ledger.keys().filter(move |(_, key)| {
-            key.participant == id && key.kind == kind && !key.retired
-        });
+        let own = ledger
+            .keys()
+            .filter(move |(_, key)| key.participant == id && key.kind == kind && !key.retired);
         let mut keys: Vec<(KeyId, [u8; 32])> =
             own.map(|(key, row)| (key, row.public_key)).collect();
         keys.sort_unstable_by_key(|(key, _)| *key);

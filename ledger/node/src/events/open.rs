@@ -52,9 +52,8 @@ impl Opener {
         number: u64,
         cursor: &mut Cursor,
     ) -> io::Result<RecordEvent> {
-        let digests = Part::ALL.map(|part| {
-            part_digest(record.salt(part).as_ref(), &record.parts[part.index()])
-        });
+        let digests = Part::ALL
+            .map(|part| part_digest(record.salt(part).as_ref(), &record.parts[part.index()]));
         let (mut blob, mut item) = (None, None);
         match self.reader {
             Reader::Participant(_) => blob = self.blob(&record)?,

@@ -79,19 +79,17 @@ impl Numbers {
     }
 
     /// The record that is a participant's number `number`, if it has come so far.
-    pub(crate) fn sequence(&self, participant: ParticipantId, number: u64) -> io::Result<Option<u64>> {
+    pub(crate) fn sequence(
+        &self,
+        participant: ParticipantId,
+        number: u64,
+    ) -> io::Result<Option<u64>> {
         let Some(row) = number.checked_sub(1) else { return Ok(None) };
         let Some(file) = self.lock().get(&participant).map(Arc::clone) else { return Ok(None) };
         if file.metadata()?.len() < (row + 1) * ROW {
             return Ok(None);
         }
         row_at(&file, row).map(Some)
-    }
-
-    /// How many numbers a participant has.
-    pub(crate) fn count(&self, participant: ParticipantId) -> io::Result<u64> {
-        let file = self.lock().get(&participant).map(Arc::clone);
-        file.map_or(Ok(0), |file| Ok(file.metadata()?.len() / ROW))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ParticipantId, Arc<File>>> {

@@ -34,10 +34,7 @@ pub(crate) struct History {
 
 impl History {
     pub(super) fn new(files: Arc<Files>, position: &Position) -> Self {
-        let tip = Tip {
-            records: position.records,
-            at: Timestamp::from_micros(position.at_micros),
-        };
+        let tip = Tip { records: position.records, at: Timestamp::from_micros(position.at_micros) };
         Self { files, tip: watch::Sender::new(tip) }
     }
 
@@ -61,11 +58,6 @@ impl History {
     pub(crate) fn sequence(&self, id: ParticipantId, number: u64) -> io::Result<Option<u64>> {
         let sequence = self.files.numbers.sequence(id, number)?;
         Ok(sequence.filter(|sequence| *sequence < self.tip().records))
-    }
-
-    /// How many own numbers a participant has.
-    pub(crate) fn numbers(&self, id: ParticipantId) -> io::Result<u64> {
-        self.files.numbers.count(id)
     }
 
     /// The root over the first `records` records, recomputed from their leaf hashes.
@@ -150,13 +142,7 @@ impl Cursor {
         Ok((first, segment, offset(record), offset(entry)))
     }
 
-    fn frame(
-        &mut self,
-        first: u64,
-        segment: &Segment,
-        offset: u64,
-        kind: u8,
-    ) -> io::Result<&[u8]> {
+    fn frame(&mut self, first: u64, segment: &Segment, offset: u64, kind: u8) -> io::Result<&[u8]> {
         let held = |chunk: &[u8], at: u64| -> Option<(usize, usize)> {
             let from = usize::try_from(offset.checked_sub(at)?).ok()?;
             let head = chunk.get(from..from + FRAME_HEAD)?;

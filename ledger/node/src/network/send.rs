@@ -79,13 +79,7 @@ fn upto(name: &str, length: u64, position: &Position) -> u64 {
     }
 }
 
-fn send_file(
-    sender: &Sender,
-    path: &Path,
-    name: String,
-    from: u64,
-    length: u64,
-) -> io::Result<()> {
+fn send_file(sender: &Sender, path: &Path, name: String, from: u64, length: u64) -> io::Result<()> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(from))?;
     let mut rest = file.take(length);

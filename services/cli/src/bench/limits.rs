@@ -17,7 +17,7 @@ const ACCOUNTS: u64 = 10_000;
 
 /// Operations per second of one thread.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub(super) struct Limits {
     /// Appending 1 MiB and fdatasync.
     pub fdatasync_per_second: f64,
     /// `verify_strict` over a 128-byte message.
@@ -29,7 +29,7 @@ pub struct Limits {
 impl Limits {
     /// For the figures.
     #[must_use]
-    pub fn to_json(self) -> Value {
+    pub(super) fn to_json(self) -> Value {
         json!({
             "fdatasync_1mib_per_second": self.fdatasync_per_second,
             "verify_strict_per_second": self.verify_per_second,
@@ -39,7 +39,7 @@ impl Limits {
 }
 
 /// Measures each for under a second.
-pub fn measure() -> anyhow::Result<Limits> {
+pub(super) fn measure() -> anyhow::Result<Limits> {
     Ok(Limits {
         fdatasync_per_second: fdatasync()?,
         verify_per_second: verification()?,

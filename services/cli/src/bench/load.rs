@@ -20,6 +20,9 @@ use serde_json::{Value, json};
 use super::world::{ACCOUNTS, CREDITOR, DEBTOR, World, account, currency};
 use crate::network::founding::nonce;
 
+/// The longest time told apart.
+const HOUR_MICROS: u64 = 3_600_000_000;
+
 /// Envelopes that must be sent one after the other.
 pub type Batch = Vec<Vec<u8>>;
 
@@ -124,7 +127,8 @@ pub async fn send(world: &World, batches: &[Batch], clients: usize) -> anyhow::R
             anyhow::Ok(times)
         });
     }
-    let mut histogram = Histogram::<u64>::new(3).context("a histogram of three digits")?;
+    let mut histogram = Histogram::<u64>::new_with_bounds(1, HOUR_MICROS, 3)
+        .context("a histogram of three digits")?;
     while let Some(ended) = tasks.join_next().await {
         for time in ended.context("a client's task failed")?? {
             histogram.saturating_record(micros(time));

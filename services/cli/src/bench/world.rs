@@ -150,6 +150,37 @@ impl World {
         Ok(())
     }
 
+    /// The leader's number from 1, if a node says that it leads.
+    pub async fn leader(&self) -> Option<usize> {
+        for node in 1..=self.operator.nodes() {
+            let Ok(mut admin) = self.operator.admin(node) else { continue };
+            let call = admin.get_status(GetStatusRequest {});
+            let answer = tokio::time::timeout(Duration::from_millis(500), call).await;
+            if let Ok(Ok(answer)) = answer
+                && answer.get_ref().role == "leader"
+            {
+                return Some(node);
+            }
+        }
+        None
+    }
+
+    /// Kills a node by SIGKILL.
+    pub fn kill(&mut self, node: usize) -> anyhow::Result<()> {
+        self.nodes.get_mut(node - 1).context("no such node")?.kill()
+    }
+
+    /// Starts a killed node again.
+    pub fn resume(&mut self, node: usize) -> anyhow::Result<()> {
+        self.nodes.get_mut(node - 1).context("no such node")?.resume()
+    }
+
+    /// A client that sees every account and every node.
+    #[must_use]
+    pub const fn operator(&self) -> &LedgerClient {
+        &self.operator
+    }
+
     /// What the nodes used so far.
     pub async fn usage(&self) -> anyhow::Result<Usage> {
         let (mut bytes, mut cpu_micros) = (0_u64, 0_u64);

@@ -12,7 +12,7 @@ use time::{OffsetDateTime, macros::format_description};
 use super::scenario::Planned;
 
 /// Writes the message of a planned transfer from Hong Kong to the Philippines.
-pub fn pacs008(planned: &Planned, uetr: &str) -> anyhow::Result<String> {
+pub(super) fn pacs008(planned: &Planned, uetr: &str) -> anyhow::Result<String> {
     let now = OffsetDateTime::now_utc();
     let second = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]+00:00");
     let party = |name: &str| Party { name: Some(name.to_owned()), ..Party::default() };

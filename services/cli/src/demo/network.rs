@@ -47,13 +47,18 @@ impl std::fmt::Debug for Running {
 }
 
 impl Running {
-    /// Starts everything and waits until every gateway is ready.
-    pub async fn start(database_url: Option<String>) -> anyhow::Result<Self> {
+    /// Starts everything and waits until every gateway is ready; `prepare` may change the new
+    /// network's files before anything reads them.
+    pub async fn start(
+        database_url: Option<String>,
+        prepare: impl FnOnce(&Path) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("causeway-demo-").tempdir()?;
         let (database_url, postgres) = database(database_url).await?;
         let path = directory.path().join("network");
         let made = new::run(&arguments(&path, &database_url))?;
         rates::write(&path.join("rates"))?;
+        prepare(&path)?;
         let logs = directory.path().join("logs");
         std::fs::create_dir_all(&logs)?;
         let folder = Folder::read(&path)?;

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 /// What became of one transfer.
 #[derive(Clone, Debug)]
-pub struct Played {
+pub(super) struct Played {
     /// What was planned.
     pub planned: Planned,
     /// Its reference.
@@ -43,7 +43,11 @@ pub struct Played {
 }
 
 /// Plays one transfer through its debtor's and its creditor's gateway.
-pub async fn play(planned: Planned, debtor: Wallet, creditor: Wallet) -> anyhow::Result<Played> {
+pub(super) async fn play(
+    planned: Planned,
+    debtor: Wallet,
+    creditor: Wallet,
+) -> anyhow::Result<Played> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).context("the system gives no random bytes")?;
     let uetr = Uetr::from_random(random).to_string();

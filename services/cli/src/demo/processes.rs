@@ -38,7 +38,7 @@ impl Service {
 
     /// Starts it again after [`Service::kill`].
     pub fn resume(&mut self) -> anyhow::Result<()> {
-        let binary = std::env::current_exe().context("this program's own file is unknown")?;
+        let binary = binary()?;
         let shown = self.log.display();
         let log = File::options()
             .create(true)
@@ -99,6 +99,18 @@ impl Drop for Service {
         // It had its time; nothing of it may stay.
         let _ended = child.kill().and_then(|()| child.wait());
     }
+}
+
+/// This program; from a test, whose own file lies in `deps`, the program built beside it.
+pub fn binary() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("this program's own file is unknown")?;
+    if own.file_stem().is_some_and(|name| name == "causeway") {
+        return Ok(own);
+    }
+    let beside = own.parent().and_then(Path::parent).map(|folder| folder.join("causeway"));
+    beside
+        .filter(|file| file.exists())
+        .context("the program `causeway` is not built; run `make build` first")
 }
 
 /// Ends services together: all are asked before any is waited for.

@@ -12,7 +12,7 @@ const UNITS_PER_EURO: [(&str, &str); 4] =
 const PKR_PER_EURO: &str = "321.26";
 
 /// Writes `eurofxref.csv` and `pkr.csv` into a folder.
-pub fn write(folder: &Path) -> anyhow::Result<()> {
+pub(super) fn write(folder: &Path) -> anyhow::Result<()> {
     let today = OffsetDateTime::now_utc()
         .date()
         .format(format_description!("[year]-[month]-[day]"))

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// What is meant to become of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Meant {
+pub(super) enum Meant {
     Credited,
     CreditedByPacs008,
     Returned,
@@ -19,7 +19,7 @@ pub enum Meant {
 impl Meant {
     /// For the table.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Credited => "credited",
             Self::CreditedByPacs008 => "by pacs.008",
@@ -36,7 +36,7 @@ impl Meant {
 
 /// One planned transfer.
 #[derive(Clone, Debug)]
-pub struct Planned {
+pub(super) struct Planned {
     /// Its place.
     pub number: usize,
     /// What is meant to become of it.
@@ -67,7 +67,7 @@ const ENDS: [(usize, Meant); 16] = [
 
 /// The plan of `count` transfers.
 #[must_use]
-pub fn plan(count: usize) -> Vec<Planned> {
+pub(super) fn plan(count: usize) -> Vec<Planned> {
     (0..count)
         .map(|number| {
             let end = ENDS.iter().find(|(at, _)| *at == number % 40);
@@ -83,7 +83,7 @@ impl Planned {
     /// The order's settlement amount in minor units: ordinary ones differ, scripted ones are the
     /// amounts that the creditor's gateway answers in its own way.
     #[must_use]
-    pub fn amount(&self) -> u64 {
+    pub(super) fn amount(&self) -> u64 {
         let unit = if self.hong_kong { 1 } else { 10 };
         let script = match self.meant {
             Meant::Held => 11,
@@ -103,13 +103,13 @@ impl Planned {
 
     /// The settlement amount as a decimal with two digits.
     #[must_use]
-    pub fn decimal(&self) -> String {
+    pub(super) fn decimal(&self) -> String {
         format!("{}.{:02}", self.amount() / 100, self.amount() % 100)
     }
 
     /// The order as the wallet sends it.
     #[must_use]
-    pub fn order(&self, uetr: &str) -> Value {
+    pub(super) fn order(&self, uetr: &str) -> Value {
         let poor = self.meant == Meant::RefusedForFunds;
         let creditor_name =
             if self.meant == Meant::ScreenedOut { "Silas Harrowgate" } else { "Bea Testperson" };

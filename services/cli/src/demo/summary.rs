@@ -15,9 +15,12 @@ use super::network::Running;
 use super::play::Played;
 use super::scenario::Meant;
 
+/// The longest time told apart.
+const HOUR_MS: u64 = 3_600_000;
+
 /// The outage that killing the leader made.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Outage {
+pub(super) struct Outage {
     /// When SIGKILL was sent.
     pub killed_at: Option<Instant>,
 }
@@ -38,7 +41,7 @@ impl Outage {
 }
 
 /// The figures of `--json`.
-pub async fn figures(
+pub(super) async fn figures(
     running: &Running,
     played: &[Played],
     outage: Outage,
@@ -116,7 +119,9 @@ async fn root(running: &Running, records: u64) -> anyhow::Result<(u64, String)> 
 }
 
 fn percentiles(times: impl Iterator<Item = Duration>) -> Value {
-    let Ok(mut histogram) = Histogram::<u64>::new(3) else { return Value::Null };
+    let Ok(mut histogram) = Histogram::<u64>::new_with_bounds(1, HOUR_MS, 3) else {
+        return Value::Null;
+    };
     for time in times {
         histogram.saturating_record(millis(time));
     }
@@ -132,7 +137,7 @@ fn millis(time: Duration) -> u64 {
 }
 
 /// What became of each kind, by corridor, for people.
-pub fn table(played: &[Played]) -> Table {
+pub(super) fn table(played: &[Played]) -> Table {
     let mut groups: BTreeMap<(bool, Meant, String), Vec<&Played>> = BTreeMap::new();
     for row in played {
         let key = (!row.planned.hong_kong, row.planned.meant, row.status.clone());

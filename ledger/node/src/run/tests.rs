@@ -1,0 +1,169 @@
+//! Three real nodes on loopback: they elect, answer, agree on the root, survive their leader, and start again from disk.
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use futures_util::StreamExt;
+use proto::{
+    LedgerClient, client,
+    convert::{Event, Submitted},
+    ledger as wire,
+};
+use services_runtime::{
+    shutdown::Shutdown,
+    tls::{Files, install_default_provider},
+};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+
+use crate::{
+    Limits, Node, Settings,
+    testing::{Ca, admit, genesis, operator_key},
+};
+
+/// How to stop a replica, and how it ended.
+type Running = (Shutdown, tokio::task::JoinHandle<Result<(), crate::Error>>);
+
+struct Cluster {
+    settings: Vec<Settings>,
+    running: Vec<Option<Running>>,
+    client: LedgerClient,
+}
+
+fn free() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+fn client_tls(files: &Files) -> ClientTlsConfig {
+    let read = |path: &Path| std::fs::read(path).unwrap();
+    ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(read(&files.ca)))
+        .identity(Identity::from_pem(read(&files.certificate), read(&files.key)))
+}
+
+impl Cluster {
+    fn new(folder: &Path) -> Self {
+        install_default_provider();
+        let genesis = genesis();
+        let network = genesis.network();
+        std::fs::write(folder.join("genesis.bin"), ledger_proof::Field::to_bytes(&genesis))
+            .unwrap();
+        let (peers, clients) = (Ca::new(), Ca::new());
+        let addresses: Vec<_> = (1..=3_u64).map(|id| (id, free(), free())).collect();
+        let nodes: Vec<Node> = addresses
+            .iter()
+            .map(|(id, peer, client)| Node {
+                id: *id,
+                peer: format!("https://{peer}"),
+                client: format!("https://{client}"),
+            })
+            .collect();
+        let settings = addresses.iter().map(|(id, peer, client)| Settings {
+            node: *id,
+            genesis: folder.join("genesis.bin"),
+            data: folder.join(format!("data-{id}")),
+            client_listen: *client,
+            peer_listen: *peer,
+            health_listen: None,
+            nodes: nodes.clone(),
+            client_tls: clients.files(folder, network, "node", *id),
+            peer_tls: peers.files(folder, network, "node", *id),
+            limits: Limits { snapshot_entries: 20, log_entries_kept: 5, ..Limits::default() },
+            server: Default::default(),
+            listener: Default::default(),
+            telemetry: Default::default(),
+        });
+        let client = LedgerClient::new(&client::Settings {
+            endpoints: nodes.iter().map(|node| node.client.clone()).collect(),
+            tls: Some(client_tls(&clients.files(folder, network, "operator", 1))),
+            timeout: Duration::from_secs(20),
+        });
+        Self {
+            settings: settings.collect(),
+            running: (0..3).map(|_| None).collect(),
+            client: client.unwrap(),
+        }
+    }
+
+    fn start(&mut self, at: usize) {
+        let shutdown = Shutdown::new();
+        let run = crate::run(self.settings[at].clone(), None, shutdown.clone());
+        self.running[at] = Some((shutdown, tokio::spawn(run)));
+    }
+
+    async fn stop(&mut self, at: usize) {
+        if let Some((shutdown, running)) = self.running[at].take() {
+            shutdown.cancel();
+            running.await.unwrap().unwrap();
+            shutdown.wait(Duration::from_secs(10)).await;
+        }
+    }
+
+    async fn submit(&self, participant: u32) -> Submitted {
+        let envelope = admit(genesis().network(), participant, &operator_key());
+        self.client.submit(envelope.to_vec(), Vec::new()).await.unwrap()
+    }
+
+    async fn status(&self, node: usize) -> wire::GetStatusResponse {
+        let mut admin = self.client.admin(node).unwrap();
+        admin.get_status(wire::GetStatusRequest {}).await.unwrap().into_inner()
+    }
+
+    /// A node's root over `records`, once it has them.
+    async fn root(&self, node: usize, records: u64) -> bytes::Bytes {
+        for _ in 0..400 {
+            let mut admin = self.client.admin(node).unwrap();
+            match admin.get_root(wire::GetRootRequest { records }).await {
+                Ok(root) => return root.into_inner().root,
+                Err(_not_yet) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+        panic!("node {node} did not come to {records} records");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_nodes_elect_answer_and_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::new(folder.path());
+    (0..3).for_each(|at| cluster.start(at));
+
+    let first = cluster.submit(100).await;
+    assert_eq!(first.outcomes[0].rejection, None);
+    assert!(!first.resent);
+    let network = cluster.client.network().await.unwrap();
+    assert!(network.participants.iter().any(|participant| participant.id.0 == 100));
+
+    // With one node away the others go on, and snapshot what it misses out of their logs.
+    let leader = usize::try_from(cluster.status(1).await.leader).unwrap();
+    let away = leader % 3;
+    cluster.stop(away).await;
+    for participant in 101..150 {
+        assert_eq!(cluster.submit(participant).await.outcomes[0].rejection, None);
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    cluster.start(away);
+
+    // The leader goes, the others elect another.
+    cluster.stop(leader - 1).await;
+    let last = cluster.submit(150).await;
+    assert_eq!(last.outcomes[0].rejection, None);
+    cluster.start(leader - 1);
+
+    // One entry record follows each outcome here.
+    let records = last.outcomes[0].sequence + 2;
+    let root = cluster.root(1, records).await;
+    assert_eq!(cluster.root(2, records).await, root);
+    assert_eq!(cluster.root(3, records).await, root);
+
+    let mut events = cluster.client.events(0, true).await.unwrap();
+    for sequence in 0..records {
+        match events.next().await.unwrap().unwrap() {
+            Event::Record(record) => {
+                assert_eq!((record.sequence, record.number), (sequence, sequence));
+            }
+            Event::Heartbeat { .. } => panic!("a heartbeat although record {sequence} is there"),
+        }
+    }
+    for at in 0..3 {
+        cluster.stop(at).await;
+    }
+}

@@ -1,0 +1,81 @@
+//! The OFAC list of 2021 at either end: outward refused before signing, inward rejected with RR04.
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use services_cli::demo::{network::Running, postgres::Postgres, wallet::Wallet};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ofac_2021() {
+    let lists =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/sanctions/ofac-2021-07-07");
+    let Some((sdn, alt)) = files(&lists) else {
+        eprintln!("skipped: the OFAC list of 2021 is not beside the project");
+        return;
+    };
+    let listed = first_individual(&sdn);
+    let postgres = Postgres::shared().unwrap();
+    let url = postgres.database().await.unwrap();
+    // Hong Kong screens by the fictional list, so that the other end has to find the name.
+    let running = Running::start(Some(url), |network| {
+        for label in ["PH", "MY"] {
+            let file = network.join(format!("participants/{label}/gateway.toml"));
+            let text = fs::read_to_string(&file)?;
+            let own = |name: &str| network.join("screening").join(name).display().to_string();
+            let text = text
+                .replace(&own("sdn.csv"), &sdn.display().to_string())
+                .replace(&own("alt.csv"), &alt.display().to_string());
+            fs::write(&file, text)?;
+        }
+        Ok(())
+    });
+    let mut running = running.await.unwrap();
+    let outward = order("104", "PKR", "+60100000001", "PK36SCBL0000001123456702", &listed);
+    let (status, body) = running.wallet("MY").unwrap().create(&outward, PATIENCE).await.unwrap();
+    assert_eq!((status.as_u16(), &body["code"]), (422, &json!("SCREENING_REFUSED")), "{body}");
+    assert!(!body.to_string().contains("OFAC"), "no detail outside: {body}");
+    let hong_kong: Wallet = running.wallet("HK").unwrap();
+    let inward = order("102", "PHP", "+85290000001", "+639000000001", &listed);
+    let (status, body) = hong_kong.create(&inward, PATIENCE).await.unwrap();
+    assert_eq!(status.as_u16(), 201, "{body}");
+    let uetr = inward["uetr"].as_str().unwrap();
+    let last = hong_kong.follow(uetr, PATIENCE, services_cli::demo::wallet::Seen::ended).await;
+    assert_eq!((last.status.as_str(), &last.body["reason"]), ("REJECTED", &json!("RR04")));
+    running.stop();
+}
+
+fn files(folder: &Path) -> Option<(PathBuf, PathBuf)> {
+    let (sdn, alt) = (folder.join("sdn.csv"), folder.join("alt.csv"));
+    (sdn.exists() && alt.exists())
+        .then(|| (sdn.canonicalize().unwrap(), alt.canonicalize().unwrap()))
+}
+
+/// The name of the list's first individual.
+fn first_individual(sdn: &Path) -> String {
+    let text = String::from_utf8_lossy(&fs::read(sdn).unwrap()).into_owned();
+    let line = text.lines().find(|line| line.contains("\"individual\"")).unwrap();
+    line.split('"').nth(1).unwrap().to_owned()
+}
+
+fn order(agent: &str, currency: &str, from: &str, to: &str, creditor: &str) -> Value {
+    let method = if agent == "104" { "bank_account" } else { "wallet" };
+    let amount = if agent == "104" { "40010.00" } else { "4001.00" };
+    let mut random = [0_u8; 16];
+    random[..4].copy_from_slice(&std::process::id().to_be_bytes());
+    random[4] = u8::try_from(agent.len() + usize::from(agent == "104")).unwrap();
+    let uetr = ledger_types::Uetr::from_random(random).to_string();
+    json!({
+        "uetr": uetr,
+        "creditor_agent": agent,
+        "interbank_settlement_amount": { "amount": amount, "currency": currency },
+        "payout_method": method,
+        "purpose": "GIFT",
+        "debtor": { "name": "Ada Testperson", "account": from },
+        "creditor": { "name": creditor, "account": to },
+    })
+}

@@ -1,0 +1,62 @@
+//! The README's walk-through, run as written against a running demonstration.
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use services_cli::demo::processes::binary;
+
+/// The demonstration, ended when the test is over.
+struct Demo(Child);
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let id = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).unwrap());
+        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn readme_walk_through_settles_a_transfer() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let info = folder.path().join("demo.json");
+    let child = Command::new(binary().unwrap())
+        .args(["demo", "--transfers", "1", "--info"])
+        .arg(&info)
+        .env_remove("DATABASE_URL")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _demo = Demo(child);
+    let until = Instant::now() + Duration::from_secs(90);
+    while !info.exists() {
+        assert!(Instant::now() < until, "the demonstration does not start");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // What begins with `make` is what this test did above, or runs this test.
+    let blocks = blocks(&readme);
+    let script = blocks.iter().filter(|block| !block.starts_with("make")).cloned();
+    let script = script.collect::<Vec<_>>().join("\n");
+    assert!(script.contains("curl"), "the README walks through by curl");
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &script])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{errors}");
+    assert!(said.contains("\"CREDITED\""), "{said}\n{errors}");
+}
+
+/// The fenced blocks marked `sh`, in order.
+fn blocks(text: &str) -> Vec<String> {
+    let parts = text.split("```sh\n").skip(1);
+    parts.filter_map(|part| part.split_once("```")).map(|(block, _)| block.to_owned()).collect()
+}

@@ -10,6 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc},
 };
 
+use futures_util::{Stream, TryStreamExt, stream};
 use openraft::{
     LogState, OptionalSend, RaftLogReader,
     storage::{IOFlushed, RaftLogStorage},
@@ -69,8 +70,8 @@ struct Meta {
 struct Tail {
     entries: VecDeque<Entry>,
     bytes: usize,
-    /// Entries up to here are in RocksDB.
-    written: u64,
+    /// Entries below are in RocksDB.
+    written_next: u64,
 }
 
 impl LogStore {
@@ -87,8 +88,8 @@ impl LogStore {
             last: None,
         };
         meta.last = last_entry(&db)?.or(meta.purged);
-        let written = meta.last.map_or(0, |last| last.index);
-        let tail = Tail { written, ..Tail::default() };
+        let written_next = meta.last.map_or(0, |last| last.index + 1);
+        let tail = Tail { written_next, ..Tail::default() };
         let inner = Arc::new(Inner { db, meta: Mutex::new(meta), tail: RwLock::new(tail) });
         let ops = writer::start(Arc::clone(&inner)).map_err(Error::file(folder))?;
         Ok(Self { inner, ops })
@@ -102,6 +103,14 @@ impl LogStore {
         while inner.strong_count() > 0 {
             std::thread::yield_now();
         }
+    }
+
+    /// Keeps only the last `kept` entries in memory.
+    #[cfg(test)]
+    fn forget(&self, kept: usize) {
+        let mut tail = self.inner.tail.write().unwrap_or_else(PoisonError::into_inner);
+        let length = tail.entries.len();
+        tail.entries.drain(..length.saturating_sub(kept));
     }
 
     /// Hands an operation to the writer and waits until it is synced.
@@ -160,47 +169,97 @@ impl Inner {
         self.meta.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Entries of `[start, end)`, at least one if there is one, then at most `bytes_max`.
+    /// Whether the log's last entry is at or behind `index`.
+    fn reaches(&self, index: u64) -> bool {
+        self.meta().last.is_some_and(|last| last.index >= index)
+    }
+
+    /// Entries of `[start, end)`, at least one if there is one, then at most `bytes_max`. What
+    /// leaves the tail meanwhile is in RocksDB, so reading goes on until nothing can be missing.
     fn entries(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        let mut bytes = 0;
-        let first_in_tail = {
-            let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
-            let first = tail.entries.front().map_or(u64::MAX, |entry| entry.log_id.index);
-            if start >= first {
-                let skip = usize::try_from(start - first).map_err(io::Error::other)?;
-                for entry in tail.entries.iter().skip(skip) {
-                    let length = entry_length(entry);
-                    let full = bytes_max.saturating_sub(bytes) < length && !entries.is_empty();
-                    if entry.log_id.index >= end || full {
-                        break;
+        let mut run = Run { next: start, end, bytes_left: bytes_max, entries: Vec::new() };
+        loop {
+            let first_in_tail = {
+                let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
+                let first = tail.entries.front().map_or(u64::MAX, |entry| entry.log_id.index);
+                if run.next >= first {
+                    let skip = usize::try_from(run.next - first).map_err(io::Error::other)?;
+                    for entry in tail.entries.iter().skip(skip) {
+                        if !run.take(entry.log_id.index, entry_length(entry))? {
+                            break;
+                        }
+                        run.entries.push(entry.clone());
                     }
-                    bytes += length;
-                    entries.push(entry.clone());
+                    return Ok(run.entries);
                 }
-                return Ok(entries);
+                first
+            };
+            let full = self.entries_written(&mut run, first_in_tail)?;
+            if full || first_in_tail >= end {
+                return Ok(run.entries);
             }
-            first
-        };
-        let stop = end.min(first_in_tail);
+            // Nothing lies between: the log starts with the tail.
+            if run.entries.is_empty() {
+                run.next = first_in_tail;
+            }
+        }
+    }
+
+    /// Reads on from RocksDB up to `stop`; `true` when the run is full.
+    fn entries_written(&self, run: &mut Run, stop: u64) -> io::Result<bool> {
         let mut rows = self.db.raw_iterator();
-        rows.seek(key(start));
+        rows.seek(key(run.next));
         while let (Some(row_key), Some(row)) = (rows.key(), rows.value()) {
-            let full = bytes_max.saturating_sub(bytes) < row.len() && !entries.is_empty();
-            if !is_entry(row_key) || row_key >= &key(stop)[..] || full {
-                return Ok(entries);
+            if !is_entry(row_key) || row_key >= &key(stop.min(run.end))[..] {
+                return Ok(false);
             }
-            bytes += row.len();
-            entries.push(get_entry(row.to_vec().into())?);
+            let entry = get_entry(row.to_vec().into())?;
+            if !run.take(entry.log_id.index, row.len())? {
+                return Ok(true);
+            }
+            run.entries.push(entry);
             rows.next();
         }
         rows.status().map_err(io::Error::other)?;
-        let next = entries.last().map_or(start, |entry| entry.log_id.index + 1);
-        if next < end && bytes < bytes_max && next >= first_in_tail {
-            entries.extend(self.entries(next, end, bytes_max - bytes)?);
-        }
-        Ok(entries)
+        Ok(false)
     }
+}
+
+/// Entries read so far, and what may still be read.
+struct Run {
+    next: u64,
+    end: u64,
+    bytes_left: usize,
+    entries: Vec<Entry>,
+}
+
+impl Run {
+    /// Whether the entry `index` of `length` bytes still belongs to the run.
+    fn take(&mut self, index: u64, length: usize) -> io::Result<bool> {
+        if index >= self.end || (self.bytes_left < length && !self.entries.is_empty()) {
+            return Ok(false);
+        }
+        if index != self.next && !self.entries.is_empty() {
+            return Err(io::Error::other("the log has a hole"));
+        }
+        self.next = index + 1;
+        self.bytes_left = self.bytes_left.saturating_sub(length);
+        Ok(true)
+    }
+}
+
+fn bounds(range: &impl RangeBounds<u64>) -> (u64, u64) {
+    let start = match range.start_bound() {
+        Bound::Included(start) => *start,
+        Bound::Excluded(start) => start + 1,
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(end) => end + 1,
+        Bound::Excluded(end) => *end,
+        Bound::Unbounded => u64::MAX,
+    };
+    (start, end)
 }
 
 impl RaftLogReader<Types> for LogReader {
@@ -208,24 +267,34 @@ impl RaftLogReader<Types> for LogReader {
         &mut self,
         range: RB,
     ) -> Result<Vec<Entry>, io::Error> {
-        let start = match range.start_bound() {
-            Bound::Included(start) => *start,
-            Bound::Excluded(start) => start + 1,
-            Bound::Unbounded => 0,
-        };
-        let end = match range.end_bound() {
-            Bound::Included(end) => end + 1,
-            Bound::Excluded(end) => *end,
-            Bound::Unbounded => u64::MAX,
-        };
-        let mut entries = self.inner.entries(start, end, usize::MAX)?;
-        // A range may straddle the end of RocksDB and the start of the tail.
-        if let Some(next) =
-            entries.last().map(|entry| entry.log_id.index + 1).filter(|at| *at < end)
-        {
-            entries.extend(self.inner.entries(next, end, usize::MAX)?);
-        }
-        Ok(entries)
+        let (start, end) = bounds(&range);
+        self.inner.entries(start, end, usize::MAX)
+    }
+
+    /// Read piece by piece: a node that starts again may have gigabytes to apply.
+    async fn entries_stream<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> impl Stream<Item = Result<Entry, io::Error>> + OptionalSend {
+        let inner = Arc::clone(&self.inner);
+        let pieces = stream::try_unfold(bounds(&range), move |(next, end)| {
+            let read = match next < end {
+                true => inner.entries(next, end, READ_BYTES_MAX),
+                false => Ok(Vec::new()),
+            };
+            std::future::ready(read.and_then(|entries| match entries.last() {
+                Some(last) => {
+                    let from = last.log_id.index + 1;
+                    Ok(Some((stream::iter(entries.into_iter().map(Ok)), (from, end))))
+                }
+                // Never to be taken for the end: apply would pass over what is missing.
+                None if next < end && inner.reaches(next) => {
+                    Err(io::Error::other("the log lacks entries before its end"))
+                }
+                None => Ok(None),
+            }))
+        });
+        pieces.try_flatten()
     }
 
     async fn read_vote(&mut self) -> Result<Option<VoteOf>, io::Error> {
@@ -300,9 +369,11 @@ impl RaftLogStorage<Types> for LogStore {
                 let cut = tail.entries.pop_back();
                 tail.bytes -= cut.as_ref().map_or(0, entry_length);
             }
-            tail.written = tail.written.min(from.saturating_sub(1));
+            tail.written_next = tail.written_next.min(from);
             let mut meta = self.inner.meta();
-            meta.last = last.or(meta.purged);
+            if meta.last.is_some_and(|end| end.index >= from) {
+                meta.last = last.or(meta.purged);
+            }
         }
         self.synced(|done| Op::Truncate { from, done }).await
     }

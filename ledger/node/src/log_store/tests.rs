@@ -1,11 +1,48 @@
-//! What the log still holds after it was closed.
+//! Consensus's own suite over the stores, reads while the tail moves, and what the log still holds after it was closed.
+use std::thread::JoinHandle;
+
+use futures_util::TryStreamExt;
 use openraft::{
-    EntryPayload, LogId, Vote,
+    EntryPayload, LogId, StorageError, Vote,
     storage::{RaftLogReader, RaftLogStorage, RaftLogStorageExt},
+    testing::log::{StoreBuilder, Suite},
 };
+use tempfile::TempDir;
 
 use super::LogStore;
-use crate::raft::{Entry, Payload};
+use crate::{
+    machine::Machine,
+    raft::{Entry, Payload, Types},
+    testing,
+};
+
+struct Builder;
+
+/// Dropped after the stores: their threads must end before their folder goes.
+struct Guard {
+    threads: Vec<JoinHandle<()>>,
+    _folder: TempDir,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.threads.drain(..).for_each(|thread| thread.join().expect("ended"));
+    }
+}
+
+impl StoreBuilder<Types, LogStore, Machine, Guard> for Builder {
+    async fn build(&self) -> Result<(Guard, LogStore, Machine), StorageError<Types>> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = LogStore::open(&folder.path().join("log")).expect("a log");
+        let (machine, threads) = testing::machine(folder.path());
+        Ok((Guard { threads: threads.into(), _folder: folder }, log, machine))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stores_keep_the_contract_of_consensus() {
+    Suite::test_all(Builder).await.unwrap();
+}
 
 fn entry(term: u64, index: u64, bytes: &'static [u8]) -> Entry {
     let payload = EntryPayload::Normal(Payload::new(bytes.into(), None));
@@ -44,4 +81,26 @@ fn reopened(folder: &std::path::Path) -> LogStore {
         std::thread::yield_now();
     }
     panic!("the log stays locked")
+}
+
+#[tokio::test]
+async fn a_read_misses_nothing_between_database_and_tail() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = LogStore::open(folder.path()).unwrap();
+    log.blocking_append((0..9).map(|index| entry(1, index, b"x"))).await.unwrap();
+    let indexes = |entries: Vec<Entry>| -> Vec<u64> {
+        entries.iter().map(|entry| entry.log_id.index).collect()
+    };
+    for kept in (0..=9).rev() {
+        log.forget(kept);
+        let mut reader = log.get_log_reader().await;
+        for (start, end) in [(0, 9), (3, 7), (8, 9), (0, 1), (4, 4), (7, 20)] {
+            let expected: Vec<u64> = (start..end.min(9)).collect();
+            let read = reader.try_get_log_entries(start..end).await.unwrap();
+            assert_eq!(indexes(read), expected, "{start}..{end} with {kept} in memory");
+            let streamed = reader.entries_stream(start..end).await;
+            let streamed: Vec<Entry> = streamed.try_collect().await.unwrap();
+            assert_eq!(indexes(streamed), expected, "{start}..{end} streamed");
+        }
+    }
 }

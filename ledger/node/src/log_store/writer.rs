@@ -30,6 +30,7 @@ pub(super) enum Op {
 
 enum Acknowledge {
     Append(IOFlushed<Types>, u64),
+    Truncate(Done, u64),
     Done(Done),
 }
 
@@ -63,13 +64,13 @@ impl Writer {
     fn take(&mut self, op: Op) {
         match op {
             Op::Append { entries, callback } => {
-                let last = entries.last().map_or(0, |entry| entry.log_id.index);
+                let next = entries.last().map_or(0, |entry| entry.log_id.index + 1);
                 for entry in entries {
                     self.scratch.clear();
                     put_entry(&entry, &mut self.scratch).or_halt("encoding a log entry");
                     self.batch.put(key(entry.log_id.index), &self.scratch);
                 }
-                self.waiting.push(Acknowledge::Append(callback, last));
+                self.waiting.push(Acknowledge::Append(callback, next));
             }
             Op::Meta { key, row, done } => {
                 self.batch.put(key, row);
@@ -77,7 +78,7 @@ impl Writer {
             }
             Op::Truncate { from, done } => {
                 self.batch.delete_range(key(from), key(u64::MAX));
-                self.waiting.push(Acknowledge::Done(done));
+                self.waiting.push(Acknowledge::Truncate(done, from));
             }
             Op::Purge { upto, row, done } => {
                 self.batch.delete_range(key(0), key(upto.saturating_add(1)));
@@ -97,23 +98,30 @@ impl Writer {
         inner.db.write_opt(batch, &options).or_halt("writing the log");
         for waiting in self.waiting.drain(..) {
             match waiting {
-                Acknowledge::Append(callback, last) => {
-                    trim(inner, last);
+                Acknowledge::Append(callback, next) => {
+                    trim(inner, next);
                     callback.io_completed(Ok(()));
                 }
-                // The caller may have gone; the write stays.
-                Acknowledge::Done(done) => drop(done.send(())),
+                Acknowledge::Truncate(done, from) => {
+                    let mut tail = inner.tail.write().unwrap_or_else(PoisonError::into_inner);
+                    tail.written_next = tail.written_next.min(from);
+                    let _gone = done.send(());
+                }
+                Acknowledge::Done(done) => {
+                    // The caller may have gone; the write stays.
+                    let _gone = done.send(());
+                }
             }
         }
     }
 }
 
 /// Lets the oldest entries go from memory once they are written.
-fn trim(inner: &Inner, last: u64) {
+fn trim(inner: &Inner, next: u64) {
     let mut tail = inner.tail.write().unwrap_or_else(PoisonError::into_inner);
-    tail.written = tail.written.max(last);
+    tail.written_next = tail.written_next.max(next);
     while tail.bytes > TAIL_BYTES_MAX
-        && tail.entries.front().is_some_and(|entry| entry.log_id.index <= tail.written)
+        && tail.entries.front().is_some_and(|entry| entry.log_id.index < tail.written_next)
     {
         let cut = tail.entries.pop_front();
         tail.bytes -= cut.as_ref().map_or(0, entry_length);

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use openraft::{EntryPayload, Snapshot};
 use proto::peer::{Frame, SnapshotPiece, peer_server};
-use services_runtime::{error::Failure, tls::require_role};
+use services_runtime::{error::Failure, shutdown::Shutdown, tls::require_role};
 use tokio::io::AsyncWriteExt;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -33,6 +33,8 @@ pub(crate) struct Service {
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) history: PathBuf,
     pub(crate) network: String,
+    /// Ends append streams, which else would hold up the server's end.
+    pub(crate) shutdown: Shutdown,
 }
 
 impl Service {
@@ -65,13 +67,15 @@ impl peer_server::Peer for Service {
         request: Request<Streaming<Frame>>,
     ) -> Result<Response<Frames>, Status> {
         self.admit(&request)?;
-        let appends = verified(request.into_inner(), self.verifier.clone(), self.raft.clone());
+        let ended = self.shutdown.token();
+        let frames = request.into_inner().take_until(ended.clone().cancelled_owned());
+        let appends = verified(frames, self.verifier.clone(), self.raft.clone());
         let results = self.raft.stream_append(Box::pin(appends));
         let answers = results.map(|result| match result {
             Ok(result) => frame(&result).map_err(|error| internal(&error)),
             Err(fatal) => Err(Status::unavailable(fatal.to_string())),
         });
-        Ok(Response::new(Box::pin(answers)))
+        Ok(Response::new(Box::pin(answers.take_until(ended.cancelled_owned()))))
     }
 
     async fn vote(&self, request: Request<Frame>) -> Result<Response<Frame>, Status> {
@@ -122,7 +126,7 @@ impl peer_server::Peer for Service {
 
 /// Requests whose entries were verified, in order; ends at the first that could not be.
 fn verified(
-    frames: Streaming<Frame>,
+    frames: impl Stream<Item = Result<Frame, Status>> + Send + 'static,
     verifier: Verifier,
     raft: Raft,
 ) -> impl Stream<Item = Append> + Send + 'static {

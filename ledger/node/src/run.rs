@@ -134,6 +134,7 @@ impl Node {
             snapshots,
             history: history_folder,
             network: network_id.to_string(),
+            shutdown: shutdown.clone(),
         };
         Ok(Self { raft, network, clocks, api, peer, states, threads })
     }
@@ -278,7 +279,8 @@ fn raft_config(limits: &Limits) -> Result<Config, Error> {
         // Snapshots are triggered by entries and bytes.
         snapshot_policy: SnapshotPolicy::Never,
         max_in_snapshot_log_to_keep: limits.log_entries_kept,
-        purge_batch_size: 64,
+        // Purging follows a snapshot, which is rare enough.
+        purge_batch_size: 1,
         replication_lag_threshold: u64::MAX / 2,
         install_snapshot_timeout: 3_600_000,
         enable_pre_vote: Some(true),
@@ -351,7 +353,7 @@ impl Watch {
                 tracing::info!(leader = self.leader, term = metrics.current_term, "leader changed");
             }
             if let Some(health) = &self.health {
-                health.set("leader", self.leader.is_some());
+                health.set("ready", self.leader.is_some());
             }
             metrics::counter!("ledger_records").absolute(self.history.tip().records);
             let applied = metrics.last_applied.map_or(0, |applied| applied.index);

@@ -8,7 +8,7 @@ use proto::{
     ledger as wire,
 };
 use services_runtime::{
-    shutdown::Shutdown,
+    shutdown::{Outcome, Shutdown},
     tls::{Files, install_default_provider},
 };
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
@@ -93,7 +93,7 @@ impl Cluster {
         if let Some((shutdown, running)) = self.running[at].take() {
             shutdown.cancel();
             running.await.unwrap().unwrap();
-            shutdown.wait(Duration::from_secs(10)).await;
+            assert_eq!(shutdown.wait(Duration::from_secs(10)).await, Outcome::Clean);
         }
     }
 
@@ -105,6 +105,19 @@ impl Cluster {
     async fn status(&self, node: usize) -> wire::GetStatusResponse {
         let mut admin = self.client.admin(node).unwrap();
         admin.get_status(wire::GetStatusRequest {}).await.unwrap().into_inner()
+    }
+
+    /// Waits until a node has made a snapshot of its own.
+    async fn snapshot_made(&self, at: usize) {
+        let folder = self.settings[at].data.join("snapshot");
+        for _ in 0..400 {
+            let made = std::fs::read_dir(&folder).unwrap();
+            if made.flatten().any(|found| found.path().join("COMPLETE").exists()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("node {} made no snapshot", at + 1);
     }
 
     /// A node's root over `records`, once it has them.
@@ -139,7 +152,9 @@ async fn three_nodes_elect_answer_and_agree() {
     for participant in 101..150 {
         assert_eq!(cluster.submit(participant).await.outcomes[0].rejection, None);
     }
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    for live in (0..3).filter(|at| *at != away) {
+        cluster.snapshot_made(live).await;
+    }
     cluster.start(away);
 
     // The leader goes, the others elect another.
@@ -153,6 +168,8 @@ async fn three_nodes_elect_answer_and_agree() {
     let root = cluster.root(1, records).await;
     assert_eq!(cluster.root(2, records).await, root);
     assert_eq!(cluster.root(3, records).await, root);
+    // Only an installed snapshot writes this.
+    assert!(cluster.settings[away].data.join("state/CURRENT").exists());
 
     let mut events = cluster.client.events(0, true).await.unwrap();
     for sequence in 0..records {

@@ -178,6 +178,7 @@ impl Inner {
     /// leaves the tail meanwhile is in RocksDB, so reading goes on until nothing can be missing.
     fn entries(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
         let mut run = Run { next: start, end, bytes_left: bytes_max, entries: Vec::new() };
+        let mut before = None;
         loop {
             let first_in_tail = {
                 let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
@@ -201,6 +202,10 @@ impl Inner {
             // Nothing lies between: the log starts with the tail.
             if run.entries.is_empty() {
                 run.next = first_in_tail;
+            }
+            // The tail stood still and nothing was found before it: nothing ever will be.
+            if before.replace((run.next, first_in_tail)) == Some((run.next, first_in_tail)) {
+                return Err(io::Error::other("the log has a hole"));
             }
         }
     }

@@ -104,3 +104,19 @@ async fn a_read_misses_nothing_between_database_and_tail() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_hole_is_an_error_and_never_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = LogStore::open(folder.path()).unwrap();
+    let with_hole = [0, 1, 2, 5, 6, 7].map(|index| entry(1, index, b"x"));
+    log.blocking_append(with_hole).await.unwrap();
+    // In memory, at its edge, and in the database alone.
+    for kept in [6, 3, 0] {
+        log.forget(kept);
+        let mut reader = log.get_log_reader().await;
+        assert!(reader.try_get_log_entries(0..8).await.is_err(), "{kept} in memory");
+        let streamed = reader.entries_stream(0..8).await;
+        assert!(streamed.try_collect::<Vec<Entry>>().await.is_err(), "{kept} streamed");
+    }
+}

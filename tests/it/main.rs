@@ -7,3 +7,4 @@ mod kill_leader;
 mod ofac;
 mod readme;
 mod reconciliation;
+mod tidy;

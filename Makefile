@@ -1,6 +1,6 @@
 # The commands of this project. Each installs what is missing (deploy/prerequisites.sh) and then
 # calls cargo or the binary; nothing else is needed on a fresh machine.
-.PHONY: help demo test lint fix bench build prerequisites tools
+.PHONY: help demo test lint fix bench build prerequisites
 SHELL := bash
 CARGO ?= cargo
 # Always the whole workspace: another selection would compile RocksDB again.
@@ -22,18 +22,12 @@ demo: build ## Run a whole network on this machine: make demo ARGS="--once"
 test: build ## Run every test, or those named: make test T=NAME
 	$(CARGO) test --workspace --locked $(T)
 
-lint: prerequisites ## Check format, lints and, where installed, licences
+lint: prerequisites ## Check format and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) lint
-	@if command -v cargo-deny >/dev/null; then \
-	    cargo-deny --offline --log-level error check bans licenses sources; \
-	else echo 'skipped: cargo-deny is not installed (make tools)'; fi
 
 fix: prerequisites ## Format the code
 	$(CARGO) fmt --all
 
 bench: build ## Measure the ledger on this machine
 	@$(CAUSEWAY) bench $(ARGS)
-
-tools: ## Install the optional tools
-	$(CARGO) install --locked cargo-deny

@@ -49,7 +49,8 @@ fn tidy_the_format_lists_every_refusal() {
     let format = fs::read_to_string(root().join("docs/format.md")).unwrap();
     let row = |rejection: &Rejection| {
         let (number, code) = (rejection.number(), rejection.code());
-        format!("| {number} | {code} | {} | {} |", rejection.reason(), rejection.meaning())
+        let page = format!("[{code}](errors/{code}.md)");
+        format!("| {number} | {page} | {} | {} |", rejection.reason(), rejection.meaning())
     };
     let missing = Rejection::ALL.iter().map(row).filter(|row| !format.contains(row.as_str()));
     none(&missing.collect::<Vec<_>>());
@@ -73,7 +74,7 @@ fn cells(text: &str, from: &str, to: &str, separator: char) -> BTreeMap<String, 
 fn tidy_the_state_table_is_the_tested_one() {
     let format = fs::read_to_string(root().join("docs/format.md")).unwrap();
     let tested = fs::read_to_string(root().join("ledger/core/src/tests/states.rs")).unwrap();
-    let written = cells(&format, "<!-- state table -->", "<!-- end -->", '|');
+    let written = cells(&format, "## State × command", "## Refusals", '|');
     let tested = cells(&tested, "const TABLE: &str = \"", "\";", ';');
     let mut wrong = Vec::new();
     for (command, answers) in tested.iter().filter(|(command, _)| !command.starts_with("wait")) {

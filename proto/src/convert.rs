@@ -1,6 +1,6 @@
 //! The only code that turns wire messages into the field's words and back; it refuses what has no meaning there.
 use ledger_proof::{
-    codec::{DecodeError, Digest, Field},
+    codec::{DecodeError, Digest},
     item::RegisterQuote,
     record::{Part, RecordKind},
 };

@@ -145,19 +145,19 @@ fn sources() -> impl Iterator<Item = File> {
 }
 
 #[test]
-fn tidy_every_source_says_what_it_is_for() {
+fn every_source_says_what_it_is_for() {
     let silent = sources().filter(|file| !file.text.starts_with("//! "));
     none(&silent.map(|file| format!("{} opens without `//!`", file.path)).collect::<Vec<_>>());
 }
 
 #[test]
-fn tidy_no_source_is_too_long() {
+fn no_source_is_too_long() {
     let long = sources().filter(|file| file.text.lines().count() > LINES_MAX);
     none(&long.map(|file| format!("{} has over {LINES_MAX} lines", file.path)).collect::<Vec<_>>());
 }
 
 #[test]
-fn tidy_nothing_is_left_unfinished() {
+fn nothing_is_left_unfinished() {
     // Put together here, so that this file does not hold them.
     let words = [concat!("FIX", "ME"), concat!("TO", "DO"), concat!("X", "XX:")];
     let mut wrong = Vec::new();
@@ -170,7 +170,7 @@ fn tidy_nothing_is_left_unfinished() {
 }
 
 #[test]
-fn tidy_only_edges_are_async() {
+fn only_edges_are_async() {
     let starts = [concat!("async ", "fn"), concat!("async ", "move"), concat!("async ", "{")];
     let wrong = sources().filter(|file| !file.within(EDGES));
     let wrong = wrong.filter(|file| starts.iter().any(|start| file.text.contains(start)));
@@ -178,7 +178,7 @@ fn tidy_only_edges_are_async() {
 }
 
 #[test]
-fn tidy_only_stores_know_sql() {
+fn only_stores_know_sql() {
     // The command line starts a private server, and tests read what was written.
     let places = ["services/cli/src/demo/postgres", "tests/it"];
     let wrong = sources().filter(|file| !file.named("store") && !file.within(&places));
@@ -187,7 +187,7 @@ fn tidy_only_stores_know_sql() {
 }
 
 #[test]
-fn tidy_consensus_and_storage_stay_in_their_files() {
+fn consensus_and_storage_stay_in_their_files() {
     let imports = ["use openraft", "openraft::", "use rocksdb", "rocksdb::"];
     let wrong = sources().filter(|file| !file.within(CONSENSUS) && !file.within(&["tests/it"]));
     let wrong = wrong.filter(|file| imports.iter().any(|import| file.text.contains(import)));

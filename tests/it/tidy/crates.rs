@@ -80,7 +80,7 @@ fn dependencies(package: &Value) -> impl Iterator<Item = (&str, bool)> {
 }
 
 #[test]
-fn tidy_a_crate_is_named_for_its_path() {
+fn a_crate_is_named_for_its_path() {
     let root = METADATA["workspace_root"].as_str().unwrap();
     let mut wrong = Vec::new();
     for package in packages() {
@@ -95,7 +95,7 @@ fn tidy_a_crate_is_named_for_its_path() {
 }
 
 #[test]
-fn tidy_manifests_take_lints_and_versions_from_the_root() {
+fn manifests_take_lints_and_versions_from_the_root() {
     let mut wrong = Vec::new();
     let manifests = files().into_iter().filter(|file| file.path.ends_with("/Cargo.toml"));
     for file in manifests {
@@ -115,7 +115,7 @@ fn tidy_manifests_take_lints_and_versions_from_the_root() {
 }
 
 #[test]
-fn tidy_crates_use_only_whom_they_may() {
+fn crates_use_only_whom_they_may() {
     let mut wrong = Vec::new();
     let names: Vec<&str> = packages().iter().map(|row| row["name"].as_str().unwrap()).collect();
     for package in packages().iter().filter(|row| row["name"] != "tests") {
@@ -136,7 +136,7 @@ fn tidy_crates_use_only_whom_they_may() {
 }
 
 #[test]
-fn tidy_the_core_is_pure_down_to_its_leaves() {
+fn the_core_is_pure_down_to_its_leaves() {
     let mut wrong = Vec::new();
     for name in PURE {
         let edges = ["-e", "normal,features,no-proc-macro", "--prefix", "none"];

@@ -25,7 +25,7 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn tidy_every_code_has_its_page_and_every_page_its_code() {
+fn every_code_has_its_page_and_every_page_its_code() {
     let codes = codes();
     let mut wrong = Vec::new();
     for code in &codes {
@@ -45,7 +45,7 @@ fn tidy_every_code_has_its_page_and_every_page_its_code() {
 }
 
 #[test]
-fn tidy_the_format_lists_every_refusal() {
+fn the_format_lists_every_refusal() {
     let format = fs::read_to_string(root().join("docs/format.md")).unwrap();
     let row = |rejection: &Rejection| {
         let (number, code) = (rejection.number(), rejection.code());
@@ -71,7 +71,7 @@ fn cells(text: &str, from: &str, to: &str, separator: char) -> BTreeMap<String, 
 }
 
 #[test]
-fn tidy_the_state_table_is_the_tested_one() {
+fn the_state_table_is_the_tested_one() {
     let format = fs::read_to_string(root().join("docs/format.md")).unwrap();
     let tested = fs::read_to_string(root().join("ledger/core/src/tests/states.rs")).unwrap();
     let written = cells(&format, "## State × command", "## Refusals", '|');
@@ -86,7 +86,7 @@ fn tidy_the_state_table_is_the_tested_one() {
 }
 
 #[test]
-fn tidy_migrations_are_never_edited() {
+fn migrations_are_never_edited() {
     let sums = fs::read_to_string(root().join("migrations/CHECKSUMS")).unwrap();
     let mut expected = String::new();
     for file in files().iter().filter(|file| file.path.ends_with(".sql")) {
@@ -99,7 +99,7 @@ fn tidy_migrations_are_never_edited() {
 }
 
 #[test]
-fn tidy_documents_have_one_title_and_links_that_lead_somewhere() {
+fn documents_have_one_title_and_links_that_lead_somewhere() {
     let mut wrong = Vec::new();
     for file in documents() {
         let titles = prose(&file.text).filter(|line| line.starts_with("# ")).count();

@@ -89,7 +89,13 @@ impl Store {
             .map_err(Error::Open)?;
         // The name is a plain word, checked above.
         let create = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}"));
-        sqlx::query(create).execute(&pool).await?;
+        // IF NOT EXISTS alone fails when two who start at once both find none.
+        let mut transaction = pool.begin().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtext('causeway gateway schema'))")
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(create).execute(&mut *transaction).await?;
+        transaction.commit().await?;
         sqlx::migrate!("../migrations/gateway").run(&pool).await.map_err(Error::Migrate)?;
         Ok(Self { pool })
     }

@@ -18,7 +18,7 @@ use services_runtime::tls::Files;
 use crate::{
     apply::{self, Start},
     clock,
-    history::{History, HistoryWriter},
+    history::HistoryWriter,
     machine::Machine,
     seal,
     snapshot::Snapshots,
@@ -91,16 +91,16 @@ pub(crate) fn admit(network: NetworkId, participant: u32, key: &SigningKey) -> B
 }
 
 /// State machine and history in a folder.
-pub(crate) fn machine(folder: &Path) -> (Machine, History) {
+pub(crate) fn machine(folder: &Path) -> (Machine, [std::thread::JoinHandle<()>; 2]) {
     let states = States::open(&folder.join("state")).expect("a state");
     let start = Start::from(genesis(), &states.store()).expect("a ledger");
     let position = start.cut.history.clone();
     let (writer, history) =
         HistoryWriter::open(&folder.join("history"), position).expect("a history");
     let snapshots = Snapshots::open(&folder.join("snapshot")).expect("snapshots").into();
-    let (seal, _) = seal::start(writer, history.clone(), states.clone()).expect("a thread");
-    let (apply, _) = apply::start(start, states.clone(), seal, 1 << 20).expect("a thread");
-    (Machine { apply, states, snapshots }, history)
+    let (seal, sealing) = seal::start(writer, history, states.clone()).expect("a thread");
+    let (apply, applying) = apply::start(start, states.clone(), seal, 1 << 20).expect("a thread");
+    (Machine { apply, states, snapshots }, [applying, sealing])
 }
 
 /// A certificate authority.

@@ -12,7 +12,7 @@ use crate::{
 
 async fn check(envelope: Bytes, blobs: Vec<Bytes>) -> &'static str {
     let folder = tempfile::tempdir().unwrap();
-    let (machine, _) = machine(folder.path());
+    let (machine, threads) = machine(folder.path());
     let verifier = Verifier::new(genesis().network(), machine.apply.clone());
     let learned = verifier.learn(&[&envelope]).await;
     let ingress = learned.and_then(|_| verifier.ingress(envelope.clone(), blobs.clone()));
@@ -20,6 +20,9 @@ async fn check(envelope: Bytes, blobs: Vec<Bytes>) -> &'static str {
     let blobs = blobs.iter().map(|blob| &blob[..]).collect();
     Entry { stamp: Timestamp::ZERO, envelopes: vec![&envelope], blobs }.put(&mut bytes);
     let entry = verifier.entry(&Payload::new(bytes.into(), None));
+    drop((verifier, machine));
+    // A store whose folder goes while its threads write stops the process, as it must.
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     match (ingress, entry) {
         (Ok(_), Ok(())) => "in",
         (Err(Invalid::Malformed(_)), Err(Invalid::Malformed(_))) => "malformed",
@@ -47,7 +50,7 @@ async fn only_what_is_signed_and_whole_is_let_in() {
     let cases = [
         (good.clone(), vec![], "in"),
         // Within `valid_until`, which the signature covers.
-        (flipped(&good, 73), vec![], "signature"),
+        (flipped(&good, 69), vec![], "signature"),
         // Within the signature itself.
         (flipped(&good, 140), vec![], "signature"),
         // Within the item, which the signed root covers.

@@ -132,15 +132,7 @@ fn operator_items() -> Vec<Item> {
     let (nonce, participant, currency) =
         ([1; 32], ParticipantId(10), "HKD".parse().expect("a currency"));
     let country = "HK".parse().expect("a country");
-    let fee = operator::Fee {
-        payer: operator::FeePayer::DebtorAgent,
-        payee_account: AccountId(344),
-        flat: 500,
-        basis_points: 25,
-        amount_min: 100,
-        amount_max: 10_000,
-    };
-    vec![
+    let mut items = vec![
         Item::Admit(operator::Admit {
             nonce,
             participant,
@@ -171,14 +163,30 @@ fn operator_items() -> Vec<Item> {
             net_debit_cap: 1_000,
             collateral_reference: text("PLEDGE-1"),
         }),
+    ];
+    items.extend(operator_rules());
+    items
+}
+
+fn operator_rules() -> [Item; 3] {
+    let nonce = [1; 32];
+    let fee = operator::Fee {
+        payer: operator::FeePayer::DebtorAgent,
+        payee_account: AccountId(344),
+        flat: 500,
+        basis_points: 25,
+        amount_min: 100,
+        amount_max: 10_000,
+    };
+    [
         Item::SetCorridor(operator::SetCorridor {
             nonce,
             corridor: CorridorId(1),
             version: 1,
             institutional: false,
-            source_country: country,
+            source_country: "HK".parse().expect("a country"),
             destination_country: "PH".parse().expect("a country"),
-            source_currency: currency,
+            source_currency: "HKD".parse().expect("a currency"),
             destination_currency: "PHP".parse().expect("a currency"),
             amount_min: 100,
             amount_max: 800_000,

@@ -34,6 +34,9 @@ fn every_code_has_its_page_and_every_page_its_code() {
         if !text.starts_with(&format!("# {code}\n")) {
             wrong.push(format!("docs/errors/{code}.md is missing or titled otherwise"));
         }
+        if !text.contains("\n**What to do.** ") {
+            wrong.push(format!("docs/errors/{code}.md does not say what to do"));
+        }
     }
     for file in documents() {
         let name = file.path.strip_prefix("docs/errors/").and_then(|name| name.strip_suffix(".md"));

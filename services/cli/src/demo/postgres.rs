@@ -88,7 +88,7 @@ impl Postgres {
         )?;
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} \
-             -c fsync=off -c max_connections=200",
+             -c max_connections=200",
             folder.display()
         );
         let log = folder.join("log");
@@ -162,7 +162,7 @@ impl Postgres {
         let folder = private.folder.path();
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} \
-             -c fsync=off",
+             -c max_connections=200",
             folder.display()
         );
         let log = folder.join("log").display().to_string();

@@ -270,9 +270,16 @@ fn change(
         refusal: rejection.map(|rejection| rejection.code().to_owned()),
     };
     if let Some(rejection) = rejection {
-        // Another content under the same UETR is refused without touching the first.
-        let own = submitting && rejection != Rejection::UetrReused;
+        // A refusal that names a transfer there was before leaves it alone.
+        let rejected = TransferState::from_code(shared.state) == Some(TransferState::Rejected);
+        let own = submitting
+            && rejected
+            && !matches!(rejection, Rejection::UetrReused | Rejection::TransferBurned);
         return Ok(own.then(|| ended("REJECTED")));
+    }
+    // What a repeated answer says was true once; only resolve tells how things stand.
+    if shared.first_sequence != 0 && kind != Some(ItemKind::Resolve) {
+        return Ok(None);
     }
     match kind {
         Some(ItemKind::Hold) => {

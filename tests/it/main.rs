@@ -5,6 +5,7 @@
 mod demo;
 mod kill_leader;
 mod ofac;
+mod rates;
 mod readme;
 mod reconciliation;
 mod tidy;

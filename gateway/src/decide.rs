@@ -254,14 +254,14 @@ async fn book(app: &App, transfer: TransferId) -> Result<(), Failure> {
         return Ok(());
     }
     match (row.outgoing, settled) {
-        (true, true) if row.return_of.is_none() => {
+        (true, true) => {
             app.banking.capture(transfer).await.map_err(Failure::Banking)?;
         }
-        (true, false) if row.return_of.is_none() => {
+        (true, false) => {
             app.banking.release(transfer).await.map_err(Failure::Banking)?;
         }
         (false, true) => return credit(app, transfer, &row).await,
-        (true | false, _) => {}
+        (false, false) => {}
     }
     let mut transaction = app.store.begin().await?;
     transfer_book(&mut transaction, transfer).await?;
@@ -297,7 +297,7 @@ async fn credit(app: &App, transfer: TransferId, row: &Row) -> Result<(), Failur
         return Ok(());
     }
     let mut sent = None;
-    if let Some(status) = credited.filter(|_| row.return_of.is_none()) {
+    if let Some(status) = credited {
         let confirm = Item::Confirm(Confirm {
             nonce,
             debtor_agent: transfer.debtor_agent,

@@ -10,7 +10,7 @@ use super::{
     transfers::{Change, New, transfer_book, transfer_change, transfer_decide, transfer_insert},
 };
 use crate::{
-    banking::{self, CoreBanking, Customer},
+    banking::{self, CoreBanking, Customer, Reserved},
     clock,
     routes::caller::{Scope, secret_digest},
     run::api_key_create,
@@ -143,23 +143,30 @@ async fn the_book_moves_money_once() {
         let id = transfer();
         let result = book.reserve(id, customer(account, amount, currency)).await;
         let reason = match result {
-            Ok(()) => {
+            Ok(Reserved::Now) => {
                 reserved = Some(id);
                 None
             }
+            Ok(Reserved::Before) => panic!("{account} was not reserved before"),
             Err(banking::Error::Refused(reason)) => Some(reason.to_string()),
             Err(error) => panic!("{error}"),
         };
         assert_eq!(reason.as_deref(), refusal, "{account} {amount} {currency}");
     }
     let id = reserved.unwrap();
-    book.reserve(id, customer("100200", 600, "HKD")).await.unwrap();
+    let again = || book.reserve(id, customer("100200", 600, "HKD"));
+    assert_eq!(again().await.unwrap(), Reserved::Before);
+    // What was given back can be set aside again, under the same name.
+    book.release(id).await.unwrap();
+    assert_eq!(again().await.unwrap(), Reserved::Now);
     book.capture(id).await.unwrap();
     book.capture(id).await.unwrap();
     book.release(id).await.unwrap();
     let back = transfer();
+    assert!(!book.credited(back).await.unwrap());
     book.credit(back, customer("100200", 50, "HKD")).await.unwrap();
     book.credit(back, customer("100200", 50, "HKD")).await.unwrap();
+    assert!(book.credited(back).await.unwrap());
     let row: (i64, i64) =
         sqlx::query_as("SELECT balance, reserved FROM book_account WHERE account = '100200'")
             .fetch_one(&store.pool)

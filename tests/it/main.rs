@@ -8,4 +8,5 @@ mod ofac;
 mod rates;
 mod readme;
 mod reconciliation;
+mod remittance;
 mod tidy;

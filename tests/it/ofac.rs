@@ -7,6 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 use services_cli::demo::{network::Running, postgres::Postgres, wallet::Wallet};
+use tests::fresh_uetr;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -65,12 +66,8 @@ fn first_individual(sdn: &Path) -> String {
 fn order(agent: &str, currency: &str, from: &str, to: &str, creditor: &str) -> Value {
     let method = if agent == "104" { "bank_account" } else { "wallet" };
     let amount = if agent == "104" { "40010.00" } else { "4001.00" };
-    let mut random = [0_u8; 16];
-    random[..4].copy_from_slice(&std::process::id().to_be_bytes());
-    random[4] = u8::try_from(agent.len() + usize::from(agent == "104")).unwrap();
-    let uetr = ledger_types::Uetr::from_random(random).to_string();
     json!({
-        "uetr": uetr,
+        "uetr": fresh_uetr(),
         "creditor_agent": agent,
         "interbank_settlement_amount": { "amount": amount, "currency": currency },
         "payout_method": method,

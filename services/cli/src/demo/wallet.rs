@@ -93,7 +93,8 @@ impl Wallet {
         body: &Value,
     ) -> anyhow::Result<(StatusCode, Value)> {
         let path = format!("/v1/transfers/{uetr}/{action}");
-        let key = format!("{action}-{uetr}");
+        // A return has a UETR of its own, and a transfer may have several.
+        let key = format!("{action}-{}", body["uetr"].as_str().unwrap_or(uetr));
         self.send(Method::POST, &path, Some(&key), Some(body)).await
     }
 

@@ -5,6 +5,7 @@
 mod demo;
 mod kill_leader;
 mod ofac;
+mod partner;
 mod rates;
 mod readme;
 mod reconciliation;

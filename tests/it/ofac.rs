@@ -6,7 +6,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use services_cli::demo::{network::Running, postgres::Postgres, wallet::Wallet};
+use services_cli::{
+    demo::{network::Running, postgres::Postgres},
+    wallet::{Seen, Wallet},
+};
 use tests::fresh_uetr;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,7 +48,7 @@ async fn ofac_2021() {
     let (status, body) = hong_kong.create(&inward, PATIENCE).await.unwrap();
     assert_eq!(status.as_u16(), 201, "{body}");
     let uetr = inward["uetr"].as_str().unwrap();
-    let last = hong_kong.follow(uetr, PATIENCE, services_cli::demo::wallet::Seen::ended).await;
+    let last = hong_kong.follow(uetr, PATIENCE, Seen::ended).await;
     assert_eq!((last.status.as_str(), &last.body["reason"]), ("REJECTED", &json!("RR04")));
     running.stop();
 }

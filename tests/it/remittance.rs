@@ -2,9 +2,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use services_cli::demo::{
-    network::Running,
-    postgres::Postgres,
+use services_cli::{
+    demo::{network::Running, postgres::Postgres},
     wallet::{Seen, Wallet},
 };
 use sqlx::PgPool;

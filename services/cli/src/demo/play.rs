@@ -10,7 +10,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::message;
 use super::scenario::{Meant, Planned};
-use super::wallet::{Seen, Wallet};
+use crate::wallet::{Seen, Wallet};
 
 /// How long a wallet waits for anything: longer than hold times and an election.
 const PATIENCE: Duration = Duration::from_secs(40);

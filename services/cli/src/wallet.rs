@@ -143,7 +143,8 @@ impl Wallet {
         answer.is_ok_and(|answer| answer.status().is_success())
     }
 
-    async fn send(
+    /// Sends one request and gives its status and body.
+    pub async fn send(
         &self,
         method: Method,
         path: &str,

@@ -4,10 +4,14 @@ use std::{path::Path, sync::Arc, time::Duration};
 use ed25519_dalek::SigningKey;
 use ledger_proof::{Genesis, codec::Digest};
 use ledger_types::ParticipantId;
-use proto::{LedgerClient, client, fx::quoting_client::QuotingClient};
-use services_runtime::{grpc::ClientLimits, shutdown::Shutdown, tls};
+use proto::{LedgerClient, fx::quoting_client::QuotingClient};
+use services_runtime::{
+    grpc::ClientLimits,
+    shutdown::Shutdown,
+    tls::{self, ClientTls},
+};
 use tokio::sync::mpsc;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
+use tonic::transport::Channel;
 use uuid::Uuid;
 
 use crate::{
@@ -45,14 +49,16 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
     let book = Book::open(store.clone(), &settings.accounts).await.map_err(Error::Store)?;
     let lists = ExactLists::load(&settings.screening.sdn, &settings.screening.alt)
         .map_err(Error::Screening)?;
+    let tls = client_tls(&settings.ledger, &shutdown)?;
+    let limits = ClientLimits { timeout_ms: settings.ledger.timeout_ms, ..Default::default() };
     let app = App::new(Inner {
         me: ParticipantId(settings.participant),
         network: genesis(&settings.genesis)?.network(),
-        ledger: ledger(&settings.ledger)?,
+        ledger: ledger(&settings.ledger, &tls, &limits)?,
         directory: Directory::default(),
         signing_key: SigningKey::from_bytes(&key("signing_key", &settings.signing_key)?),
         sealing_key: key("sealing_key", &settings.sealing_key)?,
-        fx: fx(&settings)?,
+        fx: fx(&settings, &tls, &limits)?,
         screening: Arc::new(lists),
         banking: Arc::new(book),
         decision: settings.decision,
@@ -119,34 +125,35 @@ fn genesis(file: &Path) -> Result<Genesis, Error> {
     Genesis::read(&read("genesis", file)?).map_err(Error::Genesis)
 }
 
-fn client_tls(settings: &Ledger) -> Result<ClientTlsConfig, Error> {
-    let ca = Certificate::from_pem(read("ledger.ca", &settings.ca)?);
-    let certificate = read("ledger.certificate", &settings.certificate)?;
-    let identity = Identity::from_pem(certificate, read("ledger.key", &settings.key)?);
-    Ok(ClientTlsConfig::new().ca_certificate(ca).identity(identity))
-}
-
-fn ledger(settings: &Ledger) -> Result<LedgerClient, Error> {
-    LedgerClient::new(&client::Settings {
-        endpoints: settings.endpoints.clone(),
-        tls: Some(client_tls(settings)?),
-        timeout: Duration::from_millis(settings.timeout_ms),
-    })
-    .map_err(|source| Error::Endpoint { field: "ledger.endpoints", source })
-}
-
-/// Channels on which only a holder of a certificate for quoting can pose as the service.
-fn fx(settings: &Settings) -> Result<Vec<(ParticipantId, QuotingClient<Channel>)>, Error> {
+/// The participant's certificate as a client of nodes and quoting services.
+fn client_tls(settings: &Ledger, shutdown: &Shutdown) -> Result<Arc<ClientTls>, Error> {
     let files = tls::Files {
-        certificate: settings.ledger.certificate.clone(),
-        key: settings.ledger.key.clone(),
-        ca: settings.ledger.ca.clone(),
+        certificate: settings.certificate.clone(),
+        key: settings.key.clone(),
+        ca: settings.ca.clone(),
     };
-    let tls = tls::ClientTls::load(files).map_err(Error::Tls)?;
-    let limits = ClientLimits { timeout_ms: settings.ledger.timeout_ms, ..Default::default() };
+    let tls = ClientTls::load(files).map_err(Error::Tls)?;
+    tls.watch(CERTIFICATES_EVERY, shutdown);
+    Ok(tls)
+}
+
+fn ledger(
+    settings: &Ledger,
+    tls: &Arc<ClientTls>,
+    limits: &ClientLimits,
+) -> Result<LedgerClient, Error> {
+    let channels = tls.channels(&settings.endpoints, "node", limits).map_err(Error::Tls)?;
+    Ok(LedgerClient::new(channels, Duration::from_millis(settings.timeout_ms)))
+}
+
+fn fx(
+    settings: &Settings,
+    tls: &Arc<ClientTls>,
+    limits: &ClientLimits,
+) -> Result<Vec<(ParticipantId, QuotingClient<Channel>)>, Error> {
     let mut services = Vec::new();
     for row in &settings.fx {
-        let channel = tls.channel(&row.uri, "fx", &limits).map_err(Error::Tls)?;
+        let channel = tls.channel(&row.uri, "fx", limits).map_err(Error::Tls)?;
         services.push((ParticipantId(row.participant), QuotingClient::new(channel)));
     }
     Ok(services)

@@ -15,6 +15,7 @@ use proto::{
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tonic::transport::Endpoint;
 use tower::ServiceExt;
 
 use super::{caller::Scope, router};
@@ -119,13 +120,11 @@ async fn fixture() -> Option<Fixture> {
     directory.set(network(public_key(&sealing_key).unwrap()));
     let (outbox, _) = mpsc::unbounded_channel();
     let (work, _) = mpsc::unbounded_channel();
-    let endpoints = vec!["http://127.0.0.1:1".to_owned()];
-    let timeout = Duration::from_millis(100);
-    let settings = proto::client::Settings { endpoints, tls: None, timeout };
+    let nobody = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
     let app = App::new(Inner {
         me: ParticipantId(11),
         network: NetworkId([0; 32]),
-        ledger: LedgerClient::new(&settings).unwrap(),
+        ledger: LedgerClient::new(vec![nobody], Duration::from_millis(100)),
         directory,
         signing_key: SigningKey::from_bytes(&random().unwrap()),
         sealing_key,

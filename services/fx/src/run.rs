@@ -4,15 +4,14 @@ use std::{path::Path, sync::Arc, time::Duration};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use ed25519_dalek::SigningKey;
 use ledger_types::{ParticipantId, ShortText};
-use proto::{LedgerClient, client, convert::Network, fx::quoting_server::QuotingServer};
+use proto::{LedgerClient, convert::Network, fx::quoting_server::QuotingServer};
 use services_runtime::{
     error::chain,
-    grpc,
+    grpc::{self, ClientLimits},
     shutdown::Shutdown,
-    tls::{self, ServerTls},
+    tls::{self, ClientTls, ServerTls},
 };
 use tokio::net::TcpListener;
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 use tracing::{info, warn};
 
 use crate::{
@@ -50,12 +49,9 @@ pub enum Error {
         /// Which file.
         file: String,
     },
-    /// The TLS material is unusable.
-    #[error("tls")]
+    /// The TLS material or a node's address is unusable.
+    #[error("tls, client_tls, ledger: a certificate or an address cannot be used")]
     Tls(#[source] tls::Error),
-    /// An endpoint or the TLS material is unusable for the ledger.
-    #[error("ledger: endpoints or certificates are unusable")]
-    Client(#[source] tonic::transport::Error),
     /// The address is taken.
     #[error("listen: {address} cannot be bound")]
     Bind {
@@ -86,7 +82,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
         Error::Settings(settings::Error { field: "rates.source".to_owned(), rule })
     })?;
     let participant = ParticipantId(settings.participant);
-    let client = ledger_client(&settings)?;
+    let client = ledger_client(&settings, &shutdown)?;
     let network = Arc::new(ArcSwapOption::empty());
     let key = signing_key(&settings.signing_key)?;
     let (registrar, registry) =
@@ -183,16 +179,10 @@ fn signing_key(file: &Path) -> Result<SigningKey, Error> {
     Ok(SigningKey::from_bytes(&seed.0))
 }
 
-fn ledger_client(settings: &Settings) -> Result<LedgerClient, Error> {
-    let files = &settings.client_tls;
-    let identity = Identity::from_pem(read(&files.certificate)?, read(&files.key)?);
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(read(&files.ca)?))
-        .identity(identity);
-    LedgerClient::new(&client::Settings {
-        endpoints: settings.ledger.clone(),
-        tls: Some(tls),
-        timeout: Duration::from_millis(settings.timeout_ms),
-    })
-    .map_err(Error::Client)
+fn ledger_client(settings: &Settings, shutdown: &Shutdown) -> Result<LedgerClient, Error> {
+    let tls = ClientTls::load(settings.client_tls.clone()).map_err(Error::Tls)?;
+    tls.watch(TLS_WATCH_EVERY, shutdown);
+    let limits = ClientLimits { timeout_ms: settings.timeout_ms, ..Default::default() };
+    let channels = tls.channels(&settings.ledger, "node", &limits).map_err(Error::Tls)?;
+    Ok(LedgerClient::new(channels, Duration::from_millis(settings.timeout_ms)))
 }

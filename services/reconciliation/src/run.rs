@@ -3,16 +3,16 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use proto::{
-    LedgerClient,
-    client::{self, Settings as LedgerSettings},
+    LedgerClient, client,
     convert::{Balance, Event},
 };
 use services_runtime::{
+    grpc::ClientLimits,
     retry::{self, BackoffBuilder},
     shutdown::Shutdown,
+    tls::{self, ClientTls},
 };
 use tokio::time::{Instant, MissedTickBehavior};
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 use tracing::{debug, error, info, warn};
 
 use crate::{
@@ -24,22 +24,14 @@ use crate::{
 
 /// The ledger sends a heartbeat each second; after this silence its node counts as gone.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
+const TLS_WATCH_EVERY: Duration = Duration::from_secs(30);
 
 /// Why reconciliation stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file of the TLS settings cannot be read.
-    #[error("tls: {file} cannot be read")]
-    Tls {
-        /// Which.
-        file: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// An endpoint or the TLS material is unusable.
-    #[error("ledger: endpoints or certificates are unusable")]
-    Client(#[source] tonic::transport::Error),
+    /// The TLS material or a node's address is unusable.
+    #[error("tls, ledger: a certificate or an address cannot be used")]
+    Tls(#[source] tls::Error),
     /// The ledger does not answer.
     #[error("ledger: no answer")]
     Ledger(#[source] client::Error),
@@ -79,9 +71,7 @@ impl Error {
                 | client::Error::Forbidden(_)
                 | client::Error::Unreadable(_) => false,
             },
-            Self::Tls { .. } | Self::Client(_) | Self::OtherNetwork { .. } | Self::Record(_) => {
-                false
-            }
+            Self::Tls(_) | Self::OtherNetwork { .. } | Self::Record(_) => false,
         }
     }
 }
@@ -91,7 +81,7 @@ impl Error {
 /// # Errors
 /// Whatever does not heal: a gap, a record that does not match its digests, another reconciler.
 pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
-    let client = ledger_client(&settings)?;
+    let client = ledger_client(&settings, &shutdown)?;
     let store = Store::new(&settings.database_url).map_err(Error::Store)?;
     let mut follower = Follower { settings, client, store, epoch: None, written: false };
     let mut delays = retry::forever().build();
@@ -121,22 +111,12 @@ fn chain(failure: &Error) -> String {
     services_runtime::error::chain(failure)
 }
 
-fn ledger_client(settings: &Settings) -> Result<LedgerClient, Error> {
-    let read = |file: &std::path::Path| {
-        std::fs::read(file)
-            .map_err(|source| Error::Tls { file: file.display().to_string(), source })
-    };
-    let files = &settings.tls;
-    let identity = Identity::from_pem(read(&files.certificate)?, read(&files.key)?);
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(read(&files.ca)?))
-        .identity(identity);
-    LedgerClient::new(&LedgerSettings {
-        endpoints: settings.ledger.clone(),
-        tls: Some(tls),
-        timeout: Duration::from_millis(settings.timeout_ms),
-    })
-    .map_err(Error::Client)
+fn ledger_client(settings: &Settings, shutdown: &Shutdown) -> Result<LedgerClient, Error> {
+    let tls = ClientTls::load(settings.tls.clone()).map_err(Error::Tls)?;
+    tls.watch(TLS_WATCH_EVERY, shutdown);
+    let limits = ClientLimits { timeout_ms: settings.timeout_ms, ..Default::default() };
+    let channels = tls.channels(&settings.ledger, "node", &limits).map_err(Error::Tls)?;
+    Ok(LedgerClient::new(channels, Duration::from_millis(settings.timeout_ms)))
 }
 
 /// The ledger's balances and the number of records they follow from.

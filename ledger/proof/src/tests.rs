@@ -17,7 +17,7 @@ use crate::{
     genesis::{Custodian, GenesisCurrency, NodeKey},
     item, note, operator, record,
     signature::{self, Request},
-    tree::{leaf_hash, sha256},
+    tree::{self, leaf_hash, sha256},
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -514,6 +514,44 @@ fn roots_are_those_of_rfc_6962() {
         assert_eq!(hex(&frontier.root()), root);
         assert_eq!(Frontier::from_bytes(&frontier.to_bytes()), Ok(frontier.clone()));
     }
+}
+
+#[test]
+fn tiles_are_those_of_c2sp() {
+    assert_eq!(tree::tile_path(0, 1_234_067, 256), "tile/0/x001/x234/067");
+    assert_eq!(tree::tile_path(1, 0, 17), "tile/1/000.p/17");
+    let mut frontier = Frontier::default();
+    let mut levels = [Vec::new(), Vec::new(), Vec::new()];
+    let mut stored: Vec<tlog_tiles::Hash> = Vec::new();
+    for sequence in 0..70_000_u64 {
+        let leaf = sequence.to_be_bytes();
+        levels[0].push(leaf_hash(&leaf));
+        frontier.push_subtree(0, leaf_hash(&leaf), |height, root| {
+            if height % tree::TILE_HEIGHT == 0 {
+                levels[usize::try_from(height / tree::TILE_HEIGHT).expect("small")].push(*root);
+            }
+        });
+        let hashes = tlog_tiles::stored_hashes(sequence, &leaf, &Stored(&stored));
+        stored.extend(hashes.expect("stored hashes"));
+    }
+    // 273 full tiles of leaves and one of 112; one full tile above and one of 17; one of one hash.
+    assert_eq!(levels.each_ref().map(Vec::len), [70_000, 273, 1]);
+    for tile in tlog_tiles::Tile::new_tiles(8, 0, 70_000) {
+        let theirs = tile.read_data(&Stored(&stored)).expect("a tile");
+        let level = usize::from(tile.level());
+        let first = usize::try_from(tile.level_index() * 256).expect("an index");
+        let ours = &levels[level][first..first + usize::try_from(tile.width()).expect("a width")];
+        assert_eq!(ours.concat(), theirs, "{}", tile.path());
+        let width = u16::try_from(tile.width()).expect("a width");
+        // Theirs names the tiles' height first, which C2SP fixes and leaves out.
+        let path = tile.path().replacen("tile/8/", "tile/", 1);
+        assert_eq!(tree::tile_path(tile.level(), tile.level_index(), width), path);
+    }
+    let mut jumped = Frontier::default();
+    jumped.push_subtree(16, levels[2][0], |_, _| {});
+    levels[1][256..].iter().for_each(|root| jumped.push_subtree(8, *root, |_, _| {}));
+    levels[0][273 * 256..].iter().for_each(|leaf| jumped.push(*leaf));
+    assert_eq!(jumped, frontier, "a frontier built of tiles");
 }
 
 #[test]

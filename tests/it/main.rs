@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod config;
 mod demo;
 mod kill_leader;
 mod ofac;

@@ -6,7 +6,7 @@ use ledger_types::{AccountId, Currency, ParticipantId};
 use serde::Deserialize;
 
 /// The demonstration network, used when no plan is given.
-pub const DEMO: &str = include_str!("demo.toml");
+pub const DEMO: &str = include_str!("../../../../deploy/config/plan.toml");
 
 /// A network to be.
 #[derive(Clone, Debug, Deserialize)]

@@ -15,6 +15,7 @@ use tonic::transport::Channel;
 use crate::{
     banking::CoreBanking,
     directory::Directory,
+    events::Heard,
     outbox::{Answer, Queued},
     problem::{Code, Problem},
     screening::Screening,
@@ -49,6 +50,8 @@ pub struct Inner {
     pub ledger: LedgerClient,
     /// News of the network.
     pub directory: Directory,
+    /// When the event stream last said something.
+    pub heard: Heard,
     /// Signs envelopes.
     pub signing_key: SigningKey,
     /// Opens sealed data.

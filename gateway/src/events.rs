@@ -1,7 +1,10 @@
 //! Follows this participant's own event stream: rows and cursor in one SQL transaction, and a gap stops it loudly.
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use ledger_proof::{
     codec::Field,
     item::ItemKind,
@@ -29,6 +32,27 @@ use crate::{
 /// Records written in one SQL transaction at most.
 const BATCH_MAX: usize = 256;
 const REOPEN_PAUSE: Duration = Duration::from_millis(200);
+/// The ledger sends a heartbeat each second; after this silence its node counts as gone.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
+/// When the stream last said something that was kept.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    at: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Heard {
+    /// Whether the stream is followed: silence is short.
+    #[must_use]
+    pub fn lately(&self) -> bool {
+        let at = *self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        at.is_some_and(|at| at.elapsed() < SILENCE_MAX)
+    }
+
+    fn now(&self) {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
 
 /// Follows the stream until the process ends.
 ///
@@ -62,7 +86,7 @@ async fn follow(app: &App) -> Result<(), Error> {
         }
     };
     let mut batches = stream.ready_chunks(BATCH_MAX);
-    while let Some(batch) = batches.next().await {
+    while let Some(batch) = next(&mut batches).await {
         let mut records = Vec::new();
         let mut broken = false;
         for event in batch {
@@ -82,8 +106,20 @@ async fn follow(app: &App) -> Result<(), Error> {
         if broken {
             return Ok(());
         }
+        app.heard.now();
     }
     Ok(())
+}
+
+/// The next batch; none when the stream ended or fell silent.
+async fn next<T>(batches: &mut (impl Stream<Item = T> + Unpin)) -> Option<T> {
+    match tokio::time::timeout(SILENCE_MAX, batches.next()).await {
+        Ok(batch) => batch,
+        Err(_) => {
+            tracing::warn!("event stream fell silent");
+            None
+        }
+    }
 }
 
 /// Writes a batch and the cursor, then wakes who has something to do.

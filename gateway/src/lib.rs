@@ -22,5 +22,5 @@ pub mod tracking;
 pub mod transfers;
 
 pub use error::Error;
-pub use run::{api_key_create, run};
+pub use run::{api_key_create, ready::CONDITIONS, run};
 pub use settings::Settings;

@@ -22,6 +22,7 @@ use super::{caller::Scope, router};
 use crate::{
     app::{App, Inner},
     directory::Directory,
+    events::Heard,
     run::api_key_create,
     screening::{Hit, Screening, Unavailable, Verdict},
     sealing::{public_key, random},
@@ -126,6 +127,7 @@ async fn fixture() -> Option<Fixture> {
         network: NetworkId([0; 32]),
         ledger: LedgerClient::new(vec![nobody], Duration::from_millis(100)),
         directory,
+        heard: Heard::default(),
         signing_key: SigningKey::from_bytes(&random().unwrap()),
         sealing_key,
         fx: vec![],

@@ -192,7 +192,7 @@ impl Bank {
 
     fn fresh_mid(&self, served: &Served, now: Timestamp) -> Result<Mid, Status> {
         let mid = self.rates.load().mid(served.source_currency, served.destination_currency);
-        mid.filter(|mid| now.micros_since(mid.at) <= self.max_age_micros)
+        mid.filter(|mid| mid.age_micros(now) <= self.max_age_micros)
             .ok_or_else(|| refused(STALE_RATE, "the mid rate is missing or too old"))
     }
 }

@@ -8,6 +8,7 @@ use proto::{
 };
 use services_runtime::{
     grpc::ClientLimits,
+    health,
     retry::{self, BackoffBuilder},
     shutdown::Shutdown,
     tls::{self, ClientTls},
@@ -32,6 +33,9 @@ pub enum Error {
     /// The TLS material or a node's address is unusable.
     #[error("tls, ledger: a certificate or an address cannot be used")]
     Tls(#[source] tls::Error),
+    /// Health and metrics cannot be served.
+    #[error("health_listen: health cannot be served")]
+    Health(#[source] health::Error),
     /// The ledger does not answer.
     #[error("ledger: no answer")]
     Ledger(#[source] client::Error),
@@ -71,19 +75,33 @@ impl Error {
                 | client::Error::Forbidden(_)
                 | client::Error::Unreadable(_) => false,
             },
-            Self::Tls(_) | Self::OtherNetwork { .. } | Self::Record(_) => false,
+            Self::Tls(_) | Self::Health(_) | Self::OtherNetwork { .. } | Self::Record(_) => false,
         }
     }
 }
 
-/// Runs until shutdown, or until something that does not heal by itself.
+/// What must hold before reconciliation is ready, by name: the tables take what is written, and the
+/// ledger's stream is followed.
+pub const CONDITIONS: [&str; 2] = [DATABASE, FOLLOWING];
+const DATABASE: &str = "database";
+const FOLLOWING: &str = "following";
+
+/// Runs until shutdown, or until something that does not heal by itself. Telemetry must have been
+/// started; `health` waits for [`CONDITIONS`].
 ///
 /// # Errors
 /// Whatever does not heal: a gap, a record that does not match its digests, another reconciler.
-pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
+pub async fn run(
+    settings: Settings,
+    health: Option<health::State>,
+    shutdown: Shutdown,
+) -> Result<(), Error> {
+    if let (Some(state), Some(address)) = (&health, settings.health_listen) {
+        health::serve(address, state.clone(), &shutdown).await.map_err(Error::Health)?;
+    }
     let client = ledger_client(&settings, &shutdown)?;
     let store = Store::new(&settings.database_url).map_err(Error::Store)?;
-    let mut follower = Follower { settings, client, store, epoch: None, written: false };
+    let mut follower = Follower { settings, client, store, health, epoch: None, written: false };
     let mut delays = retry::forever().build();
     loop {
         let session = tokio::select! {
@@ -91,6 +109,10 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
             session = follower.session() => session,
         };
         let Err(failure) = session else { return Ok(()) };
+        follower.set(FOLLOWING, false);
+        if let Error::Store(_) = failure {
+            follower.set(DATABASE, false);
+        }
         if !failure.transient() {
             error!(error = chain(&failure), "reconciliation stops");
             return Err(failure);
@@ -126,6 +148,7 @@ struct Follower {
     settings: Settings,
     client: LedgerClient,
     store: Store,
+    health: Option<health::State>,
     /// Held from the first claim on.
     epoch: Option<i64>,
     /// Whether a batch was written since the last interruption.
@@ -133,15 +156,23 @@ struct Follower {
 }
 
 impl Follower {
+    fn set(&self, condition: &'static str, met: bool) {
+        if let Some(health) = &self.health {
+            health.set(condition, met);
+        }
+    }
+
     /// Claims the cursor and follows the stream; never returns but with an error. Dropping it at
     /// any point loses nothing: what was not committed is read again.
     async fn session(&mut self) -> Result<(), Error> {
         self.store.migrate().await.map_err(Error::Store)?;
         let mut cursor = self.store.claim(self.epoch).await.map_err(Error::Store)?;
         self.epoch = Some(cursor.epoch);
+        self.set(DATABASE, true);
         self.check_network(&cursor).await?;
         let next = cursor.next_sequence;
         let mut events = self.client.events(next, true).await.map_err(Error::Ledger)?;
+        self.set(FOLLOWING, true);
         info!(next_sequence = next, epoch = cursor.epoch, "following the ledger");
 
         let mut batch: Vec<Record> = Vec::new();

@@ -13,7 +13,7 @@ use crate::{
     Error,
     app::{App, Work, enqueue},
     banking::{self, Customer},
-    clock, events,
+    clock, events, measure,
     personal::Personal,
     screening::Verdict,
     sealing::random,
@@ -218,6 +218,7 @@ async fn judged(app: &App, transfer: TransferId, row: &Row) -> Result<Verdicted,
         let mut transaction = app.store.begin().await?;
         screening_insert(&mut transaction, transfer, word, detail).await?;
         store::commit(transaction).await?;
+        measure::screened(false, word);
         return Ok(outcome);
     }
     let Some(customer) = customer(row, &personal) else {

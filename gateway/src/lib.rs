@@ -8,6 +8,7 @@ pub mod directory;
 pub mod error;
 pub mod events;
 pub mod legs;
+pub mod measure;
 pub mod outbox;
 pub mod personal;
 pub mod problem;

@@ -18,12 +18,12 @@ use uuid::Uuid;
 use crate::{
     Error,
     app::{App, Work, enqueue},
-    clock,
+    clock, measure,
     sealing::random,
     store::{
         self,
         outbox::{EnvelopeRow, OutboxRow, envelope_done, outbox_done, outbox_requeue},
-        transfers::{Change, participant, transfer_change},
+        transfers::{Change, Changed, participant, transfer_change},
     },
 };
 
@@ -173,7 +173,8 @@ async fn answered(
         not_taken(app, envelope, batch, code).await;
         return Ok(());
     }
-    persist(|| write_outcomes(app, envelope, &batch, submitted)).await;
+    let changes = persist(|| write_outcomes(app, envelope, &batch, submitted)).await;
+    changes.iter().for_each(measure::changed);
     for (queued, outcome) in batch.into_iter().zip(&submitted.outcomes) {
         if let Some(transfer) = transfer_of(&queued.row) {
             wake(app, transfer, outcome);
@@ -190,8 +191,9 @@ async fn write_outcomes(
     envelope: &EnvelopeRow,
     batch: &[Queued],
     submitted: &Submitted,
-) -> Result<(), store::Error> {
+) -> Result<Vec<Changed>, store::Error> {
     let mut transaction = app.store.begin().await?;
+    let mut changes = Vec::new();
     for (queued, outcome) in batch.iter().zip(&submitted.outcomes) {
         let refusal = outcome.rejection.map(Rejection::code);
         outbox_done(&mut transaction, queued.row.id, refusal).await?;
@@ -201,10 +203,11 @@ async fn write_outcomes(
             continue;
         };
         let at = submitted.at;
-        transfer_change(&mut transaction, transfer, &change, at, outcome.sequence).await?;
+        let record = outcome.sequence;
+        changes.extend(transfer_change(&mut transaction, transfer, &change, at, record).await?);
     }
     envelope_done(&mut transaction, envelope.request).await?;
-    store::commit(transaction).await
+    store::commit(transaction).await.map(|()| changes)
 }
 
 /// What an outcome says of the transfer itself.
@@ -250,8 +253,9 @@ fn wake(app: &App, transfer: TransferId, outcome: &Outcome) {
 
 /// The ledger will never take these bytes: nothing was recorded, so a transfer ends here.
 async fn not_taken(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>, why: &str) {
-    persist(|| async {
+    let changes = persist(|| async {
         let mut transaction = app.store.begin().await?;
+        let mut changes = Vec::new();
         for queued in &batch {
             outbox_done(&mut transaction, queued.row.id, Some(why)).await?;
             let Some(transfer) = transfer_of(&queued.row).filter(|_| submits(&queued.row)) else {
@@ -262,12 +266,14 @@ async fn not_taken(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>, why: &
                 reason: Some("ED05".to_owned()),
                 refusal: Some("LEDGER_REFUSED_REQUEST".to_owned()),
             };
-            transfer_change(&mut transaction, transfer, &change, clock::now(), 0).await?;
+            let now = clock::now();
+            changes.extend(transfer_change(&mut transaction, transfer, &change, now, 0).await?);
         }
         envelope_done(&mut transaction, envelope.request).await?;
-        store::commit(transaction).await
+        store::commit(transaction).await.map(|()| changes)
     })
     .await;
+    changes.iter().for_each(measure::changed);
     for queued in batch {
         if let Some(transfer) = transfer_of(&queued.row) {
             app.wake(Work::Book(transfer));

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use services_runtime::{health::State, shutdown::Shutdown};
 
-use crate::{Error, app::App};
+use crate::{Error, app::App, measure};
 
 /// What must hold, by name: the store answers, news of the network is fresh, the participant's
 /// events are followed.
@@ -28,6 +28,9 @@ pub(super) async fn watch(app: App, state: State, shutdown: Shutdown) -> Result<
     while token.run_until_cancelled(ticks.tick()).await.is_some() {
         for (condition, met) in conditions(&app).await {
             state.set(condition, met);
+        }
+        if let Ok(pending) = app.store.outbox_pending().await {
+            measure::outbox(pending);
         }
     }
     Ok(())

@@ -153,6 +153,17 @@ impl Store {
         .await?)
     }
 
+    /// How many items have no answer yet.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn outbox_pending(&self) -> Result<u32, Error> {
+        let pending: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE NOT done")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(u32::try_from(pending).unwrap_or(u32::MAX))
+    }
+
     /// Items that no envelope carries yet.
     ///
     /// # Errors

@@ -79,7 +79,7 @@ async fn a_transfer_only_goes_forward() {
     ];
     for (change, changed, _) in &cases {
         let done = transfer_change(&mut transaction, id, change, at, 7).await.unwrap();
-        assert_eq!(done, *changed, "{change:?}");
+        assert_eq!(done.is_some(), *changed, "{change:?}");
     }
     assert!(!transfer_decide(&mut transaction, id, "accept").await.unwrap());
     assert!(transfer_book(&mut transaction, id).await.unwrap());

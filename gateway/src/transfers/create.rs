@@ -20,6 +20,7 @@ use crate::{
     clock,
     directory::corridor_between,
     legs::{self, Hop, Plan},
+    measure,
     outbox::Answer,
     problem::{Code, Problem},
     quotes::{self, Asked, Fixed},
@@ -185,6 +186,7 @@ async fn screen(app: &App, transfer: TransferId, order: &Order) -> Result<(), Pr
     let mut transaction = app.store.begin().await?;
     screening_insert(&mut transaction, transfer, outcome, detail).await?;
     store::commit(transaction).await?;
+    measure::screened(true, outcome);
     Err(Problem::new(Code::ScreeningRefused, "the transfer can't be sent"))
 }
 
@@ -362,6 +364,7 @@ async fn sign_and_keep(
     let blob = sealed.as_ref().map(|sealed| sealed.blob.as_slice());
     let row = enqueue(&mut transaction, transfer, &item, b"", blob).await?;
     store::commit(transaction).await?;
+    measure::reached(true, new.status);
     Ok(row)
 }
 

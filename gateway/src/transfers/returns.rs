@@ -8,6 +8,7 @@ use crate::{
     app::{App, enqueue},
     clock,
     legs::{self, Plan},
+    measure,
     problem::Problem,
     quotes::{self, Asked, Fixed},
     sealing::random,
@@ -91,6 +92,7 @@ pub async fn create(
     timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
     let sent = enqueue(&mut transaction, transfer, &item, b"", None).await?;
     store::commit(transaction).await?;
+    measure::reached(true, new.status);
     answer(app, transfer, sent).await
 }
 

@@ -184,7 +184,11 @@ impl RateFiles {
         loop {
             let stamps: Vec<_> = self.settings.files.iter().map(|file| stamp(file)).collect();
             if seen.as_ref() != Some(&stamps) {
-                match RateTable::read(&self.settings.files) {
+                let read = RateTable::read(&self.settings.files);
+                let outcome = if read.is_ok() { "read" } else { "failed" };
+                metrics::counter!("causeway_fx_rate_reads_total", "outcome" => outcome)
+                    .increment(1);
+                match read {
                     Ok(table) => {
                         info!(currencies = table.len(), "mid rates read");
                         self.rates.store(Arc::new(table));
@@ -201,11 +205,21 @@ impl RateFiles {
     /// Whether every pair has a fresh rate; rates grow old without a change of any file.
     fn look(&self) {
         let (rates, now) = (self.rates.load(), now());
-        let most = self.settings.max_age_seconds.saturating_mul(1_000_000);
-        let fresh = self.served.iter().all(|served| {
+        let age_max = Duration::from_secs(self.settings.max_age_seconds);
+        let mut fresh = true;
+        for served in &self.served {
             let mid = rates.mid(served.source_currency, served.destination_currency);
-            mid.is_some_and(|mid| mid.age_micros(now) <= most)
-        });
+            let age = mid.map(|mid| Duration::from_micros(mid.age_micros(now)));
+            fresh &= age.is_some_and(|age| age <= age_max);
+            if let Some(age) = age {
+                metrics::gauge!(
+                    "causeway_fx_mid_rate_age_seconds",
+                    "source" => served.source_currency.to_string(),
+                    "destination" => served.destination_currency.to_string()
+                )
+                .set(age);
+            }
+        }
         if let Some(health) = &self.health {
             health.set(RATES, fresh);
         }

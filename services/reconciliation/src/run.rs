@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use metrics::{counter, gauge, histogram};
 use proto::{
     LedgerClient, client,
     convert::{Balance, Event},
@@ -101,7 +102,8 @@ pub async fn run(
     }
     let client = ledger_client(&settings, &shutdown)?;
     let store = Store::new(&settings.database_url).map_err(Error::Store)?;
-    let mut follower = Follower { settings, client, store, health, epoch: None, written: false };
+    let mut follower =
+        Follower { settings, client, store, health, epoch: None, tip: 0, written: false };
     let mut delays = retry::forever().build();
     loop {
         let session = tokio::select! {
@@ -151,6 +153,8 @@ struct Follower {
     health: Option<health::State>,
     /// Held from the first claim on.
     epoch: Option<i64>,
+    /// How many records the ledger is known to have.
+    tip: u64,
     /// Whether a batch was written since the last interruption.
     written: bool,
 }
@@ -199,10 +203,8 @@ impl Follower {
                 }
             };
             if flush && !batch.is_empty() {
-                cursor = self.store.write(cursor.epoch, &batch).await.map_err(Error::Store)?;
-                self.written = true;
+                cursor = self.write(&cursor, &batch).await?;
                 batch.clear();
-                metrics::gauge!("reconciliation_records").set(float(cursor.next_sequence));
             }
             if let Some((_, records)) = &tie_out
                 && batch.is_empty()
@@ -213,9 +215,25 @@ impl Follower {
         }
     }
 
+    async fn write(&mut self, cursor: &Cursor, batch: &[Record]) -> Result<Cursor, Error> {
+        let begun = Instant::now();
+        let next = self.store.write(cursor.epoch, batch).await.map_err(Error::Store)?;
+        self.written = true;
+        histogram!("causeway_reconciliation_batch_seconds").record(begun.elapsed());
+        let records = next.next_sequence.saturating_sub(cursor.next_sequence);
+        counter!("causeway_reconciliation_records_total").increment(records);
+        self.lag(&next);
+        Ok(next)
+    }
+
+    fn lag(&self, cursor: &Cursor) {
+        let lag = self.tip.saturating_sub(cursor.next_sequence);
+        gauge!("causeway_reconciliation_lag_records").set(float(lag));
+    }
+
     /// Puts a record into the batch; tells whether the batch is complete.
     fn take(
-        &self,
+        &mut self,
         event: Event,
         batch: &mut Vec<Record>,
         tie_out: Option<&LedgerBalances>,
@@ -223,13 +241,14 @@ impl Follower {
     ) -> Result<bool, Error> {
         match event {
             Event::Heartbeat { records, .. } => {
-                let lag = records.saturating_sub(cursor.next_sequence);
-                metrics::gauge!("reconciliation_lag_records").set(float(lag));
+                self.tip = records;
+                self.lag(cursor);
                 Ok(true)
             }
             Event::Record(event) => {
                 let record = Record::read(*event).map_err(Error::Record)?;
                 let after = record.sequence.saturating_add(1);
+                self.tip = self.tip.max(after);
                 batch.push(record);
                 // Balances can be compared only at the very record they were read at.
                 let at_tie_out = tie_out.is_some_and(|(_, records)| *records == after);
@@ -272,8 +291,10 @@ impl Follower {
         }
         let mismatches = tie_out::mismatches(&here, &balances);
         let count = u64::try_from(mismatches.len()).unwrap_or(u64::MAX);
-        metrics::gauge!("reconciliation_balance_mismatches").set(float(count));
-        metrics::counter!("reconciliation_tie_outs_total").increment(1);
+        gauge!("causeway_reconciliation_mismatches").set(float(count));
+        counter!("causeway_reconciliation_tie_outs_total").increment(1);
+        let failures = counter!("causeway_reconciliation_tie_out_failures_total");
+        failures.increment(u64::from(!mismatches.is_empty()));
         if mismatches.is_empty() {
             return Ok(());
         }

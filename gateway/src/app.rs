@@ -18,6 +18,7 @@ use crate::{
     events::Heard,
     outbox::{Answer, Queued},
     problem::{Code, Problem},
+    routes::idempotency::Running,
     screening::Screening,
     settings::{Decision, Demo},
     store::{self, Connection, Store, outbox::OutboxRow},
@@ -56,6 +57,8 @@ pub struct Inner {
     pub signing_key: SigningKey,
     /// Opens sealed data.
     pub sealing_key: Digest,
+    /// Idempotency keys of running requests.
+    pub running: Running,
     /// Quoting services.
     pub fx: Vec<(ParticipantId, QuotingClient<Channel>)>,
     /// Sanctions lists.

@@ -13,7 +13,7 @@ use crate::{
     Error,
     app::{App, Work, enqueue},
     banking::{self, Customer},
-    clock, events, measure,
+    clock, events, measure, outbox,
     personal::Personal,
     screening::Verdict,
     sealing::random,
@@ -107,6 +107,7 @@ async fn sweep(app: &App) {
     for transfer in unbooked.iter().filter_map(Row::transfer) {
         app.wake(Work::Book(transfer));
     }
+    outbox::sweep(app).await;
 }
 
 async fn fetch(app: &App, transfer: TransferId) -> Result<Option<Row>, store::Error> {

@@ -35,6 +35,8 @@ const VALIDITY_MICROS: u64 = 30_000_000;
 const CLOCK_MARGIN_MICROS: u64 = 2_000_000;
 /// Items in one envelope; with blobs of 4 KiB it stays around 2 MiB.
 const ITEMS_MAX: usize = 512;
+/// An item that no envelope carries after this time was not handed over.
+const LOST_AFTER: Duration = Duration::from_secs(15);
 const RESEND_PAUSE: Duration = Duration::from_millis(200);
 
 /// An item to send, and who waits for its answer.
@@ -94,10 +96,18 @@ pub async fn resume(app: &App, shutdown: &Shutdown) -> Result<(), Error> {
         let app = app.clone();
         shutdown.spawn("outbox-resend", async move { deliver(&app, envelope, batch).await });
     }
-    for row in app.store.outbox_open().await.map_err(Error::Store)? {
+    for row in app.store.outbox_open(Duration::ZERO).await.map_err(Error::Store)? {
         let _stopping = app.outbox.send(Queued { row, waiter: None });
     }
     Ok(())
+}
+
+/// Takes up items that are durable, but whose request never heard of it from the store. One that is
+/// on its way all the same goes twice, which the ledger answers once.
+pub async fn sweep(app: &App) {
+    for row in app.store.outbox_open(LOST_AFTER).await.unwrap_or_default() {
+        let _stopping = app.outbox.send(Queued { row, waiter: None });
+    }
 }
 
 /// Signs a batch, keeps the bytes, and sends them.

@@ -31,9 +31,6 @@ pub mod quotes;
 pub mod track;
 pub mod transfers;
 
-#[cfg(test)]
-mod tests;
-
 /// The largest body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 

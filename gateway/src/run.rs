@@ -24,6 +24,7 @@ use crate::{
     outbox,
     routes::{
         caller::{Scope, secret_digest},
+        idempotency::Running,
         router,
     },
     screening::exact::ExactLists,
@@ -69,6 +70,7 @@ pub async fn run(
         ledger: ledger(&settings.ledger, &tls, &limits)?,
         directory: Directory::default(),
         heard: Heard::default(),
+        running: Running::default(),
         signing_key: SigningKey::from_bytes(&key("signing_key", &settings.signing_key)?),
         sealing_key: key("sealing_key", &settings.sealing_key)?,
         fx: fx(&settings, &tls, &limits)?,

@@ -3,6 +3,8 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod demo;
+mod gateway_routes;
+mod gateway_store;
 mod kill_leader;
 mod ofac;
 mod readme;

@@ -87,8 +87,12 @@ async fn attempt(app: &App, order: &Order) -> Result<Created, Problem> {
     match sign_and_keep(app, &network, transfer, order, &priced, reserved).await {
         Ok(row) => Ok(answer(app, transfer, row).await?),
         Err(problem) => {
-            // A reservation without a transfer would never be released.
-            let _repeatable = app.banking.release(transfer).await;
+            // A reservation without a transfer would never be released; but a commit whose answer
+            // was lost may have kept the transfer, which then needs it.
+            if matches!(fetch(app, transfer).await, Err(missing) if missing.is(Code::TransferNotFound))
+            {
+                let _repeatable = app.banking.release(transfer).await;
+            }
             Err(problem)
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     Error,
     app::{App, Work, enqueue},
     banking::{self, Customer},
-    clock, events,
+    clock, events, measure, outbox,
     personal::Personal,
     screening::Verdict,
     sealing::random,
@@ -107,6 +107,7 @@ async fn sweep(app: &App) {
     for transfer in unbooked.iter().filter_map(Row::transfer) {
         app.wake(Work::Book(transfer));
     }
+    outbox::sweep(app).await;
 }
 
 async fn fetch(app: &App, transfer: TransferId) -> Result<Option<Row>, store::Error> {
@@ -218,6 +219,7 @@ async fn judged(app: &App, transfer: TransferId, row: &Row) -> Result<Verdicted,
         let mut transaction = app.store.begin().await?;
         screening_insert(&mut transaction, transfer, word, detail).await?;
         store::commit(transaction).await?;
+        measure::screened(false, word);
         return Ok(outcome);
     }
     let Some(customer) = customer(row, &personal) else {

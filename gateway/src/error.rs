@@ -38,6 +38,9 @@ pub enum Error {
     /// The party store failed.
     #[error("the party store failed")]
     Store(#[source] store::Error),
+    /// Health and metrics can't be served.
+    #[error("health_listen: health cannot be served")]
+    Health(#[source] services_runtime::health::Error),
     /// The address can't be listened on, or serving ended.
     #[error("listen: cannot serve on {address}")]
     Serve {

@@ -154,6 +154,12 @@ impl Problem {
         self
     }
 
+    /// Whether it is a problem of the gateway's own with this code.
+    #[must_use]
+    pub fn is(&self, code: Code) -> bool {
+        self.code == code.name()
+    }
+
     /// Whether this answer ends the request for ever, so that a repeat gets the same.
     #[must_use]
     pub fn lasting(&self) -> bool {

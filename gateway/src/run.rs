@@ -7,6 +7,7 @@ use ledger_types::ParticipantId;
 use proto::{LedgerClient, fx::quoting_client::QuotingClient};
 use services_runtime::{
     grpc::ClientLimits,
+    health,
     shutdown::Shutdown,
     tls::{self, ClientTls},
 };
@@ -19,9 +20,11 @@ use crate::{
     app::{App, Inner},
     decide,
     directory::Directory,
-    events, outbox,
+    events::{self, Heard},
+    outbox,
     routes::{
         caller::{Scope, secret_digest},
+        idempotency::Running,
         router,
     },
     screening::exact::ExactLists,
@@ -30,18 +33,28 @@ use crate::{
     store::{Store, book::Book},
 };
 
+pub mod ready;
+
 /// How often news of the network is asked for.
 const NEWS_EVERY: Duration = Duration::from_secs(3);
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
 /// How long open requests may take when the process ends.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs a gateway until `shutdown` is cancelled.
+/// Runs a gateway until `shutdown` is cancelled. Telemetry must have been started; `health` waits
+/// for [`CONDITIONS`](ready::CONDITIONS).
 ///
 /// # Errors
 /// Why it does not start, or stopped.
-pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
+pub async fn run(
+    settings: Settings,
+    health: Option<health::State>,
+    shutdown: Shutdown,
+) -> Result<(), Error> {
     tls::install_default_provider();
+    if let (Some(state), Some(address)) = (&health, settings.health_listen) {
+        health::serve(address, state.clone(), &shutdown).await.map_err(Error::Health)?;
+    }
     let (outbox_sender, outbox_queue) = mpsc::unbounded_channel();
     let (work_sender, work_queue) = mpsc::unbounded_channel();
     let store = Store::open(&settings.database).await.map_err(Error::Store)?;
@@ -56,6 +69,8 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
         network: genesis(&settings.genesis)?.network(),
         ledger: ledger(&settings.ledger, &tls, &limits)?,
         directory: Directory::default(),
+        heard: Heard::default(),
+        running: Running::default(),
         signing_key: SigningKey::from_bytes(&key("signing_key", &settings.signing_key)?),
         sealing_key: key("sealing_key", &settings.sealing_key)?,
         fx: fx(&settings, &tls, &limits)?,
@@ -72,6 +87,9 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
     shutdown.spawn("events", events::run(app.clone(), shutdown.clone()));
     shutdown.spawn("decisions", decide::run(app.clone(), work_queue, shutdown.clone()));
     shutdown.spawn("news", news(app.clone(), shutdown.clone()));
+    if let Some(state) = health {
+        shutdown.spawn("ready", ready::watch(app.clone(), state, shutdown.clone()));
+    }
     serve(&settings, app, &shutdown).await
 }
 

@@ -4,6 +4,8 @@
 
 mod config;
 mod demo;
+mod gateway_routes;
+mod gateway_store;
 mod kill_leader;
 mod ofac;
 mod partner;

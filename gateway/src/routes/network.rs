@@ -19,6 +19,7 @@ use crate::{
     app::App,
     clock::rfc3339,
     problem::{Code, Problem},
+    run::ready::conditions,
 };
 
 /// A record that concerns this participant.
@@ -227,14 +228,14 @@ pub async fn participants(
     Ok(Json(shown.collect()))
 }
 
-/// Whether store and ledger answer.
+/// Whether everything holds that serving needs; the same as on the health address.
 pub async fn ready(State(app): State<App>) -> Response {
-    let (store, ledger) = (app.store.ping().await.is_ok(), app.directory.fresh().is_some());
-    match (store, ledger) {
-        (true, true) => "ready\n".into_response(),
-        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: store\n").into_response(),
-        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: ledger\n").into_response(),
+    let unmet = conditions(&app).await.into_iter().filter(|(_, met)| !met);
+    let unmet: Vec<_> = unmet.map(|(condition, _)| condition).collect();
+    if unmet.is_empty() {
+        return "ready\n".into_response();
     }
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", unmet.join(", "))).into_response()
 }
 
 fn travel_rule(rule: &TravelRule, exponent: u8) -> TravelRuleView {

@@ -20,6 +20,7 @@ use crate::{
     clock,
     directory::corridor_between,
     legs::{self, Hop, Plan},
+    measure,
     outbox::Answer,
     problem::{Code, Problem},
     quotes::{self, Asked, Fixed},
@@ -89,8 +90,12 @@ async fn attempt(app: &App, order: &Order) -> Result<Created, Problem> {
     match sign_and_keep(app, &network, transfer, order, &priced, reserved).await {
         Ok(row) => Ok(answer(app, transfer, row).await?),
         Err(problem) => {
-            // A reservation without a transfer would never be released.
-            let _repeatable = app.banking.release(transfer).await;
+            // A reservation without a transfer would never be released; but a commit whose answer
+            // was lost may have kept the transfer, which then needs it.
+            if matches!(fetch(app, transfer).await, Err(missing) if missing.is(Code::TransferNotFound))
+            {
+                let _repeatable = app.banking.release(transfer).await;
+            }
             Err(problem)
         }
     }
@@ -188,6 +193,7 @@ async fn screen(app: &App, transfer: TransferId, order: &Order) -> Result<(), Pr
     let mut transaction = app.store.begin().await?;
     screening_insert(&mut transaction, transfer, outcome, detail).await?;
     store::commit(transaction).await?;
+    measure::screened(true, outcome);
     Err(Problem::new(Code::ScreeningRefused, "the transfer can't be sent"))
 }
 
@@ -371,6 +377,7 @@ async fn sign_and_keep(
     let blob = sealed.as_ref().map(|sealed| sealed.blob.as_slice());
     let row = enqueue(&mut transaction, transfer, &item, b"", blob).await?;
     store::commit(transaction).await?;
+    measure::reached(true, new.status);
     Ok(row)
 }
 

@@ -12,6 +12,7 @@ use crate::{
     banking::Customer,
     clock,
     legs::{self, Plan},
+    measure,
     problem::{Code, Problem},
     quotes::{self, Asked, Fixed},
     sealing::random,
@@ -131,6 +132,7 @@ async fn keep(app: &App, new: &New, item: &Item) -> Result<OutboxRow, Problem> {
     timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
     let sent = enqueue(&mut transaction, transfer, item, b"", None).await?;
     store::commit(transaction).await?;
+    measure::reached(true, new.status);
     Ok(sent)
 }
 

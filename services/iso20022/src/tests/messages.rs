@@ -21,7 +21,7 @@ fn a_written_credit_transfer_reads_back_the_same() {
     transfer.intermediary_agents = vec![Agent::of_bic(DEBTOR_AGENT); 3];
     transfer.ultimate_debtor = transfer.debtor.clone();
     transfer.ultimate_creditor = transfer.creditor.clone();
-    transfer.category_purpose = Some(CodeOrProprietary::Code("CASH".to_owned()));
+    transfer.payment_type.category_purpose = Some(CodeOrProprietary::Code("CASH".to_owned()));
     transfer.charges = vec![Charge {
         amount: transfer.instructed_amount.clone(),
         agent: Agent {

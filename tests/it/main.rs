@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod demo;
+mod iso20022;
 mod kill_leader;
 mod ofac;
 mod readme;

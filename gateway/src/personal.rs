@@ -45,6 +45,15 @@ pub struct Personal {
     pub originator: Person,
     /// IVMS101 beneficiary.
     pub beneficiary: Person,
+    /// For whom the debtor pays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ultimate_debtor: Option<Person>,
+    /// Who gave the order, if neither of the former.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiating_party: Option<Person>,
+    /// For whom the creditor is paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ultimate_creditor: Option<Person>,
     /// How they are related.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relationship: Option<String>,
@@ -66,10 +75,16 @@ impl std::fmt::Debug for Personal {
 }
 
 impl Personal {
-    /// The names to screen.
+    /// The names to screen: of everybody who has a part in the payment.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        vec![&self.originator.name, &self.beneficiary.name]
+        let others = [&self.ultimate_debtor, &self.initiating_party, &self.ultimate_creditor];
+        let others = others.into_iter().flatten();
+        [&self.originator, &self.beneficiary]
+            .into_iter()
+            .chain(others)
+            .map(|person| person.name.as_str())
+            .collect()
     }
 
     /// The fields of the corridor's rule that are missing, by name.

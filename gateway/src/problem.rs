@@ -48,6 +48,7 @@ macro_rules! codes {
 codes! {
     BodyMalformed = "BODY_MALFORMED", BAD_REQUEST, b"FF01", "The body is not what this resource takes";
     BodyTooLarge = "BODY_TOO_LARGE", PAYLOAD_TOO_LARGE, b"FF01", "The body exceeds 1 MiB";
+    MediaTypeUnsupported = "MEDIA_TYPE_UNSUPPORTED", UNSUPPORTED_MEDIA_TYPE, b"FF01", "The body is labelled as what this resource does not take";
     FieldInvalid = "FIELD_INVALID", BAD_REQUEST, b"FF01", "A field breaks its rule";
     ApiKeyMissing = "API_KEY_MISSING", UNAUTHORIZED, b"DS0H", "No API key was given";
     ApiKeyUnknown = "API_KEY_UNKNOWN", UNAUTHORIZED, b"DS0H", "The API key is unknown or revoked";

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod gateway_routes;
 mod gateway_store;
+mod iso20022;
 mod kill_leader;
 mod ofac;
 mod partner;

@@ -3,15 +3,20 @@ use std::collections::BTreeSet;
 
 use axum::{
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use ledger_types::{Bic, CreditTransferStatus, Currency, StatusReason, TransferId, Uetr};
+use ledger_types::{
+    Bic, CreditTransferStatus, Currency, Money, Rejection, StatusReason, TransferId, Uetr,
+};
 use proto::convert::Network;
 use services_iso20022::{
     Inbound, Refusal,
     pacs002::{Statement, answer},
-    pacs008::{Account, AccountIdentification, CreditTransfer, Party, PartyIdentification},
+    pacs008::{
+        Account, AccountIdentification, CreditTransfer, OtherId, Party, PartyIdentification,
+        PostalAddress,
+    },
     read, verdict,
 };
 use time::OffsetDateTime;
@@ -24,12 +29,15 @@ use crate::{
     app::App,
     clock::rfc3339,
     personal::Person,
-    problem::Problem,
+    problem::{Code, Problem},
     sealing::random,
     store::transfers::Row,
     transfers::{
         Created, create,
-        order::{AmountBody, OrderBody, read as read_order},
+        order::{
+            ADDRESS_LINE_CHARS_MAX, ADDRESS_LINES_MAX, AmountBody, Order, OrderBody,
+            read as read_order,
+        },
         view::iso_status,
     },
 };
@@ -42,13 +50,16 @@ use crate::{
     request_body(content = String, content_type = "application/xml"),
     responses((status = 200, description = "A pacs.002 with any status, RJCT included",
             content_type = "application/xml", body = String),
-        (status = 413, body = ProblemBody), (status = 503, body = ProblemBody)))]
+        (status = 413, body = ProblemBody), (status = 415, body = ProblemBody),
+        (status = 503, body = ProblemBody)))]
 pub async fn receive(
     State(app): State<App>,
     caller: Caller,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Send)?;
+    xml_or_unlabelled(&headers)?;
     let network = app.directory.current(&app.ledger).await?;
     let inbound = read(&body.0);
     if let Err(refusal) = judge(&app, &network, &inbound) {
@@ -63,6 +74,18 @@ pub async fn receive(
         }),
     };
     report(&app, &network, &inbound, report_of)
+}
+
+/// A body labelled as something else is not looked into: its sender meant another resource.
+fn xml_or_unlabelled(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(label) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let label = label.to_str().unwrap_or_default().to_ascii_lowercase();
+    let kind = label.split(';').next().unwrap_or_default().trim();
+    if matches!(kind, "application/xml" | "text/xml") || kind.ends_with("+xml") {
+        return Ok(());
+    }
+    let detail = "content-type: is no XML; send application/xml";
+    Err(Problem::new(Code::MediaTypeUnsupported, detail))
 }
 
 /// What a pacs.002 says.
@@ -133,17 +156,41 @@ async fn transfer(app: &App, network: &Network, inbound: &Inbound) -> Result<Row
     let missing = || Problem::field("CdtTrfTxInf", "must be given once");
     let message = inbound.message.credit_transfers.first().ok_or_else(missing)?;
     let order = read_order(order_body(message, network)?, network)?;
+    if let Some(known) = known(app, &order).await? {
+        return known;
+    }
+    match create::create(app, &order).await {
+        Ok(Created::Recorded(row) | Created::Durable(row)) => Ok(*row),
+        // The same message may have come twice at once: the first is then the answer to both.
+        Err(problem) if problem.code == Rejection::UetrReused.code() => {
+            known(app, &order).await?.unwrap_or(Err(problem))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// What this UETR is already known by: the transfer if it has this content, else its refusal.
+async fn known(app: &App, order: &Order) -> Result<Option<Result<Row, Problem>>, Problem> {
     let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
-    let known = app.store.transfer_fetch(order.uetr, Some(app.me)).await?;
-    if let Some(row) = known.into_iter().next() {
-        let kept = app.store.party_fetch(transfer).await?;
-        let same = kept.is_some_and(|kept| kept == order.personal);
-        let repeated = Problem::refused(ledger_types::Rejection::UetrReused).of(order.uetr);
-        return if same { Ok(row) } else { Err(repeated) };
-    }
-    match create::create(app, &order).await? {
-        Created::Recorded(row) | Created::Durable(row) => Ok(*row),
-    }
+    let rows = app.store.transfer_fetch(order.uetr, Some(app.me)).await?;
+    let Some(row) = rows.into_iter().next() else { return Ok(None) };
+    let personal = app.store.party_fetch(transfer).await?;
+    let same = personal.is_some_and(|kept| kept == order.personal) && same_terms(&row, order);
+    let reused = || Problem::refused(Rejection::UetrReused).of(order.uetr);
+    Ok(Some(if same { Ok(row) } else { Err(reused()) }))
+}
+
+/// Whether a kept transfer is of this order; the most that may be debited is no part of what moved.
+fn same_terms(row: &Row, order: &Order) -> bool {
+    let settlement = |money: Money| {
+        row.settlement_amount() == money.minor_units && row.currency == money.currency.as_str()
+    };
+    let quote = |quote| row.quotes.first() == Some(&quote);
+    row.creditor_agent == i64::from(order.creditor_agent.0)
+        && row.payout_method == order.payout_method.as_str()
+        && row.purpose == order.purpose.as_str()
+        && order.settlement.is_none_or(settlement)
+        && order.quote.is_none_or(quote)
 }
 
 fn order_body(message: &CreditTransfer, network: &Network) -> Result<OrderBody, Problem> {
@@ -153,7 +200,8 @@ fn order_body(message: &CreditTransfer, network: &Network) -> Result<OrderBody, 
     };
     let creditor_agent = message.creditor_agent.as_ref().and_then(|agent| agent.bic.clone());
     let (debtor, creditor) = (message.debtor.as_ref(), message.creditor.as_ref());
-    let remittance = message.remittance_information.join(" ");
+    let other = |party: &Option<Party>| party.as_ref().map(|party| person(Some(party), None));
+    let remittance = message.remittance_text();
     Ok(OrderBody {
         uetr: message.uetr.clone(),
         end_to_end_id: message.end_to_end_id.clone(),
@@ -169,6 +217,9 @@ fn order_body(message: &CreditTransfer, network: &Network) -> Result<OrderBody, 
             .map_or_else(|| "OTHR".to_owned(), |purpose| purpose.as_str().to_owned()),
         debtor: person(debtor, message.debtor_account.as_ref()),
         creditor: person(creditor, message.creditor_account.as_ref()),
+        ultimate_debtor: other(&message.ultimate_debtor),
+        initiating_party: other(&message.initiating_party),
+        ultimate_creditor: other(&message.ultimate_creditor),
         relationship: message.regulatory_text("RELATIONSHIP"),
         source_of_funds: message.regulatory_text("SOURCE_OF_FUNDS"),
         remittance_information: (!remittance.is_empty()).then_some(remittance),
@@ -209,33 +260,62 @@ fn account_number(account: &Account) -> Option<String> {
 
 fn person(party: Option<&Party>, account: Option<&Account>) -> Person {
     let address = party.and_then(|party| party.postal_address.as_ref());
-    let lines = address.map(|address| {
-        let street = [&address.street_name, &address.building_number];
-        let town = [&address.post_code, &address.town_name, &address.country_sub_division];
-        let join = |parts: &[&Option<String>]| {
-            parts.iter().filter_map(|part| part.as_deref()).collect::<Vec<_>>().join(" ")
-        };
-        let mut lines = address.address_lines.clone();
-        lines.extend([join(&street), join(&town)].into_iter().filter(|line| !line.is_empty()));
-        lines
-    });
-    let (birth, others) = match party.and_then(|party| party.identification.as_ref()) {
-        Some(PartyIdentification::Private { birth, others }) => (birth.as_ref(), others.as_slice()),
-        Some(PartyIdentification::Organisation { others, .. }) => (None, others.as_slice()),
-        None => (None, &[][..]),
+    let (birth, identifier) = match party.and_then(|party| party.identification.as_ref()) {
+        Some(PartyIdentification::Private { birth, others }) => (birth.as_ref(), first_id(others)),
+        Some(PartyIdentification::Organisation { any_bic, lei, others }) => {
+            (None, lei.clone().or_else(|| first_id(others)).or_else(|| any_bic.clone()))
+        }
+        None => (None, None),
     };
     Person {
         name: party.and_then(|party| party.name.clone()).unwrap_or_default(),
         account: account.and_then(account_number),
-        address: lines.unwrap_or_default(),
+        address: address.map(address_lines).unwrap_or_default(),
         country: address
             .and_then(|address| address.country.clone())
             .or_else(|| party.and_then(|party| party.country_of_residence.clone())),
         date_of_birth: birth.and_then(|birth| birth.date.clone()),
         place_of_birth: birth.and_then(|birth| birth.city.clone()),
-        national_identifier: others.first().and_then(|other| other.id.clone()),
+        national_identifier: identifier,
         customer_identification: None,
     }
+}
+
+fn first_id(others: &[OtherId]) -> Option<String> {
+    others.first().and_then(|other| other.id.clone())
+}
+
+/// The address as lines: what belongs together shares one, and all are packed when they are many.
+fn address_lines(address: &PostalAddress) -> Vec<String> {
+    let groups = [
+        vec![&address.department, &address.sub_department],
+        vec![&address.street_name, &address.building_number, &address.building_name],
+        vec![&address.floor, &address.room, &address.post_box],
+        vec![&address.post_code, &address.town_name, &address.town_location_name],
+        vec![&address.district_name, &address.country_sub_division],
+    ];
+    let mut lines = address.address_lines.clone();
+    for group in groups {
+        lines.extend(packed(group.into_iter().flatten()));
+    }
+    if lines.len() > ADDRESS_LINES_MAX { packed(lines.iter()) } else { lines }
+}
+
+/// Parts, none of them longer than a line, in as few lines as their order allows.
+fn packed<'a>(parts: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut() {
+            Some(line)
+                if line.chars().count() + 1 + part.chars().count() <= ADDRESS_LINE_CHARS_MAX =>
+            {
+                line.push(' ');
+                line.push_str(part);
+            }
+            Some(_) | None => lines.push(part.clone()),
+        }
+    }
+    lines
 }
 
 fn report(

@@ -223,13 +223,15 @@ async fn price(
     let source = hops.first().map_or(plain, |hop| hop.source_amount);
     let destination = hops.last().map_or(plain, |hop| hop.destination_amount);
     check_amount(&corridor, order, source)?;
+    let debtor_total = source.saturating_add(legs::debtor_fees(&legs, plan.debtor_account));
     let most = order.instructed.filter(|_| order.settlement.is_some());
-    if most.is_some_and(|most| source > most.minor_units) {
-        let detail = "instructed_amount: the settlement amount costs more; raise it or quote anew";
+    if most.is_some_and(|most| debtor_total > most.minor_units) {
+        let detail = "instructed_amount: the settlement amount and its fees cost more; raise it \
+            or quote anew";
         return Err(Problem::new(Code::DebitLimitExceeded, detail));
     }
     Ok(Priced {
-        debtor_total: source.saturating_add(legs::debtor_fees(&legs, plan.debtor_account)),
+        debtor_total,
         source: Money::new(source, from),
         destination: Money::new(destination, to),
         corridor,

@@ -14,6 +14,15 @@ use crate::{
     sealing::random,
 };
 
+/// The longest remittance text: what several structured references of a pacs.008 come to, and still
+/// little beside the 4 KiB that can be sealed.
+const REMITTANCE_CHARS_MAX: usize = 1_024;
+
+/// The most lines of an address (IVMS101).
+pub const ADDRESS_LINES_MAX: usize = 7;
+/// The longest line of an address (IVMS101).
+pub const ADDRESS_LINE_CHARS_MAX: usize = 70;
+
 /// An amount as REST takes and gives it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -50,11 +59,17 @@ pub struct OrderBody {
     pub debtor: Person,
     /// Who is paid.
     pub creditor: Person,
+    /// For whom the debtor pays; screened as the debtor is.
+    pub ultimate_debtor: Option<Person>,
+    /// Who gave the order, if neither of the former.
+    pub initiating_party: Option<Person>,
+    /// For whom the creditor is paid.
+    pub ultimate_creditor: Option<Person>,
     /// How they are related.
     pub relationship: Option<String>,
     /// Where the money comes from.
     pub source_of_funds: Option<String>,
-    /// What the debtor tells the creditor, at most 140 characters.
+    /// What the debtor tells the creditor, at most 1,024 characters.
     pub remittance_information: Option<String>,
 }
 
@@ -115,10 +130,18 @@ pub fn read(body: OrderBody, network: &Network) -> Result<Order, Problem> {
         .map_err(|error| field("purpose", error).because(StatusReason::known(b"FF07")))?;
     person("debtor", &body.debtor)?;
     person("creditor", &body.creditor)?;
+    for (role, other) in [
+        ("ultimate_debtor", &body.ultimate_debtor),
+        ("initiating_party", &body.initiating_party),
+        ("ultimate_creditor", &body.ultimate_creditor),
+    ] {
+        other.as_ref().map_or(Ok(()), |other| person(role, other))?;
+    }
     text("end_to_end_id", body.end_to_end_id.as_deref(), 35)?;
     text("relationship", body.relationship.as_deref(), 70)?;
     text("source_of_funds", body.source_of_funds.as_deref(), 70)?;
-    text("remittance_information", body.remittance_information.as_deref(), 140)?;
+    let remittance = body.remittance_information.as_deref();
+    text("remittance_information", remittance, REMITTANCE_CHARS_MAX)?;
     Ok(Order {
         uetr,
         creditor_agent,
@@ -131,6 +154,9 @@ pub fn read(body: OrderBody, network: &Network) -> Result<Order, Problem> {
         personal: Personal {
             originator: body.debtor,
             beneficiary: body.creditor,
+            ultimate_debtor: body.ultimate_debtor,
+            initiating_party: body.initiating_party,
+            ultimate_creditor: body.ultimate_creditor,
             relationship: body.relationship,
             source_of_funds: body.source_of_funds,
             remittance_information: body.remittance_information,
@@ -163,11 +189,11 @@ pub fn person(role: &str, person: &Person) -> Result<(), Problem> {
     let name = |part: &str| format!("{role}.{part}");
     text(&name("name"), Some(&person.name), 140)?;
     text(&name("account"), person.account.as_deref(), 34)?;
-    if person.address.len() > 7 {
+    if person.address.len() > ADDRESS_LINES_MAX {
         return Err(Problem::field(&name("address"), "must be at most 7 lines"));
     }
     for line in &person.address {
-        text(&name("address"), Some(line), 70)?;
+        text(&name("address"), Some(line), ADDRESS_LINE_CHARS_MAX)?;
     }
     text(&name("place_of_birth"), person.place_of_birth.as_deref(), 70)?;
     text(&name("national_identifier"), person.national_identifier.as_deref(), 35)?;

@@ -71,6 +71,11 @@ impl Wallet {
         }
     }
 
+    /// Asks for a firm quote.
+    pub async fn quote(&self, key: &str, asked: &Value) -> anyhow::Result<(StatusCode, Value)> {
+        self.send(Method::POST, "/v1/quotes", Some(key), Some(asked)).await
+    }
+
     /// Sends a pacs.008 and gives the pacs.002.
     pub async fn iso20022(&self, message: &str) -> anyhow::Result<String> {
         let answer = self

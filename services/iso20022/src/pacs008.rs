@@ -6,7 +6,7 @@ mod write;
 
 pub use write::Error as WriteError;
 
-use crate::amount::Amount;
+use crate::{amount::Amount, xml::Element};
 
 /// `FIToFICstmrCdtTrf`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct CreditTransfer {
     pub transaction_id: Option<String>,
     pub uetr: Option<String>,
     pub clearing_system_reference: Option<String>,
-    pub category_purpose: Option<CodeOrProprietary>,
+    pub payment_type: PaymentType,
     pub interbank_settlement_amount: Option<Amount>,
     pub interbank_settlement_date: Option<String>,
     pub instructed_amount: Option<Amount>,
@@ -50,6 +50,7 @@ pub struct CreditTransfer {
     /// `IntrmyAgt1` to `IntrmyAgt3`.
     pub intermediary_agents: Vec<Agent>,
     pub ultimate_debtor: Option<Party>,
+    pub initiating_party: Option<Party>,
     pub debtor: Option<Party>,
     pub debtor_account: Option<Account>,
     pub debtor_agent: Option<Agent>,
@@ -61,8 +62,25 @@ pub struct CreditTransfer {
     pub instructions_for_next_agent: Vec<Instruction>,
     pub purpose: Option<CodeOrProprietary>,
     pub regulatory_reporting: Vec<RegulatoryReporting>,
+    /// `Tax`, as it came.
+    pub tax: Option<Element>,
+    /// Each `RltdRmtInf`, as it came: where the remittance information was sent.
+    pub related_remittance_information: Vec<Element>,
     /// `RmtInf/Ustrd`, one string an element.
     pub remittance_information: Vec<String>,
+    /// Each `RmtInf/Strd`, as it came.
+    pub structured_remittance_information: Vec<Element>,
+}
+
+/// `PmtTpInf`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PaymentType {
+    /// `InstrPrty`: HIGH or NORM.
+    pub instruction_priority: Option<String>,
+    pub clearing_channel: Option<String>,
+    pub service_levels: Vec<CodeOrProprietary>,
+    pub local_instrument: Option<CodeOrProprietary>,
+    pub category_purpose: Option<CodeOrProprietary>,
 }
 
 /// A choice of `Cd` and `Prtry`.
@@ -128,10 +146,20 @@ pub struct OtherId {
 /// `PstlAdr`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PostalAddress {
+    /// `AdrTp/Cd`.
+    pub address_type: Option<String>,
+    pub department: Option<String>,
+    pub sub_department: Option<String>,
     pub street_name: Option<String>,
     pub building_number: Option<String>,
+    pub building_name: Option<String>,
+    pub floor: Option<String>,
+    pub post_box: Option<String>,
+    pub room: Option<String>,
     pub post_code: Option<String>,
     pub town_name: Option<String>,
+    pub town_location_name: Option<String>,
+    pub district_name: Option<String>,
     pub country_sub_division: Option<String>,
     pub country: Option<String>,
     pub address_lines: Vec<String>,
@@ -141,8 +169,11 @@ pub struct PostalAddress {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
     pub identification: Option<AccountIdentification>,
+    /// `Tp`.
+    pub kind: Option<CodeOrProprietary>,
     pub currency: Option<String>,
     pub name: Option<String>,
+    pub proxy_type: Option<CodeOrProprietary>,
     /// `Prxy/Id`, e.g. a telephone number.
     pub proxy: Option<String>,
 }
@@ -161,13 +192,19 @@ pub struct Instruction {
     pub information: Option<String>,
 }
 
-/// One `RgltryRptg/Dtls`; a sender states the source of funds or the relationship of the parties
+/// One `RgltryRptg/Dtls` and what stands above it; a sender states the source of funds or the relationship of the parties
 /// here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RegulatoryReporting {
+    /// `DbtCdtRptgInd`: CRED, DEBT or BOTH.
+    pub indicator: Option<String>,
+    pub authority_name: Option<String>,
+    pub authority_country: Option<String>,
     pub kind: Option<String>,
+    pub date: Option<String>,
     pub country: Option<String>,
     pub code: Option<String>,
+    pub amount: Option<Amount>,
     pub information: Vec<String>,
 }
 
@@ -198,6 +235,17 @@ impl CreditTransfer {
             .filter_map(|text| text.trim().strip_prefix("/QUOTE/"))
             .filter_map(|rest| rest.split([' ', '/', '\t', '\r', '\n']).next())
             .find(|id| !id.is_empty())
+    }
+
+    /// What the debtor tells the creditor, in words: the free texts, then what each structured and
+    /// each related one holds, in its order.
+    #[must_use]
+    pub fn remittance_text(&self) -> String {
+        let structured = &self.structured_remittance_information;
+        let elements = structured.iter().chain(&self.related_remittance_information);
+        let mut texts = self.remittance_information.clone();
+        texts.extend(elements.map(Element::words));
+        texts.join(" ")
     }
 
     /// All free text of regulatory reporting of one kind (`Dtls/Tp`), joined.

@@ -2,18 +2,21 @@
 
 use quick_xml::escape::escape;
 
-use crate::xml;
+use crate::xml::{self, Element};
 
 /// An XML document under construction, indented for people.
 #[derive(Debug)]
 pub(crate) struct Writer {
     out: String,
     open: Vec<&'static str>,
+    /// Open elements that were kept as they came.
+    kept: usize,
 }
 
 impl Writer {
     pub(crate) fn new() -> Self {
-        Self { out: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned(), open: Vec::new() }
+        let out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
+        Self { out, open: Vec::new(), kept: 0 }
     }
 
     pub(crate) fn open(&mut self, name: &'static str) {
@@ -47,6 +50,24 @@ impl Writer {
         self.line(&format!("<{name} Ccy=\"{currency}\">{value}</{name}>"));
     }
 
+    /// An element that was kept as it came.
+    pub(crate) fn element(&mut self, element: &Element) {
+        let name = &element.name;
+        let mut attributes = String::new();
+        for (key, value) in &element.attributes {
+            attributes.push_str(&format!(" {key}=\"{}\"", escaped(value)));
+        }
+        if element.children.is_empty() {
+            self.line(&format!("<{name}{attributes}>{}</{name}>", escaped(&element.text)));
+            return;
+        }
+        self.line(&format!("<{name}{attributes}>"));
+        self.kept += 1;
+        element.children.iter().for_each(|child| self.element(child));
+        self.kept -= 1;
+        self.line(&format!("</{name}>"));
+    }
+
     /// An element of what `content` writes, left out if it writes nothing.
     pub(crate) fn group(&mut self, name: &'static str, content: impl FnOnce(&mut Self)) {
         let before = self.out.len();
@@ -66,9 +87,7 @@ impl Writer {
     }
 
     fn line(&mut self, text: &str) {
-        for _ in &self.open {
-            self.out.push_str("  ");
-        }
+        self.out.push_str(&"  ".repeat(self.open.len() + self.kept));
         self.out.push_str(text);
         self.out.push('\n');
     }

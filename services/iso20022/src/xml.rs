@@ -98,6 +98,35 @@ impl Element {
         self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// The same without namespace, prefixed attributes and the blanks between elements, as it can
+    /// stand in any document.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        let own = self.attributes.iter().filter(|(key, _)| !key.contains(':'));
+        let text = if self.children.is_empty() { self.text.trim() } else { "" };
+        Self {
+            name: self.name.clone(),
+            namespace: None,
+            attributes: own.cloned().collect(),
+            children: self.children.iter().map(Self::bare).collect(),
+            text: text.to_owned(),
+        }
+    }
+
+    /// Everything it says, in order, for people: texts, each after its attributes' values.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut words: Vec<&str> = Vec::new();
+        self.collect_words(&mut words);
+        words.join(" ")
+    }
+
+    fn collect_words<'a>(&'a self, words: &mut Vec<&'a str>) {
+        let own = self.attributes.iter().map(|(_, value)| value.as_str());
+        words.extend(own.chain([self.text.trim()]).filter(|word| !word.is_empty()));
+        self.children.iter().for_each(|child| child.collect_words(words));
+    }
+
     /// The first element of this name here or below, outermost first.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Self> {

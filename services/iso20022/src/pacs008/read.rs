@@ -2,8 +2,8 @@
 
 use super::{
     Account, AccountIdentification, Agent, Birth, Charge, CodeOrProprietary, CreditTransfer,
-    GroupHeader, Instruction, OtherId, Pacs008, Party, PartyIdentification, PostalAddress,
-    RegulatoryReporting,
+    GroupHeader, Instruction, OtherId, Pacs008, Party, PartyIdentification, PaymentType,
+    PostalAddress, RegulatoryReporting,
 };
 use crate::{amount::Amount, xml::Element};
 
@@ -38,7 +38,7 @@ fn credit_transfer(transfer: &Element) -> CreditTransfer {
         transaction_id: text(&["PmtId", "TxId"]),
         uetr: text(&["PmtId", "UETR"]),
         clearing_system_reference: text(&["PmtId", "ClrSysRef"]),
-        category_purpose: code(transfer.at(&["PmtTpInf", "CtgyPurp"])),
+        payment_type: transfer.child("PmtTpInf").map(payment_type).unwrap_or_default(),
         interbank_settlement_amount: amount(transfer, "IntrBkSttlmAmt"),
         interbank_settlement_date: text(&["IntrBkSttlmDt"]),
         instructed_amount: amount(transfer, "InstdAmt"),
@@ -52,6 +52,7 @@ fn credit_transfer(transfer: &Element) -> CreditTransfer {
             .filter_map(|name| transfer.child(name).map(agent))
             .collect(),
         ultimate_debtor: transfer.child("UltmtDbtr").map(party),
+        initiating_party: transfer.child("InitgPty").map(party),
         debtor: transfer.child("Dbtr").map(party),
         debtor_account: transfer.child("DbtrAcct").map(account),
         debtor_agent: transfer.child("DbtrAgt").map(agent),
@@ -64,13 +65,34 @@ fn credit_transfer(transfer: &Element) -> CreditTransfer {
         purpose: code(transfer.child("Purp")),
         regulatory_reporting: transfer
             .children_named("RgltryRptg")
-            .flat_map(|report| report.children_named("Dtls"))
-            .map(regulatory_reporting)
+            .flat_map(regulatory_reporting)
+            .collect(),
+        tax: transfer.child("Tax").map(Element::bare),
+        related_remittance_information: transfer
+            .children_named("RltdRmtInf")
+            .map(Element::bare)
             .collect(),
         remittance_information: transfer
             .child("RmtInf")
             .map(|information| texts(information, "Ustrd"))
             .unwrap_or_default(),
+        structured_remittance_information: transfer
+            .child("RmtInf")
+            .map(|information| information.children_named("Strd").map(Element::bare).collect())
+            .unwrap_or_default(),
+    }
+}
+
+fn payment_type(element: &Element) -> PaymentType {
+    PaymentType {
+        instruction_priority: element.text_at(&["InstrPrty"]),
+        clearing_channel: element.text_at(&["ClrChanl"]),
+        service_levels: element
+            .children_named("SvcLvl")
+            .filter_map(|level| code(Some(level)))
+            .collect(),
+        local_instrument: code(element.child("LclInstrm")),
+        category_purpose: code(element.child("CtgyPurp")),
     }
 }
 
@@ -150,10 +172,20 @@ fn other_id(element: &Element) -> OtherId {
 fn postal_address(element: &Element) -> PostalAddress {
     let text = |name| element.text_at(&[name]);
     PostalAddress {
+        // Before version .08 the code stood in AdrTp itself.
+        address_type: element.text_at(&["AdrTp", "Cd"]).or_else(|| text("AdrTp")),
+        department: text("Dept"),
+        sub_department: text("SubDept"),
         street_name: text("StrtNm"),
         building_number: text("BldgNb"),
+        building_name: text("BldgNm"),
+        floor: text("Flr"),
+        post_box: text("PstBx"),
+        room: text("Room"),
         post_code: text("PstCd"),
         town_name: text("TwnNm"),
+        town_location_name: text("TwnLctnNm"),
+        district_name: text("DstrctNm"),
         country_sub_division: text("CtrySubDvsn"),
         country: text("Ctry"),
         address_lines: texts(element, "AdrLine"),
@@ -165,8 +197,10 @@ fn account(element: &Element) -> Account {
     let other = || element.at(&["Id", "Othr"]).map(other_id).map(AccountIdentification::Other);
     Account {
         identification: iban.or_else(other),
+        kind: code(element.child("Tp")),
         currency: element.text_at(&["Ccy"]),
         name: element.text_at(&["Nm"]),
+        proxy_type: code(element.at(&["Prxy", "Tp"])),
         proxy: element.text_at(&["Prxy", "Id"]),
     }
 }
@@ -181,13 +215,27 @@ fn instructions(transfer: &Element, name: &str) -> Vec<Instruction> {
         .collect()
 }
 
-fn regulatory_reporting(details: &Element) -> RegulatoryReporting {
-    RegulatoryReporting {
-        kind: details.text_at(&["Tp"]),
-        country: details.text_at(&["Ctry"]),
-        code: details.text_at(&["Cd"]),
-        information: texts(details, "Inf"),
-    }
+/// One row a detail; a report without any is a row of its own.
+fn regulatory_reporting(report: &Element) -> Vec<RegulatoryReporting> {
+    let above = RegulatoryReporting {
+        indicator: report.text_at(&["DbtCdtRptgInd"]),
+        authority_name: report.text_at(&["Authrty", "Nm"]),
+        authority_country: report.text_at(&["Authrty", "Ctry"]),
+        ..RegulatoryReporting::default()
+    };
+    let rows: Vec<RegulatoryReporting> = report
+        .children_named("Dtls")
+        .map(|details| RegulatoryReporting {
+            kind: details.text_at(&["Tp"]),
+            date: details.text_at(&["Dt"]),
+            country: details.text_at(&["Ctry"]),
+            code: details.text_at(&["Cd"]),
+            amount: amount(details, "Amt"),
+            information: texts(details, "Inf"),
+            ..above.clone()
+        })
+        .collect();
+    if rows.is_empty() { vec![above] } else { rows }
 }
 
 fn texts(element: &Element, name: &str) -> Vec<String> {

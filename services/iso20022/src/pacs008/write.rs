@@ -3,7 +3,8 @@
 
 use super::{
     Account, AccountIdentification, Agent, CodeOrProprietary, CreditTransfer, GroupHeader,
-    Instruction, OtherId, Pacs008, Party, PartyIdentification, PostalAddress, RegulatoryReporting,
+    Instruction, OtherId, Pacs008, Party, PartyIdentification, PaymentType, PostalAddress,
+    RegulatoryReporting,
 };
 use crate::{
     amount::Amount,
@@ -36,7 +37,12 @@ impl Pacs008 {
         out.close();
         out.close();
         let text = out.finish();
-        match inbound::read(text.as_bytes()).findings.into_iter().next() {
+        let read = inbound::read(text.as_bytes());
+        if let Some(error) = read.unreadable {
+            let path = "Document".to_owned();
+            return Err(Error(Finding { path, text: error.to_string() }));
+        }
+        match read.findings.into_iter().next() {
             None => Ok(text),
             Some(finding) => Err(Error(finding)),
         }
@@ -68,7 +74,7 @@ fn credit_transfer(out: &mut Writer, transfer: &CreditTransfer) {
     out.leaf_if("UETR", transfer.uetr.as_deref());
     out.leaf_if("ClrSysRef", transfer.clearing_system_reference.as_deref());
     out.close();
-    out.group("PmtTpInf", |out| code(out, "CtgyPurp", transfer.category_purpose.as_ref()));
+    out.group("PmtTpInf", |out| payment_type(out, &transfer.payment_type));
     amount(out, "IntrBkSttlmAmt", transfer.interbank_settlement_amount.as_ref());
     out.leaf_if("IntrBkSttlmDt", transfer.interbank_settlement_date.as_deref());
     amount(out, "InstdAmt", transfer.instructed_amount.as_ref());
@@ -87,7 +93,31 @@ fn credit_transfer(out: &mut Writer, transfer: &CreditTransfer) {
     {
         agent(out, name, Some(intermediary));
     }
+    parties(out, transfer);
+    instructions(out, "InstrForCdtrAgt", &transfer.instructions_for_creditor_agent);
+    instructions(out, "InstrForNxtAgt", &transfer.instructions_for_next_agent);
+    code(out, "Purp", transfer.purpose.as_ref());
+    regulatory_reportings(out, &transfer.regulatory_reporting);
+    transfer.tax.iter().for_each(|tax| out.element(tax));
+    transfer.related_remittance_information.iter().for_each(|related| out.element(related));
+    out.group("RmtInf", |out| {
+        transfer.remittance_information.iter().for_each(|text| out.leaf("Ustrd", text));
+        transfer.structured_remittance_information.iter().for_each(|strd| out.element(strd));
+    });
+    out.close();
+}
+
+fn payment_type(out: &mut Writer, payment_type: &PaymentType) {
+    out.leaf_if("InstrPrty", payment_type.instruction_priority.as_deref());
+    out.leaf_if("ClrChanl", payment_type.clearing_channel.as_deref());
+    payment_type.service_levels.iter().for_each(|level| code(out, "SvcLvl", Some(level)));
+    code(out, "LclInstrm", payment_type.local_instrument.as_ref());
+    code(out, "CtgyPurp", payment_type.category_purpose.as_ref());
+}
+
+fn parties(out: &mut Writer, transfer: &CreditTransfer) {
     party(out, "UltmtDbtr", transfer.ultimate_debtor.as_ref());
+    party(out, "InitgPty", transfer.initiating_party.as_ref());
     party(out, "Dbtr", transfer.debtor.as_ref());
     account(out, "DbtrAcct", transfer.debtor_account.as_ref());
     agent(out, "DbtrAgt", transfer.debtor_agent.as_ref());
@@ -95,18 +125,6 @@ fn credit_transfer(out: &mut Writer, transfer: &CreditTransfer) {
     party(out, "Cdtr", transfer.creditor.as_ref());
     account(out, "CdtrAcct", transfer.creditor_account.as_ref());
     party(out, "UltmtCdtr", transfer.ultimate_creditor.as_ref());
-    instructions(out, "InstrForCdtrAgt", &transfer.instructions_for_creditor_agent);
-    instructions(out, "InstrForNxtAgt", &transfer.instructions_for_next_agent);
-    code(out, "Purp", transfer.purpose.as_ref());
-    for report in &transfer.regulatory_reporting {
-        regulatory_reporting(out, report);
-    }
-    out.group("RmtInf", |out| {
-        for text in &transfer.remittance_information {
-            out.leaf("Ustrd", text);
-        }
-    });
-    out.close();
 }
 
 fn code(out: &mut Writer, name: &'static str, choice: Option<&CodeOrProprietary>) {
@@ -191,10 +209,19 @@ fn other_id(out: &mut Writer, other: &OtherId) {
 fn postal_address(out: &mut Writer, address: Option<&PostalAddress>) {
     let Some(address) = address else { return };
     out.open("PstlAdr");
+    out.group("AdrTp", |out| out.leaf_if("Cd", address.address_type.as_deref()));
+    out.leaf_if("Dept", address.department.as_deref());
+    out.leaf_if("SubDept", address.sub_department.as_deref());
     out.leaf_if("StrtNm", address.street_name.as_deref());
     out.leaf_if("BldgNb", address.building_number.as_deref());
+    out.leaf_if("BldgNm", address.building_name.as_deref());
+    out.leaf_if("Flr", address.floor.as_deref());
+    out.leaf_if("PstBx", address.post_box.as_deref());
+    out.leaf_if("Room", address.room.as_deref());
     out.leaf_if("PstCd", address.post_code.as_deref());
     out.leaf_if("TwnNm", address.town_name.as_deref());
+    out.leaf_if("TwnLctnNm", address.town_location_name.as_deref());
+    out.leaf_if("DstrctNm", address.district_name.as_deref());
     out.leaf_if("CtrySubDvsn", address.country_sub_division.as_deref());
     out.leaf_if("Ctry", address.country.as_deref());
     for line in &address.address_lines {
@@ -213,9 +240,13 @@ fn account(out: &mut Writer, name: &'static str, account: Option<&Account>) {
         None => {}
     }
     out.close();
+    code(out, "Tp", account.kind.as_ref());
     out.leaf_if("Ccy", account.currency.as_deref());
     out.leaf_if("Nm", account.name.as_deref());
-    out.group("Prxy", |out| out.leaf_if("Id", account.proxy.as_deref()));
+    out.group("Prxy", |out| {
+        code(out, "Tp", account.proxy_type.as_ref());
+        out.leaf_if("Id", account.proxy.as_deref());
+    });
     out.close();
 }
 
@@ -228,15 +259,32 @@ fn instructions(out: &mut Writer, name: &'static str, instructions: &[Instructio
     }
 }
 
-fn regulatory_reporting(out: &mut Writer, report: &RegulatoryReporting) {
-    out.open("RgltryRptg");
-    out.open("Dtls");
-    out.leaf_if("Tp", report.kind.as_deref());
-    out.leaf_if("Ctry", report.country.as_deref());
-    out.leaf_if("Cd", report.code.as_deref());
-    for text in &report.information {
-        out.leaf("Inf", text);
+/// Rows that say the same of the authority share one element, of which there may be only ten.
+fn regulatory_reportings(out: &mut Writer, rows: &[RegulatoryReporting]) {
+    let same = |one: &RegulatoryReporting, next: &RegulatoryReporting| {
+        one.indicator == next.indicator
+            && one.authority_name == next.authority_name
+            && one.authority_country == next.authority_country
+    };
+    for rows in rows.chunk_by(same) {
+        out.open("RgltryRptg");
+        if let Some(first) = rows.first() {
+            out.leaf_if("DbtCdtRptgInd", first.indicator.as_deref());
+            out.group("Authrty", |out| {
+                out.leaf_if("Nm", first.authority_name.as_deref());
+                out.leaf_if("Ctry", first.authority_country.as_deref());
+            });
+        }
+        rows.iter().for_each(|row| out.group("Dtls", |out| details(out, row)));
+        out.close();
     }
-    out.close();
-    out.close();
+}
+
+fn details(out: &mut Writer, row: &RegulatoryReporting) {
+    out.leaf_if("Tp", row.kind.as_deref());
+    out.leaf_if("Dt", row.date.as_deref());
+    out.leaf_if("Ctry", row.country.as_deref());
+    out.leaf_if("Cd", row.code.as_deref());
+    amount(out, "Amt", row.amount.as_ref());
+    row.information.iter().for_each(|text| out.leaf("Inf", text));
 }

@@ -11,7 +11,7 @@ use crate::{
     pacs002::{self, PACS_002, answer},
     pacs008::{Agent, Charge, CodeOrProprietary, Pacs008},
     verdict::{self, Refusal},
-    xml,
+    xml::{self, Element},
 };
 
 #[test]
@@ -21,7 +21,7 @@ fn a_written_credit_transfer_reads_back_the_same() {
     transfer.intermediary_agents = vec![Agent::of_bic(DEBTOR_AGENT); 3];
     transfer.ultimate_debtor = transfer.debtor.clone();
     transfer.ultimate_creditor = transfer.creditor.clone();
-    transfer.category_purpose = Some(CodeOrProprietary::Code("CASH".to_owned()));
+    transfer.payment_type.category_purpose = Some(CodeOrProprietary::Code("CASH".to_owned()));
     transfer.charges = vec![Charge {
         amount: transfer.instructed_amount.clone(),
         agent: Agent {
@@ -30,6 +30,16 @@ fn a_written_credit_transfer_reads_back_the_same() {
             ..Agent::default()
         },
     }];
+    let kept = |text: &str| {
+        xml::read(text.as_bytes()).expect("the fixture is good").iter().map(Element::bare).collect()
+    };
+    transfer.related_remittance_information =
+        kept("<RltdRmtInf><RmtId>A &lt; B</RmtId></RltdRmtInf>");
+    transfer.structured_remittance_information = kept(
+        "<Strd><RfrdDocInf><Nb>INV1</Nb></RfrdDocInf><RfrdDocAmt><RmtdAmt Ccy=\"PHP\">1.5</RmtdAmt>\
+         </RfrdDocAmt></Strd><Strd><AddtlRmtInf>發票</AddtlRmtInf></Strd>",
+    );
+    assert_eq!(transfer.remittance_text(), "For the family – November INV1 PHP 1.5 發票 A < B");
     for (message, with_header) in [(message(), false), (message(), true), (rich, true)] {
         let head = with_header.then(header);
         let written = message.write(head.as_ref()).expect("the fixture is good");

@@ -85,7 +85,7 @@ const TEN: [(&str, &Corridor, &str); 10] = [
     ),
     (
         "fedwire/CustomerCreditTransfer_Variation6_pacs.008.xml",
-        &TO_PAKISTAN,
+        &TO_PHILIPPINES,
         "purpose, intermediary, free remittance",
     ),
     ("prowide/pacs.008.001.07.xml", &TO_PHILIPPINES, "read as .07, written as .08; no UETR"),

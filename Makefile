@@ -1,6 +1,6 @@
 # The commands of this project. Each installs what is missing (deploy/prerequisites.sh) and then
 # calls cargo or the binary; nothing else is needed on a fresh machine.
-.PHONY: help demo test lint fix bench build prerequisites
+.PHONY: help demo test lint fix bench rates build prerequisites
 SHELL := bash
 CARGO ?= cargo
 # Always the whole workspace: another selection would compile RocksDB again.
@@ -22,8 +22,9 @@ demo: build ## Run a whole network on this machine: make demo ARGS="--once"
 test: build ## Run every test, or those named: make test T=NAME
 	$(CARGO) test --workspace --locked $(T)
 
-lint: prerequisites ## Check format and lints
+lint: prerequisites ## Check format, lints and dependencies
 	$(CARGO) fmt --all --check
+	deploy/dependencies.sh
 	$(CARGO) lint
 
 fix: prerequisites ## Format the code
@@ -31,3 +32,6 @@ fix: prerequisites ## Format the code
 
 bench: build ## Measure the ledger on this machine
 	@$(CAUSEWAY) bench $(ARGS)
+
+rates: ## Fetch real mid rates into a folder: make rates ARGS=/etc/causeway/rates
+	@deploy/rates.sh $(ARGS)

@@ -15,8 +15,10 @@ use tonic::transport::Channel;
 use crate::{
     banking::CoreBanking,
     directory::Directory,
+    events::Heard,
     outbox::{Answer, Queued},
     problem::{Code, Problem},
+    routes::idempotency::Running,
     screening::Screening,
     settings::{Decision, Demo},
     store::{self, Connection, Store, outbox::OutboxRow},
@@ -49,10 +51,14 @@ pub struct Inner {
     pub ledger: LedgerClient,
     /// News of the network.
     pub directory: Directory,
+    /// When the event stream last said something.
+    pub heard: Heard,
     /// Signs envelopes.
     pub signing_key: SigningKey,
     /// Opens sealed data.
     pub sealing_key: Digest,
+    /// Idempotency keys of running requests.
+    pub running: Running,
     /// Quoting services.
     pub fx: Vec<(ParticipantId, QuotingClient<Channel>)>,
     /// Sanctions lists.

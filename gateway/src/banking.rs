@@ -30,14 +30,23 @@ impl std::fmt::Debug for Customer<'_> {
     }
 }
 
+/// What a reservation found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reserved {
+    /// The money is set aside by this call, and its caller has to release or capture it.
+    Now,
+    /// It was set aside or captured before: another caller's.
+    Before,
+}
+
 /// A participant's own books. Each call is named by the transfer: repeating it changes nothing.
 pub trait CoreBanking: Send + Sync + std::fmt::Debug {
-    /// Sets the debtor's money aside before submit.
+    /// Sets money of the debtor aside before submit, or of the creditor before a return.
     fn reserve<'a>(
         &'a self,
         transfer: TransferId,
         debtor: Customer<'a>,
-    ) -> BoxFuture<'a, Result<(), Error>>;
+    ) -> BoxFuture<'a, Result<Reserved, Error>>;
 
     /// Takes what was reserved: the transfer settled.
     fn capture(&self, transfer: TransferId) -> BoxFuture<'_, Result<(), Error>>;
@@ -54,6 +63,9 @@ pub trait CoreBanking: Send + Sync + std::fmt::Debug {
         transfer: TransferId,
         creditor: Customer<'a>,
     ) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Whether a transfer's money reached an account: what a return has to take back.
+    fn credited(&self, transfer: TransferId) -> BoxFuture<'_, Result<bool, Error>>;
 }
 
 /// The form under which an account is kept: no spaces, upper case.

@@ -13,7 +13,7 @@ use crate::{
     Error,
     app::{App, Work, enqueue},
     banking::{self, Customer},
-    clock, events,
+    clock, events, measure, outbox,
     personal::Personal,
     screening::Verdict,
     sealing::random,
@@ -107,6 +107,7 @@ async fn sweep(app: &App) {
     for transfer in unbooked.iter().filter_map(Row::transfer) {
         app.wake(Work::Book(transfer));
     }
+    outbox::sweep(app).await;
 }
 
 async fn fetch(app: &App, transfer: TransferId) -> Result<Option<Row>, store::Error> {
@@ -218,6 +219,7 @@ async fn judged(app: &App, transfer: TransferId, row: &Row) -> Result<Verdicted,
         let mut transaction = app.store.begin().await?;
         screening_insert(&mut transaction, transfer, word, detail).await?;
         store::commit(transaction).await?;
+        measure::screened(false, word);
         return Ok(outcome);
     }
     let Some(customer) = customer(row, &personal) else {
@@ -254,14 +256,14 @@ async fn book(app: &App, transfer: TransferId) -> Result<(), Failure> {
         return Ok(());
     }
     match (row.outgoing, settled) {
-        (true, true) if row.return_of.is_none() => {
+        (true, true) => {
             app.banking.capture(transfer).await.map_err(Failure::Banking)?;
         }
-        (true, false) if row.return_of.is_none() => {
+        (true, false) => {
             app.banking.release(transfer).await.map_err(Failure::Banking)?;
         }
         (false, true) => return credit(app, transfer, &row).await,
-        (true | false, _) => {}
+        (false, false) => {}
     }
     let mut transaction = app.store.begin().await?;
     transfer_book(&mut transaction, transfer).await?;
@@ -297,7 +299,7 @@ async fn credit(app: &App, transfer: TransferId, row: &Row) -> Result<(), Failur
         return Ok(());
     }
     let mut sent = None;
-    if let Some(status) = credited.filter(|_| row.return_of.is_none()) {
+    if let Some(status) = credited {
         let confirm = Item::Confirm(Confirm {
             nonce,
             debtor_agent: transfer.debtor_agent,

@@ -26,19 +26,10 @@ pub enum Error {
     /// The genesis is malformed.
     #[error("genesis: the file is no genesis")]
     Genesis(#[source] ledger_proof::DecodeError),
-    /// A URI is malformed, or TLS material unusable.
-    #[error("{field}: cannot be used as an endpoint")]
-    Endpoint {
-        /// The settings' field.
-        field: &'static str,
-        /// Why.
-        #[source]
-        source: tonic::transport::Error,
-    },
     /// The HTTPS certificate is unusable.
     #[error("https: the certificate or key cannot be used")]
     Https(#[source] services_runtime::tls::Error),
-    /// The client certificate or a quoting service's address is unusable.
+    /// The client certificate, or the address of a node or quoting service, is unusable.
     #[error("ledger, fx: the certificate or an address cannot be used")]
     Tls(#[source] services_runtime::tls::Error),
     /// The sanctions lists are unusable.
@@ -47,6 +38,9 @@ pub enum Error {
     /// The party store failed.
     #[error("the party store failed")]
     Store(#[source] store::Error),
+    /// Health and metrics can't be served.
+    #[error("health_listen: health cannot be served")]
+    Health(#[source] services_runtime::health::Error),
     /// The address can't be listened on, or serving ended.
     #[error("listen: cannot serve on {address}")]
     Serve {

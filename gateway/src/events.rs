@@ -1,7 +1,10 @@
 //! Follows this participant's own event stream: rows and cursor in one SQL transaction, and a gap stops it loudly.
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use ledger_proof::{
     codec::Field,
     item::ItemKind,
@@ -15,20 +18,41 @@ use services_runtime::{error::chain, shutdown::Shutdown};
 use crate::{
     Error,
     app::{App, Work},
-    clock,
+    clock, measure,
     personal::Personal,
     sealing,
     store::{
         self, Connection,
         events::{cursor_move, event_insert},
         parties::party_insert,
-        transfers::{Change, New, transfer_change, transfer_insert, uuid},
+        transfers::{Change, Changed, New, transfer_change, transfer_insert, uuid},
     },
 };
 
 /// Records written in one SQL transaction at most.
 const BATCH_MAX: usize = 256;
 const REOPEN_PAUSE: Duration = Duration::from_millis(200);
+/// The ledger sends a heartbeat each second; after this silence its node counts as gone.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
+/// When the stream last said something that was kept.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    at: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Heard {
+    /// Whether the stream is followed: silence is short.
+    #[must_use]
+    pub fn lately(&self) -> bool {
+        let at = *self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        at.is_some_and(|at| at.elapsed() < SILENCE_MAX)
+    }
+
+    fn now(&self) {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
 
 /// Follows the stream until the process ends.
 ///
@@ -62,7 +86,7 @@ async fn follow(app: &App) -> Result<(), Error> {
         }
     };
     let mut batches = stream.ready_chunks(BATCH_MAX);
-    while let Some(batch) = batches.next().await {
+    while let Some(batch) = next(&mut batches).await {
         let mut records = Vec::new();
         let mut broken = false;
         for event in batch {
@@ -82,35 +106,56 @@ async fn follow(app: &App) -> Result<(), Error> {
         if broken {
             return Ok(());
         }
+        app.heard.now();
     }
     Ok(())
+}
+
+/// The next batch; none when the stream ended or fell silent.
+async fn next<T>(batches: &mut (impl Stream<Item = T> + Unpin)) -> Option<T> {
+    match tokio::time::timeout(SILENCE_MAX, batches.next()).await {
+        Ok(batch) => batch,
+        Err(_) => {
+            tracing::warn!("event stream fell silent");
+            None
+        }
+    }
 }
 
 /// Writes a batch and the cursor, then wakes who has something to do.
 async fn write(app: &App, cursor: u64, records: &[RecordEvent]) -> Result<u64, Error> {
     let mut transaction = app.store.begin().await.map_err(Error::Store)?;
-    let mut work = Vec::new();
+    let mut done = Done::default();
     let mut last = cursor;
     for record in records {
         if record.number != last + 1 {
             return Err(Error::Gap { expected: last + 1, found: record.number });
         }
         last = record.number;
-        work.extend(apply(app, &mut transaction, record).await?);
+        apply(app, &mut transaction, record, &mut done).await?;
     }
     if !cursor_move(&mut transaction, cursor, last).await.map_err(Error::Store)? {
         return Err(Error::Fenced);
     }
     store::commit(transaction).await.map_err(Error::Store)?;
-    work.into_iter().for_each(|item| app.wake(item));
+    done.changes.iter().for_each(measure::changed);
+    done.work.into_iter().for_each(|item| app.wake(item));
     Ok(last)
+}
+
+/// What a batch did and asks for, to be told when it is committed.
+#[derive(Default)]
+struct Done {
+    changes: Vec<Changed>,
+    work: Vec<Work>,
 }
 
 async fn apply(
     app: &App,
     connection: &mut Connection,
     event: &RecordEvent,
-) -> Result<Option<Work>, Error> {
+    done: &mut Done,
+) -> Result<(), Error> {
     let unreadable = |source| Error::Record { sequence: event.sequence, source };
     let shared = match event.kind {
         RecordKind::Item(_) | RecordKind::Expiry => event.part(Part::Shared),
@@ -118,23 +163,22 @@ async fn apply(
     };
     let Some(bytes) = shared else {
         let data = json!({ "kind": format!("{:?}", event.kind) });
-        keep(connection, event, data).await?;
-        return Ok(None);
+        return keep(connection, event, data).await;
     };
     let shared = SharedPart::from_bytes(bytes).map_err(unreadable)?;
     keep(connection, event, shown(event, &shared)).await?;
-    let Some(transfer) = transfer_of(event.kind, &shared) else { return Ok(None) };
+    let Some(transfer) = transfer_of(event.kind, &shared) else { return Ok(()) };
     learn(app, connection, event, &shared, transfer).await?;
-    let Some(change) = change(event, &shared).map_err(unreadable)? else { return Ok(None) };
-    transfer_change(connection, transfer, &change, event.at, event.sequence)
-        .await
-        .map_err(Error::Store)?;
+    let Some(change) = change(event, &shared).map_err(unreadable)? else { return Ok(()) };
+    let changed = transfer_change(connection, transfer, &change, event.at, event.sequence).await;
+    done.changes.extend(changed.map_err(Error::Store)?);
     let incoming = shared.creditor_agent == app.me && transfer.debtor_agent != app.me;
-    Ok(match change {
+    done.work.extend(match change {
         Change::Pending { .. } => incoming.then_some(Work::Decide(transfer)),
         Change::Settled | Change::Ended { .. } => Some(Work::Book(transfer)),
         Change::Held { .. } | Change::Confirmed { .. } => None,
-    })
+    });
+    Ok(())
 }
 
 async fn keep(
@@ -270,9 +314,16 @@ fn change(
         refusal: rejection.map(|rejection| rejection.code().to_owned()),
     };
     if let Some(rejection) = rejection {
-        // Another content under the same UETR is refused without touching the first.
-        let own = submitting && rejection != Rejection::UetrReused;
+        // A refusal that names a transfer there was before leaves it alone.
+        let rejected = TransferState::from_code(shared.state) == Some(TransferState::Rejected);
+        let own = submitting
+            && rejected
+            && !matches!(rejection, Rejection::UetrReused | Rejection::TransferBurned);
         return Ok(own.then(|| ended("REJECTED")));
+    }
+    // What a repeated answer says was true once; only resolve tells how things stand.
+    if shared.first_sequence != 0 && kind != Some(ItemKind::Resolve) {
+        return Ok(None);
     }
     match kind {
         Some(ItemKind::Hold) => {

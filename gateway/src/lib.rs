@@ -8,6 +8,7 @@ pub mod directory;
 pub mod error;
 pub mod events;
 pub mod legs;
+pub mod measure;
 pub mod outbox;
 pub mod personal;
 pub mod problem;
@@ -22,5 +23,5 @@ pub mod tracking;
 pub mod transfers;
 
 pub use error::Error;
-pub use run::{api_key_create, run};
+pub use run::{api_key_create, ready::CONDITIONS, run};
 pub use settings::Settings;

@@ -18,12 +18,12 @@ use uuid::Uuid;
 use crate::{
     Error,
     app::{App, Work, enqueue},
-    clock,
+    clock, measure,
     sealing::random,
     store::{
         self,
         outbox::{EnvelopeRow, OutboxRow, envelope_done, outbox_done, outbox_requeue},
-        transfers::{Change, participant, transfer_change},
+        transfers::{Change, Changed, participant, transfer_change},
     },
 };
 
@@ -35,6 +35,8 @@ const VALIDITY_MICROS: u64 = 30_000_000;
 const CLOCK_MARGIN_MICROS: u64 = 2_000_000;
 /// Items in one envelope; with blobs of 4 KiB it stays around 2 MiB.
 const ITEMS_MAX: usize = 512;
+/// An item that no envelope carries after this time was not handed over.
+const LOST_AFTER: Duration = Duration::from_secs(15);
 const RESEND_PAUSE: Duration = Duration::from_millis(200);
 
 /// An item to send, and who waits for its answer.
@@ -94,10 +96,18 @@ pub async fn resume(app: &App, shutdown: &Shutdown) -> Result<(), Error> {
         let app = app.clone();
         shutdown.spawn("outbox-resend", async move { deliver(&app, envelope, batch).await });
     }
-    for row in app.store.outbox_open().await.map_err(Error::Store)? {
+    for row in app.store.outbox_open(Duration::ZERO).await.map_err(Error::Store)? {
         let _stopping = app.outbox.send(Queued { row, waiter: None });
     }
     Ok(())
+}
+
+/// Takes up items that are durable, but whose request never heard of it from the store. One that is
+/// on its way all the same goes twice, which the ledger answers once.
+pub async fn sweep(app: &App) {
+    for row in app.store.outbox_open(LOST_AFTER).await.unwrap_or_default() {
+        let _stopping = app.outbox.send(Queued { row, waiter: None });
+    }
 }
 
 /// Signs a batch, keeps the bytes, and sends them.
@@ -173,7 +183,8 @@ async fn answered(
         not_taken(app, envelope, batch, code).await;
         return Ok(());
     }
-    persist(|| write_outcomes(app, envelope, &batch, submitted)).await;
+    let changes = persist(|| write_outcomes(app, envelope, &batch, submitted)).await;
+    changes.iter().for_each(measure::changed);
     for (queued, outcome) in batch.into_iter().zip(&submitted.outcomes) {
         if let Some(transfer) = transfer_of(&queued.row) {
             wake(app, transfer, outcome);
@@ -190,8 +201,9 @@ async fn write_outcomes(
     envelope: &EnvelopeRow,
     batch: &[Queued],
     submitted: &Submitted,
-) -> Result<(), store::Error> {
+) -> Result<Vec<Changed>, store::Error> {
     let mut transaction = app.store.begin().await?;
+    let mut changes = Vec::new();
     for (queued, outcome) in batch.iter().zip(&submitted.outcomes) {
         let refusal = outcome.rejection.map(Rejection::code);
         outbox_done(&mut transaction, queued.row.id, refusal).await?;
@@ -201,10 +213,11 @@ async fn write_outcomes(
             continue;
         };
         let at = submitted.at;
-        transfer_change(&mut transaction, transfer, &change, at, outcome.sequence).await?;
+        let record = outcome.sequence;
+        changes.extend(transfer_change(&mut transaction, transfer, &change, at, record).await?);
     }
     envelope_done(&mut transaction, envelope.request).await?;
-    store::commit(transaction).await
+    store::commit(transaction).await.map(|()| changes)
 }
 
 /// What an outcome says of the transfer itself.
@@ -250,8 +263,9 @@ fn wake(app: &App, transfer: TransferId, outcome: &Outcome) {
 
 /// The ledger will never take these bytes: nothing was recorded, so a transfer ends here.
 async fn not_taken(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>, why: &str) {
-    persist(|| async {
+    let changes = persist(|| async {
         let mut transaction = app.store.begin().await?;
+        let mut changes = Vec::new();
         for queued in &batch {
             outbox_done(&mut transaction, queued.row.id, Some(why)).await?;
             let Some(transfer) = transfer_of(&queued.row).filter(|_| submits(&queued.row)) else {
@@ -262,12 +276,14 @@ async fn not_taken(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>, why: &
                 reason: Some("ED05".to_owned()),
                 refusal: Some("LEDGER_REFUSED_REQUEST".to_owned()),
             };
-            transfer_change(&mut transaction, transfer, &change, clock::now(), 0).await?;
+            let now = clock::now();
+            changes.extend(transfer_change(&mut transaction, transfer, &change, now, 0).await?);
         }
         envelope_done(&mut transaction, envelope.request).await?;
-        store::commit(transaction).await
+        store::commit(transaction).await.map(|()| changes)
     })
     .await;
+    changes.iter().for_each(measure::changed);
     for queued in batch {
         if let Some(transfer) = transfer_of(&queued.row) {
             app.wake(Work::Book(transfer));

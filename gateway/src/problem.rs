@@ -59,7 +59,7 @@ codes! {
     UetrAmbiguous = "UETR_AMBIGUOUS", CONFLICT, b"AG09", "Two debtor agents used this UETR";
     IdempotencyKeyMissing = "IDEMPOTENCY_KEY_MISSING", BAD_REQUEST, b"FF01", "The request needs an Idempotency-Key";
     IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", UNPROCESSABLE_ENTITY, b"DU03", "The Idempotency-Key belongs to another request";
-    RequestInProgress = "REQUEST_IN_PROGRESS", CONFLICT, b"NARR", "The first request with this Idempotency-Key is still running";
+    RequestInProgress = "REQUEST_IN_PROGRESS", CONFLICT, b"NARR", "The first request with this Idempotency-Key or UETR is still running";
     TravelRuleIncomplete = "TRAVEL_RULE_INCOMPLETE", UNPROCESSABLE_ENTITY, b"RR02", "The corridor requires more about debtor or creditor";
     SealedDataTooLarge = "SEALED_DATA_TOO_LARGE", BAD_REQUEST, b"FF01", "The party data exceeds what can be sealed";
     ScreeningRefused = "SCREENING_REFUSED", UNPROCESSABLE_ENTITY, b"RR04", "The transfer can't be sent for regulatory reasons";
@@ -153,6 +153,12 @@ impl Problem {
     pub fn recorded(mut self, sequence: u64) -> Self {
         self.record = Some(sequence);
         self
+    }
+
+    /// Whether it is a problem of the gateway's own with this code.
+    #[must_use]
+    pub fn is(&self, code: Code) -> bool {
+        self.code == code.name()
     }
 
     /// Whether this answer ends the request for ever, so that a repeat gets the same.

@@ -1,8 +1,11 @@
 //! The HTTP surface: which resource is where and who may use it; what they do lives elsewhere.
+use std::time::Instant;
+
 use axum::{
     Json, Router,
-    extract::DefaultBodyLimit,
-    http::{StatusCode, header},
+    extract::{DefaultBodyLimit, MatchedPath, Request},
+    http::{Method, StatusCode, header},
+    middleware::{Next, from_fn},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -14,6 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
+    measure,
     problem::{Code, Problem},
 };
 
@@ -26,9 +30,6 @@ pub mod params;
 pub mod quotes;
 pub mod track;
 pub mod transfers;
-
-#[cfg(test)]
-mod tests;
 
 /// The largest body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -103,7 +104,24 @@ pub fn router(app: App) -> Router {
             Problem::new(Code::MethodNotAllowed, "see /openapi.json for methods")
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn(measured))
         .with_state(app)
+}
+
+/// Counts and times a request by its route's template: a path itself would name a transfer.
+async fn measured(request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let route = route.unwrap_or("none").to_owned();
+    // A caller may invent methods; the surface has two.
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        _ => "other",
+    };
+    let response = next.run(request).await;
+    measure::request(method, route, response.status().as_u16(), begun.elapsed());
+    response
 }
 
 /// A body as bytes; one that is too large or breaks off is a problem with its own page.
@@ -113,10 +131,7 @@ pub struct Body(pub axum::body::Bytes);
 impl<S: Send + Sync> axum::extract::FromRequest<S> for Body {
     type Rejection = Problem;
 
-    async fn from_request(
-        request: axum::extract::Request,
-        state: &S,
-    ) -> Result<Self, Self::Rejection> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         match axum::body::Bytes::from_request(request, state).await {
             Ok(bytes) => Ok(Self(bytes)),
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {

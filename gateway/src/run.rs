@@ -4,10 +4,15 @@ use std::{path::Path, sync::Arc, time::Duration};
 use ed25519_dalek::SigningKey;
 use ledger_proof::{Genesis, codec::Digest};
 use ledger_types::ParticipantId;
-use proto::{LedgerClient, client, fx::quoting_client::QuotingClient};
-use services_runtime::{grpc::ClientLimits, shutdown::Shutdown, tls};
+use proto::{LedgerClient, fx::quoting_client::QuotingClient};
+use services_runtime::{
+    grpc::ClientLimits,
+    health,
+    shutdown::Shutdown,
+    tls::{self, ClientTls},
+};
 use tokio::sync::mpsc;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
+use tonic::transport::Channel;
 use uuid::Uuid;
 
 use crate::{
@@ -15,9 +20,11 @@ use crate::{
     app::{App, Inner},
     decide,
     directory::Directory,
-    events, outbox,
+    events::{self, Heard},
+    outbox,
     routes::{
         caller::{Scope, secret_digest},
+        idempotency::Running,
         router,
     },
     screening::exact::ExactLists,
@@ -26,18 +33,28 @@ use crate::{
     store::{Store, book::Book},
 };
 
+pub mod ready;
+
 /// How often news of the network is asked for.
 const NEWS_EVERY: Duration = Duration::from_secs(3);
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
 /// How long open requests may take when the process ends.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs a gateway until `shutdown` is cancelled.
+/// Runs a gateway until `shutdown` is cancelled. Telemetry must have been started; `health` waits
+/// for [`CONDITIONS`](ready::CONDITIONS).
 ///
 /// # Errors
 /// Why it does not start, or stopped.
-pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
+pub async fn run(
+    settings: Settings,
+    health: Option<health::State>,
+    shutdown: Shutdown,
+) -> Result<(), Error> {
     tls::install_default_provider();
+    if let (Some(state), Some(address)) = (&health, settings.health_listen) {
+        health::serve(address, state.clone(), &shutdown).await.map_err(Error::Health)?;
+    }
     let (outbox_sender, outbox_queue) = mpsc::unbounded_channel();
     let (work_sender, work_queue) = mpsc::unbounded_channel();
     let store = Store::open(&settings.database).await.map_err(Error::Store)?;
@@ -45,14 +62,18 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
     let book = Book::open(store.clone(), &settings.accounts).await.map_err(Error::Store)?;
     let lists = ExactLists::load(&settings.screening.sdn, &settings.screening.alt)
         .map_err(Error::Screening)?;
+    let tls = client_tls(&settings.ledger, &shutdown)?;
+    let limits = ClientLimits { timeout_ms: settings.ledger.timeout_ms, ..Default::default() };
     let app = App::new(Inner {
         me: ParticipantId(settings.participant),
         network: genesis(&settings.genesis)?.network(),
-        ledger: ledger(&settings.ledger)?,
+        ledger: ledger(&settings.ledger, &tls, &limits)?,
         directory: Directory::default(),
+        heard: Heard::default(),
+        running: Running::default(),
         signing_key: SigningKey::from_bytes(&key("signing_key", &settings.signing_key)?),
         sealing_key: key("sealing_key", &settings.sealing_key)?,
-        fx: fx(&settings)?,
+        fx: fx(&settings, &tls, &limits)?,
         screening: Arc::new(lists),
         banking: Arc::new(book),
         decision: settings.decision,
@@ -66,6 +87,9 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
     shutdown.spawn("events", events::run(app.clone(), shutdown.clone()));
     shutdown.spawn("decisions", decide::run(app.clone(), work_queue, shutdown.clone()));
     shutdown.spawn("news", news(app.clone(), shutdown.clone()));
+    if let Some(state) = health {
+        shutdown.spawn("ready", ready::watch(app.clone(), state, shutdown.clone()));
+    }
     serve(&settings, app, &shutdown).await
 }
 
@@ -119,34 +143,35 @@ fn genesis(file: &Path) -> Result<Genesis, Error> {
     Genesis::read(&read("genesis", file)?).map_err(Error::Genesis)
 }
 
-fn client_tls(settings: &Ledger) -> Result<ClientTlsConfig, Error> {
-    let ca = Certificate::from_pem(read("ledger.ca", &settings.ca)?);
-    let certificate = read("ledger.certificate", &settings.certificate)?;
-    let identity = Identity::from_pem(certificate, read("ledger.key", &settings.key)?);
-    Ok(ClientTlsConfig::new().ca_certificate(ca).identity(identity))
-}
-
-fn ledger(settings: &Ledger) -> Result<LedgerClient, Error> {
-    LedgerClient::new(&client::Settings {
-        endpoints: settings.endpoints.clone(),
-        tls: Some(client_tls(settings)?),
-        timeout: Duration::from_millis(settings.timeout_ms),
-    })
-    .map_err(|source| Error::Endpoint { field: "ledger.endpoints", source })
-}
-
-/// Channels on which only a holder of a certificate for quoting can pose as the service.
-fn fx(settings: &Settings) -> Result<Vec<(ParticipantId, QuotingClient<Channel>)>, Error> {
+/// The participant's certificate as a client of nodes and quoting services.
+fn client_tls(settings: &Ledger, shutdown: &Shutdown) -> Result<Arc<ClientTls>, Error> {
     let files = tls::Files {
-        certificate: settings.ledger.certificate.clone(),
-        key: settings.ledger.key.clone(),
-        ca: settings.ledger.ca.clone(),
+        certificate: settings.certificate.clone(),
+        key: settings.key.clone(),
+        ca: settings.ca.clone(),
     };
-    let tls = tls::ClientTls::load(files).map_err(Error::Tls)?;
-    let limits = ClientLimits { timeout_ms: settings.ledger.timeout_ms, ..Default::default() };
+    let tls = ClientTls::load(files).map_err(Error::Tls)?;
+    tls.watch(CERTIFICATES_EVERY, shutdown);
+    Ok(tls)
+}
+
+fn ledger(
+    settings: &Ledger,
+    tls: &Arc<ClientTls>,
+    limits: &ClientLimits,
+) -> Result<LedgerClient, Error> {
+    let channels = tls.channels(&settings.endpoints, "node", limits).map_err(Error::Tls)?;
+    Ok(LedgerClient::new(channels, Duration::from_millis(settings.timeout_ms)))
+}
+
+fn fx(
+    settings: &Settings,
+    tls: &Arc<ClientTls>,
+    limits: &ClientLimits,
+) -> Result<Vec<(ParticipantId, QuotingClient<Channel>)>, Error> {
     let mut services = Vec::new();
     for row in &settings.fx {
-        let channel = tls.channel(&row.uri, "fx", &limits).map_err(Error::Tls)?;
+        let channel = tls.channel(&row.uri, "fx", limits).map_err(Error::Tls)?;
         services.push((ParticipantId(row.participant), QuotingClient::new(channel)));
     }
     Ok(services)

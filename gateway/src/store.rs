@@ -15,9 +15,6 @@ pub mod parties;
 pub mod quotes;
 pub mod transfers;
 
-#[cfg(test)]
-mod tests;
-
 /// A failure of the party store.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -44,15 +41,29 @@ impl Error {
     pub fn unavailable(&self) -> bool {
         match self {
             Self::Open(_) => true,
-            Self::Statement(error) => {
-                matches!(
-                    error,
-                    sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed
-                )
-            }
+            Self::Statement(error) => unavailable(error),
             Self::Schema | Self::Migrate(_) | Self::Range(_) => false,
         }
     }
+}
+
+fn unavailable(error: &sqlx::Error) -> bool {
+    // Classes of SQLSTATE: connection, rollback, resources, lock, intervention.
+    const AGAIN: [&str; 5] = ["08", "40", "53", "55", "57"];
+    if let sqlx::Error::Database(database) = error {
+        let code = database.code().unwrap_or_default();
+        return AGAIN.iter().any(|class| code.starts_with(class));
+    }
+    matches!(
+        error,
+        sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed
+    )
 }
 
 impl From<sqlx::Error> for Error {
@@ -64,7 +75,7 @@ impl From<sqlx::Error> for Error {
 /// A handle to one gateway's schema.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pub(crate) pool: PgPool,
+    pool: PgPool,
 }
 
 impl Store {

@@ -11,10 +11,7 @@ use futures_util::{Stream, StreamExt};
 use ledger_types::{ParticipantId, TransferId};
 use prost::Message;
 use tokio::time::Instant;
-use tonic::{
-    Code, Status,
-    transport::{Channel, ClientTlsConfig, Endpoint},
-};
+use tonic::{Code, ConnectError, Status, transport::Channel};
 
 use crate::{
     convert::{self, Balance, Event, Network, Submitted, Transfer},
@@ -66,17 +63,6 @@ pub enum Error {
     Unreadable(#[source] convert::Error),
 }
 
-/// How to reach the ledger.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// `https://host:port` of each node, in the order of node ids from 1.
-    pub endpoints: Vec<String>,
-    /// The participants' CA and this client's certificate.
-    pub tls: Option<ClientTlsConfig>,
-    /// How long a call may take, retries included.
-    pub timeout: Duration,
-}
-
 /// A cheap handle; clones share connections and what is known of the leader.
 #[derive(Clone, Debug)]
 pub struct LedgerClient {
@@ -86,34 +72,15 @@ pub struct LedgerClient {
 }
 
 impl LedgerClient {
-    /// Prepares connections, which are made when first used.
+    /// A client over one channel per node, in the order of node ids from 1, whose calls may take
+    /// `timeout`, retries included.
     ///
-    /// # Errors
-    /// When an endpoint is no URI or the TLS material is unusable.
-    pub fn new(settings: &Settings) -> Result<Self, tonic::transport::Error> {
-        let channels = settings
-            .endpoints
-            .iter()
-            .map(|uri| {
-                let endpoint = Endpoint::from_shared(uri.clone())?
-                    .connect_timeout(Duration::from_secs(2))
-                    .tcp_nodelay(true)
-                    .http2_adaptive_window(true)
-                    .http2_keep_alive_interval(Duration::from_secs(2))
-                    .keep_alive_timeout(Duration::from_secs(2))
-                    .keep_alive_while_idle(true);
-                let endpoint = match &settings.tls {
-                    Some(tls) => endpoint.tls_config(tls.clone())?,
-                    None => endpoint,
-                };
-                Ok(endpoint.connect_lazy())
-            })
-            .collect::<Result<Vec<_>, tonic::transport::Error>>()?;
-        Ok(Self {
-            channels: channels.into(),
-            leader: Arc::new(AtomicUsize::new(0)),
-            timeout: settings.timeout,
-        })
+    /// # Panics
+    /// When there is no channel.
+    #[must_use]
+    pub fn new(channels: Vec<Channel>, timeout: Duration) -> Self {
+        assert!(!channels.is_empty(), "a ledger has at least one node");
+        Self { channels: channels.into(), leader: Arc::new(AtomicUsize::new(0)), timeout }
     }
 
     /// Submits an envelope and waits for its outcomes, following the leader and resending the same
@@ -287,7 +254,7 @@ impl LedgerClient {
     }
 
     fn client(&self, at: usize) -> ledger_client::LedgerClient<Channel> {
-        let channel = &self.channels[at % self.channels.len().max(1)];
+        let channel = &self.channels[at % self.channels.len()];
         ledger_client::LedgerClient::new(channel.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
@@ -326,7 +293,7 @@ fn fate_unknown(status: &Status) -> bool {
     match fate {
         Some(fate) => fate != FATE_NOT_APPENDED,
         None => match status.code() {
-            // A refused connection never carried the request.
+            // A connection that was not made never carried the request.
             Code::Unavailable => !connect_failed(status),
             Code::InvalidArgument
             | Code::Unauthenticated
@@ -348,12 +315,12 @@ fn fate_unknown(status: &Status) -> bool {
     }
 }
 
-/// Whether the transport failed before the request could be written.
+/// Whether there was no connection to write the request to.
 fn connect_failed(status: &Status) -> bool {
     let mut source = std::error::Error::source(status);
     while let Some(error) = source {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            return io.kind() == std::io::ErrorKind::ConnectionRefused;
+        if error.is::<ConnectError>() {
+            return true;
         }
         source = error.source();
     }

@@ -2,10 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod config;
 mod demo;
+mod gateway_routes;
+mod gateway_store;
 mod iso20022;
 mod kill_leader;
 mod ofac;
+mod partner;
+mod rates;
 mod readme;
 mod reconciliation;
+mod remittance;
 mod tidy;

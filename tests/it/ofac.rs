@@ -6,7 +6,11 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use services_cli::demo::{network::Running, postgres::Postgres, wallet::Wallet};
+use services_cli::{
+    demo::{network::Running, postgres::Postgres},
+    wallet::{Seen, Wallet},
+};
+use tests::fresh_uetr;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -44,7 +48,7 @@ async fn ofac_2021() {
     let (status, body) = hong_kong.create(&inward, PATIENCE).await.unwrap();
     assert_eq!(status.as_u16(), 201, "{body}");
     let uetr = inward["uetr"].as_str().unwrap();
-    let last = hong_kong.follow(uetr, PATIENCE, services_cli::demo::wallet::Seen::ended).await;
+    let last = hong_kong.follow(uetr, PATIENCE, Seen::ended).await;
     assert_eq!((last.status.as_str(), &last.body["reason"]), ("REJECTED", &json!("RR04")));
     running.stop();
 }
@@ -65,12 +69,8 @@ fn first_individual(sdn: &Path) -> String {
 fn order(agent: &str, currency: &str, from: &str, to: &str, creditor: &str) -> Value {
     let method = if agent == "104" { "bank_account" } else { "wallet" };
     let amount = if agent == "104" { "40010.00" } else { "4001.00" };
-    let mut random = [0_u8; 16];
-    random[..4].copy_from_slice(&std::process::id().to_be_bytes());
-    random[4] = u8::try_from(agent.len() + usize::from(agent == "104")).unwrap();
-    let uetr = ledger_types::Uetr::from_random(random).to_string();
     json!({
-        "uetr": uetr,
+        "uetr": fresh_uetr(),
         "creditor_agent": agent,
         "interbank_settlement_amount": { "amount": amount, "currency": currency },
         "payout_method": method,

@@ -231,9 +231,10 @@ pub async fn return_(
         }
         let amount = amount.map_or(found.1.settlement_amount(), |own| own.minor_units);
         let reason: Purpose = body.reason.parse().map_err(named("reason"))?;
-        let own: Uetr = match &body.uetr {
-            Some(text) => text.parse().map_err(named("uetr"))?,
-            None => Uetr::from_random(random().map_err(|error| Problem::internal(&error))?),
+        let own: Uetr = match (&body.uetr, taken.named()) {
+            (Some(text), _) => text.parse().map_err(named("uetr"))?,
+            (None, Some(own)) => own,
+            (None, None) => Uetr::from_random(random().map_err(|error| Problem::internal(&error))?),
         };
         taken.name(&app, own).await?;
         Ok((found, amount, reason, own))

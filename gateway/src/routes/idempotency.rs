@@ -1,4 +1,9 @@
 //! Idempotency-Key: the first request of a key runs, a repeat gets its answer, another body is refused; kept for 24 hours.
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
@@ -15,17 +20,46 @@ use crate::{
     transfers::{Created, view},
 };
 
+/// The keys whose requests run in this process.
+#[derive(Clone, Debug, Default)]
+pub struct Running {
+    keys: Arc<Mutex<HashSet<(Uuid, String)>>>,
+}
+
+impl Running {
+    /// Enters a key; none when a request with it runs.
+    fn enter(&self, caller: Uuid, key: &str) -> Option<Entered> {
+        let key = (caller, key.to_owned());
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self.clone();
+        keys.insert(key.clone()).then_some(Entered { running, key })
+    }
+}
+
+/// A key that is entered; left when dropped, even by a caller who went away.
+#[derive(Debug)]
+struct Entered {
+    running: Running,
+    key: (Uuid, String),
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.running.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
 /// A key that is ours to answer.
 #[derive(Debug)]
 pub struct Taken {
-    caller: Uuid,
-    key: String,
+    entered: Entered,
+    uetr: Option<Uetr>,
 }
 
 /// Whether a request is the first of its key.
 #[derive(Debug)]
 pub enum Begun {
-    /// It is; finish it.
+    /// It is, or the first was cut off before it left anything; finish it.
     First(Taken),
     /// It is not; this is the answer.
     Repeat(Box<Response>),
@@ -53,31 +87,38 @@ pub async fn begin(
     fingerprint.update([0]);
     fingerprint.update(body);
     let fingerprint = fingerprint.finalize();
+    let entered = app.running.enter(caller.key, key);
     let known = app.store.idempotency_begin(caller.key, key, &fingerprint).await?;
-    let Some(known) = known else {
-        return Ok(Begun::First(Taken { caller: caller.key, key: key.to_owned() }));
-    };
-    if known.fingerprint != fingerprint.as_slice() {
-        let detail = "Idempotency-Key: use a new one for another request";
-        return Err(Problem::new(Code::IdempotencyKeyReused, detail));
+    let mut uetr = None;
+    if let Some(known) = known {
+        if known.fingerprint != fingerprint.as_slice() {
+            let detail = "Idempotency-Key: use a new one for another request";
+            return Err(Problem::new(Code::IdempotencyKeyReused, detail));
+        }
+        uetr = known.uetr.and_then(|uetr| Uetr::from_bytes(*uetr.as_bytes()).ok());
+        if let Some(response) = repeat(app, &known, uetr).await? {
+            return Ok(Begun::Repeat(Box::new(response)));
+        }
     }
-    repeat(app, known).await.map(|response| Begun::Repeat(Box::new(response)))
+    let running =
+        || Problem::new(Code::RequestInProgress, "the first request is still running; ask again");
+    Ok(Begun::First(Taken { entered: entered.ok_or_else(running)?, uetr }))
 }
 
-async fn repeat(app: &App, known: Idempotency) -> Result<Response, Problem> {
+/// The answer that the first request of a key came to, if it came to one or left a transfer.
+async fn repeat(
+    app: &App,
+    known: &Idempotency,
+    uetr: Option<Uetr>,
+) -> Result<Option<Response>, Problem> {
     let status = known.status.and_then(|status| u16::try_from(status).ok());
     let status = status.and_then(|status| StatusCode::from_u16(status).ok());
     if let (Some(status), Some(body)) = (status, &known.body) {
-        return Ok(json(status, body));
+        return Ok(Some(json(status, body)));
     }
-    let uetr = known.uetr.and_then(|uetr| Uetr::from_bytes(*uetr.as_bytes()).ok());
-    let row = match uetr {
-        Some(uetr) => app.store.transfer_fetch(uetr, Some(app.me)).await?.into_iter().next(),
-        None => None,
-    };
-    let running =
-        || Problem::new(Code::RequestInProgress, "the first request is still running; ask again");
-    let row = row.ok_or_else(running)?;
+    let Some(uetr) = uetr else { return Ok(None) };
+    let row = app.store.transfer_fetch(uetr, Some(app.me)).await?.into_iter().next();
+    let Some(row) = row else { return Ok(None) };
     if let Some(problem) = refused(&row) {
         return Err(problem);
     }
@@ -85,14 +126,20 @@ async fn repeat(app: &App, known: Idempotency) -> Result<Response, Problem> {
         "QUEUED" => StatusCode::ACCEPTED,
         _ => StatusCode::CREATED,
     };
-    Ok((status, axum::Json(view::transfer(app, &row))).into_response())
+    Ok(Some((status, axum::Json(view::transfer(app, &row))).into_response()))
 }
 
-/// The ledger's refusal of a transfer that was first answered with 202.
+/// The refusal of a transfer that was first answered with 202, or whose first answer was lost.
 fn refused(row: &Row) -> Option<Problem> {
     let code = row.refusal.as_deref()?;
-    let rejection = Rejection::ALL.iter().find(|rejection| rejection.code() == code)?;
-    let problem = Problem::refused(*rejection).of(row.transfer()?.uetr);
+    let problem = match Rejection::ALL.iter().find(|rejection| rejection.code() == code) {
+        Some(rejection) => Problem::refused(*rejection),
+        None => {
+            let own = Code::ALL.iter().find(|own| own.name() == code)?;
+            Problem::new(*own, "the first request was refused; make a new transfer")
+        }
+    };
+    let problem = problem.of(row.transfer()?.uetr);
     Some(match row.record.and_then(|record| u64::try_from(record).ok()) {
         Some(record) => problem.recorded(record),
         None => problem,
@@ -100,12 +147,19 @@ fn refused(row: &Row) -> Option<Problem> {
 }
 
 impl Taken {
+    /// The transfer that an earlier request of this key began to make, and must be made under the
+    /// same name, lest it be made twice.
+    #[must_use]
+    pub const fn named(&self) -> Option<Uetr> {
+        self.uetr
+    }
+
     /// Names the transfer that is being made, so that a crash loses nothing.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn name(&self, app: &App, uetr: Uetr) -> Result<(), Problem> {
-        Ok(app.store.idempotency_name(self.caller, &self.key, uetr).await?)
+        Ok(app.store.idempotency_name(self.entered.key.0, &self.entered.key.1, uetr).await?)
     }
 
     /// Answers with a transfer; repeats show it as it is then.
@@ -124,7 +178,7 @@ impl Taken {
         };
         let uetr = row.transfer().map(|transfer| transfer.uetr);
         let answer = (status.as_u16(), None);
-        app.store.idempotency_finish(self.caller, &self.key, uetr, answer).await?;
+        app.store.idempotency_finish(self.entered.key.0, &self.entered.key.1, uetr, answer).await?;
         Ok((status, axum::Json(view::transfer(app, &row))).into_response())
     }
 
@@ -134,7 +188,7 @@ impl Taken {
     /// When the store fails.
     pub async fn value(self, app: &App, value: serde_json::Value) -> Result<Response, Problem> {
         let answer = (201, Some(value.clone()));
-        app.store.idempotency_finish(self.caller, &self.key, None, answer).await?;
+        app.store.idempotency_finish(self.entered.key.0, &self.entered.key.1, None, answer).await?;
         Ok(json(StatusCode::CREATED, &value))
     }
 
@@ -147,9 +201,11 @@ impl Taken {
             let body = services_runtime::error::Problem::from(&problem);
             let body = serde_json::to_value(body).map_err(|error| Problem::internal(&error))?;
             let answer = (problem.status.as_u16(), Some(body));
-            app.store.idempotency_finish(self.caller, &self.key, problem.uetr, answer).await?;
+            app.store
+                .idempotency_finish(self.entered.key.0, &self.entered.key.1, problem.uetr, answer)
+                .await?;
         } else {
-            app.store.idempotency_forget(self.caller, &self.key).await?;
+            app.store.idempotency_forget(self.entered.key.0, &self.entered.key.1).await?;
         }
         Err(problem)
     }

@@ -5,6 +5,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use ledger_proof::operator::{TravelRule, travel_field};
 use ledger_types::PayoutMethod;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,6 +19,7 @@ use crate::{
     app::App,
     clock::rfc3339,
     problem::{Code, Problem},
+    run::ready::conditions,
 };
 
 /// A record that concerns this participant.
@@ -77,8 +79,19 @@ pub struct CorridorView {
     pub payout_methods: Vec<String>,
     /// Purposes allowed; empty allows all.
     pub purposes: Vec<String>,
+    /// What a transfer must say of debtor and creditor, by amount.
+    pub travel_rules: Vec<TravelRuleView>,
     /// Between institutions only.
     pub institutional: bool,
+}
+
+/// Data that is required from a source amount on.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TravelRuleView {
+    /// Least source amount that it holds for.
+    pub from_amount: String,
+    /// `debtor_name`, `debtor_address`, `relationship`, `source_of_funds`, …
+    pub fields: Vec<String>,
 }
 
 /// A participant.
@@ -181,6 +194,11 @@ pub async fn corridors(
             credit_sla_ms: terms.credit_sla_micros / 1_000,
             payout_methods: methods.map(|method| method.as_str().to_owned()).collect(),
             purposes: terms.purposes.iter().map(ToString::to_string).collect(),
+            travel_rules: terms
+                .travel_rules
+                .iter()
+                .map(|rule| travel_rule(rule, exponent))
+                .collect(),
             institutional: terms.institutional,
         }
     });
@@ -210,13 +228,25 @@ pub async fn participants(
     Ok(Json(shown.collect()))
 }
 
-/// Whether store and ledger answer.
+/// Whether everything holds that serving needs; the same as on the health address.
 pub async fn ready(State(app): State<App>) -> Response {
-    let (store, ledger) = (app.store.ping().await.is_ok(), app.directory.fresh().is_some());
-    match (store, ledger) {
-        (true, true) => "ready\n".into_response(),
-        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: store\n").into_response(),
-        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "not ready: ledger\n").into_response(),
+    let unmet = conditions(&app).await.into_iter().filter(|(_, met)| !met);
+    let unmet: Vec<_> = unmet.map(|(condition, _)| condition).collect();
+    if unmet.is_empty() {
+        return "ready\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", unmet.join(", "))).into_response()
+}
+
+fn travel_rule(rule: &TravelRule, exponent: u8) -> TravelRuleView {
+    let required = |(_, bit): &&(&str, u32)| rule.fields & bit != 0;
+    TravelRuleView {
+        from_amount: decimal(u128::from(rule.from_amount), exponent),
+        fields: travel_field::ALL
+            .iter()
+            .filter(required)
+            .map(|(word, _)| (*word).to_owned())
+            .collect(),
     }
 }
 

@@ -61,7 +61,9 @@ pub async fn create(
     };
     let order = async {
         let network = app.directory.current(&app.ledger).await?;
-        let order = read(body.json::<OrderBody>()?, &network)?;
+        let mut body = body.json::<OrderBody>()?;
+        body.uetr = body.uetr.or_else(|| taken.named().map(|uetr| uetr.to_string()));
+        let order = read(body, &network)?;
         taken.name(&app, order.uetr).await?;
         Ok(order)
     };

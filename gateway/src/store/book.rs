@@ -9,7 +9,7 @@ use super::{
     transfers::{participant, uuid},
 };
 use crate::{
-    banking::{self, CoreBanking, Customer, account_key},
+    banking::{self, CoreBanking, Customer, Reserved, account_key},
     settings::Account,
 };
 
@@ -64,13 +64,13 @@ impl Book {
         &self,
         id: TransferId,
         debtor: Customer<'_>,
-    ) -> Result<(), banking::Error> {
+    ) -> Result<Reserved, banking::Error> {
         let account = debtor.account.ok_or_else(|| refused(b"AC01"))?;
         let account = account_key(account);
         let amount = big("amount", debtor.money.minor_units).map_err(unavailable)?;
         let mut transaction = self.store.begin().await.map_err(unavailable)?;
         if !entry(&mut transaction, id, "debit", &account, amount, "reserved").await? {
-            return Ok(());
+            return Ok(Reserved::Before);
         }
         usable(&mut transaction, &account, debtor.money.currency.as_str()).await?;
         let done = sqlx::query(
@@ -85,7 +85,8 @@ impl Book {
         if done.rows_affected() == 0 {
             return Err(refused(b"AM04"));
         }
-        super::commit(transaction).await.map_err(unavailable)
+        super::commit(transaction).await.map_err(unavailable)?;
+        Ok(Reserved::Now)
     }
 
     async fn end(&self, id: TransferId, captured: bool) -> Result<(), Error> {
@@ -145,12 +146,23 @@ impl Book {
     }
 }
 
+impl Book {
+    async fn credited_now(&self, id: TransferId) -> Result<bool, Error> {
+        let credited = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM book_entry
+             WHERE debtor_agent = $1 AND uetr = $2 AND kind = 'credit')",
+        );
+        let credited = credited.bind(i64::from(id.debtor_agent.0)).bind(uuid(id.uetr));
+        Ok(credited.fetch_one(&self.store.pool).await?)
+    }
+}
+
 impl CoreBanking for Book {
     fn reserve<'a>(
         &'a self,
         transfer: TransferId,
         debtor: Customer<'a>,
-    ) -> BoxFuture<'a, Result<(), banking::Error>> {
+    ) -> BoxFuture<'a, Result<Reserved, banking::Error>> {
         Box::pin(self.reserve_now(transfer, debtor))
     }
 
@@ -173,9 +185,13 @@ impl CoreBanking for Book {
     ) -> BoxFuture<'a, Result<(), banking::Error>> {
         Box::pin(self.credit_now(transfer, creditor))
     }
+
+    fn credited(&self, transfer: TransferId) -> BoxFuture<'_, Result<bool, banking::Error>> {
+        Box::pin(async move { self.credited_now(transfer).await.map_err(unavailable) })
+    }
 }
 
-/// Notes a movement; false when it was noted before. An unknown account is refused.
+/// Notes a movement; false when it was noted before and stands. An unknown account is refused.
 async fn entry(
     connection: &mut Connection,
     id: TransferId,
@@ -186,7 +202,10 @@ async fn entry(
 ) -> Result<bool, banking::Error> {
     let done = sqlx::query(
         "INSERT INTO book_entry (debtor_agent, uetr, kind, account, amount, state)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (debtor_agent, uetr, kind) DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (debtor_agent, uetr, kind) DO UPDATE
+            SET account = excluded.account, amount = excluded.amount, state = excluded.state
+            WHERE book_entry.state = 'released'",
     )
     .bind(i64::from(id.debtor_agent.0))
     .bind(uuid(id.uetr))

@@ -1,4 +1,6 @@
 //! What is signed and must reach the ledger: items, and the exact envelopes they were sent in.
+use std::time::Duration;
+
 use ledger_proof::{codec::Digest, item::ItemKind};
 use ledger_types::{RequestId, Timestamp, TransferId};
 use sqlx::FromRow;
@@ -110,12 +112,16 @@ impl Store {
     ) -> Result<(), Error> {
         let request = Uuid::from_bytes(request.0);
         let mut transaction = self.begin().await?;
-        sqlx::query("INSERT INTO envelope (request, bytes, valid_until) VALUES ($1, $2, $3)")
-            .bind(request)
-            .bind(bytes)
-            .bind(clock::calendar_or_epoch(valid_until))
-            .execute(&mut *transaction)
-            .await?;
+        // A commit whose answer was lost is repeated.
+        sqlx::query(
+            "INSERT INTO envelope (request, bytes, valid_until) VALUES ($1, $2, $3)
+             ON CONFLICT (request) DO NOTHING",
+        )
+        .bind(request)
+        .bind(bytes)
+        .bind(clock::calendar_or_epoch(valid_until))
+        .execute(&mut *transaction)
+        .await?;
         sqlx::query(
             "UPDATE outbox o SET request = $1, place = (i.place - 1)::smallint
              FROM unnest($2::bigint[]) WITH ORDINALITY AS i (id, place) WHERE o.id = i.id",
@@ -153,15 +159,28 @@ impl Store {
         .await?)
     }
 
-    /// Items that no envelope carries yet.
+    /// How many items have no answer yet.
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn outbox_open(&self) -> Result<Vec<OutboxRow>, Error> {
+    pub async fn outbox_pending(&self) -> Result<u32, Error> {
+        let pending: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE NOT done")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(u32::try_from(pending).unwrap_or(u32::MAX))
+    }
+
+    /// Items that no envelope carries after an age.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn outbox_open(&self, age: Duration) -> Result<Vec<OutboxRow>, Error> {
         Ok(sqlx::query_as(
             "SELECT id, kind, debtor_agent, uetr, item, blob, request FROM outbox
-             WHERE NOT done AND request IS NULL ORDER BY id",
+             WHERE NOT done AND request IS NULL
+                AND created_at <= now() - make_interval(secs => $1) ORDER BY id",
         )
+        .bind(age.as_secs_f64())
         .fetch_all(&self.pool)
         .await?)
     }

@@ -1,4 +1,6 @@
 //! Transfers as this gateway knows them: rows that follow the ledger's records and never go back.
+use std::time::Duration;
+
 use ledger_types::{ParticipantId, Timestamp, TransferId, Uetr};
 use sqlx::FromRow;
 use time::OffsetDateTime;
@@ -233,7 +235,18 @@ impl Change {
     }
 }
 
-/// Applies a change and writes it to the timeline; false when it was applied before.
+/// A change that was applied for the first time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Whether this gateway submitted the transfer.
+    pub outgoing: bool,
+    /// What changed.
+    pub change: Change,
+    /// How long after this gateway first knew of the transfer.
+    pub after: Duration,
+}
+
+/// Applies a change and writes it to the timeline; none when it was applied before.
 ///
 /// # Errors
 /// When a statement fails.
@@ -243,43 +256,47 @@ pub async fn transfer_change(
     change: &Change,
     at: Timestamp,
     record: u64,
-) -> Result<bool, Error> {
+) -> Result<Option<Changed>, Error> {
     let record = (record != 0).then(|| big("record", record)).transpose()?;
     let time = clock::calendar_or_epoch(at);
     if let Change::Pending { deadline } = change {
         deadline_set(connection, transfer, *deadline).await?;
     }
     let query = match change {
-        Change::Pending { .. } => sqlx::query(
+        Change::Pending { .. } => sqlx::query_as(
             "UPDATE transfer SET status = 'PENDING', submitted_at = $3, record = $4
-             WHERE debtor_agent = $1 AND uetr = $2 AND status = 'QUEUED'",
+             WHERE debtor_agent = $1 AND uetr = $2 AND status = 'QUEUED'
+             RETURNING outgoing, created_at",
         )
         .bind(i64::from(transfer.debtor_agent.0))
         .bind(uuid(transfer.uetr))
         .bind(time)
         .bind(record),
-        Change::Held { reason, until } => sqlx::query(
+        Change::Held { reason, until } => sqlx::query_as(
             "UPDATE transfer SET hold_reason = $3, held_until = $4, record = $5
              WHERE debtor_agent = $1 AND uetr = $2 AND status = 'PENDING'
-                AND held_until IS DISTINCT FROM $4",
+                AND held_until IS DISTINCT FROM $4
+             RETURNING outgoing, created_at",
         )
         .bind(i64::from(transfer.debtor_agent.0))
         .bind(uuid(transfer.uetr))
         .bind(reason)
         .bind(clock::calendar(*until))
         .bind(record),
-        Change::Settled => sqlx::query(
+        Change::Settled => sqlx::query_as(
             "UPDATE transfer SET status = 'SETTLED', settled_at = $3, record = $4,
                 submitted_at = coalesce(submitted_at, $3)
-             WHERE debtor_agent = $1 AND uetr = $2 AND status IN ('QUEUED', 'PENDING')",
+             WHERE debtor_agent = $1 AND uetr = $2 AND status IN ('QUEUED', 'PENDING')
+             RETURNING outgoing, created_at",
         )
         .bind(i64::from(transfer.debtor_agent.0))
         .bind(uuid(transfer.uetr))
         .bind(time)
         .bind(record),
-        Change::Ended { status, reason, refusal } => sqlx::query(
+        Change::Ended { status, reason, refusal } => sqlx::query_as(
             "UPDATE transfer SET status = $3, reason = $4, refusal = $5, ended_at = $6, record = $7
-             WHERE debtor_agent = $1 AND uetr = $2 AND status IN ('QUEUED', 'PENDING')",
+             WHERE debtor_agent = $1 AND uetr = $2 AND status IN ('QUEUED', 'PENDING')
+             RETURNING outgoing, created_at",
         )
         .bind(i64::from(transfer.debtor_agent.0))
         .bind(uuid(transfer.uetr))
@@ -288,12 +305,13 @@ pub async fn transfer_change(
         .bind(refusal)
         .bind(time)
         .bind(record),
-        Change::Confirmed { status, credited } => sqlx::query(
+        Change::Confirmed { status, credited } => sqlx::query_as(
             "UPDATE transfer SET confirmation = $3, confirmed_at = $4, record = $5,
                 status = CASE WHEN $6 THEN 'CREDITED' ELSE status END,
                 credited_at = CASE WHEN $6 THEN $4 ELSE credited_at END
              WHERE debtor_agent = $1 AND uetr = $2 AND status = 'SETTLED'
-                AND confirmation IS DISTINCT FROM $3",
+                AND confirmation IS DISTINCT FROM $3
+             RETURNING outgoing, created_at",
         )
         .bind(i64::from(transfer.debtor_agent.0))
         .bind(uuid(transfer.uetr))
@@ -302,11 +320,12 @@ pub async fn transfer_change(
         .bind(record)
         .bind(*credited),
     };
-    let changed = query.execute(&mut *connection).await?.rows_affected() == 1;
-    if changed {
-        timeline_insert(connection, transfer, at, change.words(), record).await?;
-    }
-    Ok(changed)
+    let row: Option<(bool, OffsetDateTime)> = query.fetch_optional(&mut *connection).await?;
+    let Some((outgoing, created_at)) = row else { return Ok(None) };
+    timeline_insert(connection, transfer, at, change.words(), record).await?;
+    // The ledger's clock may be behind this machine's.
+    let after = Duration::try_from(time - created_at).unwrap_or_default();
+    Ok(Some(Changed { outgoing, change: change.clone(), after }))
 }
 
 /// The outcome comes without a deadline, the record with it; either may be first.

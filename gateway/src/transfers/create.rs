@@ -16,10 +16,11 @@ use serde_json::json;
 use super::{Created, order::Order, refuse};
 use crate::{
     app::{App, enqueue},
-    banking::{self, Customer},
+    banking::{self, Customer, Reserved},
     clock,
     directory::corridor_between,
     legs::{self, Hop, Plan},
+    measure,
     outbox::Answer,
     problem::{Code, Problem},
     quotes::{self, Asked, Fixed},
@@ -81,13 +82,20 @@ async fn attempt(app: &App, order: &Order) -> Result<Created, Problem> {
     let priced = price(app, &network, order, (corridor, fees)).await?;
     let reserved = if priced.corridor.institutional { 0 } else { priced.debtor_total };
     if reserved > 0 {
-        reserve(app, transfer, order, Money::new(reserved, priced.source.currency)).await?;
+        let money = Money::new(reserved, priced.source.currency);
+        let account = order.personal.originator.account.as_deref();
+        let debtor = Customer { account, payout_method: order.payout_method, money };
+        reserve(app, transfer, debtor, "debtor.account").await?;
     }
     match sign_and_keep(app, &network, transfer, order, &priced, reserved).await {
         Ok(row) => Ok(answer(app, transfer, row).await?),
         Err(problem) => {
-            // A reservation without a transfer would never be released.
-            let _repeatable = app.banking.release(transfer).await;
+            // A reservation without a transfer would never be released; but a commit whose answer
+            // was lost may have kept the transfer, which then needs it.
+            if matches!(fetch(app, transfer).await, Err(missing) if missing.is(Code::TransferNotFound))
+            {
+                let _repeatable = app.banking.release(transfer).await;
+            }
             Err(problem)
         }
     }
@@ -185,6 +193,7 @@ async fn screen(app: &App, transfer: TransferId, order: &Order) -> Result<(), Pr
     let mut transaction = app.store.begin().await?;
     screening_insert(&mut transaction, transfer, outcome, detail).await?;
     store::commit(transaction).await?;
+    measure::screened(true, outcome);
     Err(Problem::new(Code::ScreeningRefused, "the transfer can't be sent"))
 }
 
@@ -273,24 +282,30 @@ async fn quote(
     Ok(Some(row))
 }
 
-async fn reserve(
+/// Sets a customer's money aside; whoever succeeds must keep a transfer or release it.
+pub(super) async fn reserve(
     app: &App,
     transfer: TransferId,
-    order: &Order,
-    money: Money,
+    customer: Customer<'_>,
+    field: &str,
 ) -> Result<(), Problem> {
-    let account = order.personal.originator.account.as_deref();
-    let debtor = Customer { account, payout_method: order.payout_method, money };
-    app.banking.reserve(transfer, debtor).await.map_err(|error| match error {
-        banking::Error::Refused(reason) => {
-            let detail = "debtor.account: it can't be debited with this amount";
-            Problem::new(Code::AccountRefused, detail).because(reason)
+    match app.banking.reserve(transfer, customer).await {
+        Ok(Reserved::Now) => Ok(()),
+        Ok(Reserved::Before) => {
+            let detail = "uetr: a request with it is under way; ask for the transfer, or try again";
+            Err(Problem::new(Code::RequestInProgress, detail))
         }
-        banking::Error::Unavailable(_) => {
-            tracing::warn!(cause = services_runtime::error::chain(&error), "core banking failed");
-            Problem::new(Code::StoreUnavailable, "core banking does not answer; try again")
+        Err(banking::Error::Refused(reason)) => {
+            let detail = format!("{field}: it can't be debited with this amount");
+            Err(Problem::new(Code::AccountRefused, detail).because(reason))
         }
-    })
+        Err(error @ banking::Error::Unavailable(_)) => Err(banking_failed(&error)),
+    }
+}
+
+pub(super) fn banking_failed(error: &banking::Error) -> Problem {
+    tracing::warn!(cause = services_runtime::error::chain(error), "core banking failed");
+    Problem::new(Code::StoreUnavailable, "core banking does not answer; try again")
 }
 
 /// The personal data, sealed for both agents and the corridor's regulator.
@@ -364,6 +379,7 @@ async fn sign_and_keep(
     let blob = sealed.as_ref().map(|sealed| sealed.blob.as_slice());
     let row = enqueue(&mut transaction, transfer, &item, b"", blob).await?;
     store::commit(transaction).await?;
+    measure::reached(true, new.status);
     Ok(row)
 }
 

@@ -4,7 +4,7 @@ use ledger_types::TransferId;
 use super::order::Order;
 use crate::{
     app::App,
-    clock,
+    clock, measure,
     problem::Problem,
     store::{
         self,
@@ -42,10 +42,13 @@ pub async fn keep(app: &App, order: &Order, problem: &Problem) -> Result<(), Pro
         tracking_sha256: None,
     };
     let mut transaction = app.store.begin().await?;
-    if transfer_insert(&mut transaction, &new).await? {
-        party_insert(&mut transaction, transfer, Some(&order.personal), None).await?;
-        let words = ("rejected", "RJCT", Some(problem.reason.as_str()));
-        timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
+    if !transfer_insert(&mut transaction, &new).await? {
+        return Ok(());
     }
-    Ok(store::commit(transaction).await?)
+    party_insert(&mut transaction, transfer, Some(&order.personal), None).await?;
+    let words = ("rejected", "RJCT", Some(problem.reason.as_str()));
+    timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
+    store::commit(transaction).await?;
+    measure::reached(true, new.status);
+    Ok(())
 }

@@ -1,18 +1,24 @@
 //! A return: the creditor agent sends money of a settled transfer back, as a linked transfer of its own under its own quote.
 use arrayvec::ArrayVec;
 use ledger_proof::item::{Item, Link, Submit};
-use ledger_types::{Currency, PayoutMethod, Purpose, QuoteId, Rejection, TransferId, Uetr};
+use ledger_types::{Currency, Money, PayoutMethod, Purpose, QuoteId, Rejection, TransferId, Uetr};
 
-use super::{Created, create::answer};
+use super::{
+    Created,
+    create::{answer, banking_failed, reserve},
+};
 use crate::{
     app::{App, enqueue},
+    banking::Customer,
     clock,
     legs::{self, Plan},
-    problem::Problem,
+    measure,
+    problem::{Code, Problem},
     quotes::{self, Asked, Fixed},
     sealing::random,
     store::{
         self,
+        outbox::OutboxRow,
         transfers::{New, Row, timeline_insert, transfer_insert},
     },
 };
@@ -82,16 +88,52 @@ pub async fn create(
     });
     let transfer = TransferId { debtor_agent: app.me, uetr };
     let facts = Facts { amount, from, destination, to, corridor, reason };
+    let reserved = take_back(app, transfer, (original, &row), Money::new(amount, from)).await?;
     let new = kept(transfer, original, &row, &facts, &hops);
+    match keep(app, &new, &item).await {
+        Ok(sent) => answer(app, transfer, sent).await,
+        Err(problem) => {
+            // A reservation without a transfer would never be released.
+            if reserved {
+                let _repeatable = app.banking.release(transfer).await;
+            }
+            Err(problem)
+        }
+    }
+}
+
+/// Sets aside what the creditor was credited with; cash and transfers between institutions never
+/// reached an account.
+async fn take_back(
+    app: &App,
+    transfer: TransferId,
+    (original, row): (TransferId, &Row),
+    money: Money,
+) -> Result<bool, Problem> {
+    let credited = app.banking.credited(original).await;
+    if !credited.map_err(|error| banking_failed(&error))? {
+        return Ok(false);
+    }
+    let Some(personal) = app.store.party_fetch(original).await? else { return Ok(false) };
+    let account = personal.beneficiary.account.as_deref();
+    let payout_method = row.payout_method.parse().unwrap_or(PayoutMethod::BankAccount);
+    let creditor = Customer { account, payout_method, money };
+    reserve(app, transfer, creditor, "creditor.account").await?;
+    Ok(true)
+}
+
+async fn keep(app: &App, new: &New, item: &Item) -> Result<OutboxRow, Problem> {
+    let transfer = new.transfer;
     let mut transaction = app.store.begin().await?;
-    if !transfer_insert(&mut transaction, &new).await? {
-        return Err(Problem::refused(Rejection::UetrReused).of(uetr));
+    if !transfer_insert(&mut transaction, new).await? {
+        return Err(Problem::refused(Rejection::UetrReused).of(transfer.uetr));
     }
     let words = ("received", "ACTC", None);
     timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
-    let sent = enqueue(&mut transaction, transfer, &item, b"", None).await?;
+    let sent = enqueue(&mut transaction, transfer, item, b"", None).await?;
     store::commit(transaction).await?;
-    answer(app, transfer, sent).await
+    measure::reached(true, new.status);
+    Ok(sent)
 }
 
 /// What a return is kept with.
@@ -110,6 +152,10 @@ fn returnable(row: &Row) -> Result<(), Problem> {
     }
     if row.settled_at.is_none() || row.return_of.is_some() {
         return Err(Problem::refused(Rejection::OriginalNotReturnable));
+    }
+    if !row.booked {
+        let detail = "uetr: the transfer is being credited; return it when that is done";
+        return Err(Problem::new(Code::RequestInProgress, detail));
     }
     Ok(())
 }

@@ -19,7 +19,8 @@ use crate::{
 impl Ledger {
     pub(crate) fn accept(&mut self, item: &Accept, origin: &Origin, out: &mut Output) -> Outcome {
         let id = TransferId { debtor_agent: item.debtor_agent, uetr: item.uetr };
-        let mut row = match self.decidable(id, origin, ItemKind::Accept, true, out) {
+        let settled = (TransferState::Settled, None);
+        let mut row = match self.decidable(id, origin, ItemKind::Accept, settled, out) {
             Ok(row) => row,
             Err(outcome) => return outcome,
         };
@@ -36,7 +37,8 @@ impl Ledger {
 
     pub(crate) fn reject(&mut self, item: &Reject, origin: &Origin, out: &mut Output) -> Outcome {
         let id = TransferId { debtor_agent: item.debtor_agent, uetr: item.uetr };
-        match self.decidable(id, origin, ItemKind::Reject, true, out) {
+        let rejected = (TransferState::Rejected, Some(item.reason));
+        match self.decidable(id, origin, ItemKind::Reject, rejected, out) {
             Ok(row) => self.release(id, row, TransferState::Rejected, item.reason, origin, out),
             Err(outcome) => outcome,
         }
@@ -44,7 +46,8 @@ impl Ledger {
 
     pub(crate) fn cancel(&mut self, item: &Cancel, origin: &Origin, out: &mut Output) -> Outcome {
         let id = TransferId { debtor_agent: origin.author, uetr: item.uetr };
-        match self.decidable(id, origin, ItemKind::Cancel, false, out) {
+        let cancelled = (TransferState::Cancelled, Some(item.reason));
+        match self.decidable(id, origin, ItemKind::Cancel, cancelled, out) {
             Ok(row) => self.release(id, row, TransferState::Cancelled, item.reason, origin, out),
             Err(outcome) => outcome,
         }
@@ -52,7 +55,8 @@ impl Ledger {
 
     pub(crate) fn hold(&mut self, item: &Hold, origin: &Origin, out: &mut Output) -> Outcome {
         let id = TransferId { debtor_agent: item.debtor_agent, uetr: item.uetr };
-        let mut row = match self.decidable(id, origin, ItemKind::Hold, true, out) {
+        let held = (TransferState::Pending, Some(item.reason));
+        let mut row = match self.decidable(id, origin, ItemKind::Hold, held, out) {
             Ok(row) => row,
             Err(outcome) => return outcome,
         };
@@ -79,7 +83,7 @@ impl Ledger {
             return self.refuse(id, &row, origin, Rejection::NotParty, out);
         }
         if let Some(first) = row.repeats(ItemKind::Confirm, &origin.item_hash) {
-            return self.repeat(id, &row, first, origin, out);
+            return self.repeat(id, &row, first, (confirmed(item.status), None), origin, out);
         }
         let open = row.state == TransferState::Settled
             && matches!(row.confirmation, None | Some(ConfirmationStatus::AcceptedWithoutPosting));
@@ -95,9 +99,7 @@ impl Ledger {
         row.remember(ItemKind::Confirm, origin.item_hash, self.next_sequence);
         row.confirmation = Some(item.status);
         row.confirmed_at = self.time;
-        if matches!(item.status, ConfirmationStatus::Credited | ConfirmationStatus::PickedUp) {
-            row.state = TransferState::Credited;
-        }
+        row.state = confirmed(item.status);
         let mut draft = self.about(id, &row);
         draft.deadline = item.confirmed_at;
         let detail = ConfirmDetail { status: item.status, reference: item.reference };
@@ -127,23 +129,25 @@ impl Ledger {
         self.record(out, origin, draft)
     }
 
-    /// The pending transfer that the author may decide on, or the answer instead.
+    /// The pending transfer that the author may decide on, or the answer instead: `answer` again
+    /// if the same item gave it before.
     fn decidable(
         &mut self,
         id: TransferId,
         origin: &Origin,
         kind: ItemKind,
-        by_creditor_agent: bool,
+        answer: (TransferState, Option<StatusReason>),
         out: &mut Output,
     ) -> Result<Transfer, Outcome> {
         let Some(row) = self.transfers.get(&TransferKey(id)).cloned() else {
             return Err(self.unknown(id, origin, out));
         };
-        if by_creditor_agent && row.creditor_agent != origin.author {
+        // A cancel names no debtor agent but its author.
+        if kind != ItemKind::Cancel && row.creditor_agent != origin.author {
             return Err(self.refuse(id, &row, origin, Rejection::NotParty, out));
         }
         if let Some(first) = row.repeats(kind, &origin.item_hash) {
-            return Err(self.repeat(id, &row, first, origin, out));
+            return Err(self.repeat(id, &row, first, answer, origin, out));
         }
         let rejection = match row.state {
             TransferState::Pending if row.deadline > self.time => return Ok(row),
@@ -230,13 +234,13 @@ impl Ledger {
         rejection: Rejection,
         out: &mut Output,
     ) -> Outcome {
-        let mut draft = Draft::between(id.debtor_agent, row.creditor_agent);
-        draft.subject = id.uetr.bytes();
-        // Only a party learns the state.
         let party = origin.author == row.creditor_agent || origin.author == id.debtor_agent;
+        // Only a party learns whom it is with, and the state.
+        let other = if party { row.creditor_agent } else { ParticipantId::OPERATOR };
+        let mut draft = Draft::between(id.debtor_agent, other);
+        draft.subject = id.uetr.bytes();
         draft.state = party.then_some(row.state);
         draft.rejection = Some(rejection);
-        draft.reason = Some(rejection.reason());
         self.refused_to_author(draft, id, origin, out)
     }
 
@@ -244,7 +248,6 @@ impl Ledger {
         let mut draft = Draft::between(id.debtor_agent, ParticipantId::OPERATOR);
         draft.subject = id.uetr.bytes();
         draft.rejection = Some(Rejection::TransferUnknown);
-        draft.reason = Some(Rejection::TransferUnknown.reason());
         self.refused_to_author(draft, id, origin, out)
     }
 
@@ -266,14 +269,25 @@ impl Ledger {
         id: TransferId,
         row: &Transfer,
         first: u64,
+        (state, reason): (TransferState, Option<StatusReason>),
         origin: &Origin,
         out: &mut Output,
     ) -> Outcome {
         let mut draft = Draft::between(id.debtor_agent, row.creditor_agent);
         draft.subject = id.uetr.bytes();
-        draft.state = Some(row.state);
-        draft.reason = row.reason;
+        draft.state = Some(state);
+        draft.reason = reason;
         draft.first_sequence = Some(first);
         self.refused_to_author(draft, id, origin, out)
+    }
+}
+
+/// The state in which a confirmation leaves a settled transfer.
+const fn confirmed(status: ConfirmationStatus) -> TransferState {
+    match status {
+        ConfirmationStatus::Credited | ConfirmationStatus::PickedUp => TransferState::Credited,
+        ConfirmationStatus::AcceptedWithoutPosting | ConfirmationStatus::Blocked => {
+            TransferState::Settled
+        }
     }
 }

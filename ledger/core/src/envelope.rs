@@ -2,17 +2,18 @@
 use alloc::vec::Vec;
 
 use ledger_proof::{
-    DecodeError, Digest, Field, Item, Reader, RecordKind, envelope::VALIDITY_MICROS_MAX,
+    DecodeError, Digest, Field, Item, Part, Reader, RecordKind, envelope::VALIDITY_MICROS_MAX,
     operator::KeyKind, record::RefusalPart,
 };
-use ledger_types::{KeyId, ParticipantId, Rejection, RequestId, Timestamp};
+use ledger_types::{KeyId, ParticipantId, Rejection, RequestId, Timestamp, TransferId};
 
 use crate::{
     command::Command,
     ledger::Ledger,
     output::{Answer, Outcome, Output},
-    record::{Origin, item_kind, only_shared},
+    record::{Draft, Origin, Party, item_kind},
     table::{Key, Row},
+    transfer::TransferKey,
 };
 
 /// (author, request id).
@@ -53,7 +54,8 @@ impl Ledger {
                 Answer { outcomes, ..Answer::default() }
             }
         };
-        if !reused && header.valid_until > self.time {
+        // Until then a resend could still be applied.
+        if !reused && header.valid_until >= self.time {
             let row = RequestRow {
                 digest: command.digest,
                 first_sequence,
@@ -121,14 +123,18 @@ impl Ledger {
             envelope_digest: command.digest,
         };
         let sequence = self.next_sequence;
+        let mut parts = <[Vec<u8>; 6]>::default();
+        parts[Part::Shared.index()] = part.to_bytes();
+        let author = Party::plain(Part::Debtor, header.author);
+        self.number_parties(out, [author].into_iter().collect(), &mut parts);
         // Salted by the first item's nonce: an envelope has at least one item.
         let nonce = command.items.first().map(|item| *item.nonce());
-        self.push_record(out, RecordKind::EnvelopeRefusal, nonce, only_shared(part.to_bytes()));
+        self.push_record(out, RecordKind::EnvelopeRefusal, nonce, parts);
         let outcome = Outcome {
             sequence,
             rejection: Some(rejection),
             state: None,
-            reason: None,
+            reason: Some(rejection.reason()),
             first_sequence: None,
         };
         Answer { refused_whole: true, resent: None, outcomes: alloc::vec![outcome] }
@@ -159,14 +165,41 @@ impl Ledger {
         out.records.truncate(before.1);
         out.numbers.truncate(before.2);
         self.touched.truncate(touched);
-        let refused = command.items.iter().enumerate().map(|(at, item)| {
-            let others = Some(Rejection::RefusedWithOthers);
-            (origin(command, at, item), if at == culprit { rejection } else { others })
+        let outcomes = command.items.iter().enumerate().map(|(at, item)| {
+            let rejection = rejection.filter(|_| at == culprit);
+            let rejection = rejection.unwrap_or(Rejection::RefusedWithOthers);
+            self.refuse_together(item, &origin(command, at, item), rejection, out)
         });
-        let outcomes = refused
-            .map(|(origin, rejection)| self.plain(out, &origin, rejection.map_or(Ok(()), Err)))
-            .collect();
-        Answer { outcomes, ..Answer::default() }
+        Answer { outcomes: outcomes.collect(), ..Answer::default() }
+    }
+
+    /// Refuses one item of several that stand or fall together. A transfer's identity is used up
+    /// by it, as by any refusal.
+    fn refuse_together(
+        &mut self,
+        item: &Item,
+        origin: &Origin,
+        rejection: Rejection,
+        out: &mut Output,
+    ) -> Outcome {
+        let (debtor_agent, subject) = named(item, origin.author);
+        let mut known = None;
+        if let Item::Submit(submit) | Item::Return(submit) = item {
+            let id = TransferId { debtor_agent, uetr: submit.uetr };
+            known = self.transfers.get(&TransferKey(id)).map(|row| row.submit_sequence);
+            if known.is_none() {
+                let outcome = self.book(id, submit, origin, Err(rejection), out);
+                let returns = matches!(item, Item::Return(_));
+                self.transfers.change(&TransferKey(id), |row| row.return_of_another = returns);
+                return outcome;
+            }
+        }
+        let mut draft = Draft::between(debtor_agent, ParticipantId::OPERATOR);
+        draft.first_sequence = known;
+        draft.subject = subject;
+        draft.rejection = Some(rejection);
+        let draft = draft.party(Part::Debtor, origin.author);
+        self.record(out, origin, draft)
     }
 
     fn apply_item(&mut self, item: &Item, origin: &Origin, out: &mut Output) -> Outcome {
@@ -197,6 +230,33 @@ impl Ledger {
                 self.plain(out, origin, result)
             }
         }
+    }
+}
+
+/// The debtor agent and the name of what an item is about, as its record states them.
+fn named(item: &Item, author: ParticipantId) -> (ParticipantId, [u8; 16]) {
+    match item {
+        Item::Submit(item) | Item::Return(item) => (author, item.uetr.bytes()),
+        Item::Accept(item) => (item.debtor_agent, item.uetr.bytes()),
+        Item::Hold(item) => (item.debtor_agent, item.uetr.bytes()),
+        Item::Reject(item) => (item.debtor_agent, item.uetr.bytes()),
+        Item::Confirm(item) => (item.debtor_agent, item.uetr.bytes()),
+        Item::Cancel(item) => (author, item.uetr.bytes()),
+        Item::Resolve(item) => (author, item.uetr.bytes()),
+        Item::RegisterQuote(item) => (item.debtor_agent, item.quote.0),
+        Item::Withdraw(item) => (author, item.withdrawal.0),
+        Item::WithdrawPaid(item) => (author, item.withdrawal.0),
+        Item::WithdrawFailed(item) => (author, item.withdrawal.0),
+        Item::Fund(_)
+        | Item::Admit(_)
+        | Item::Suspend(_)
+        | Item::AddKey(_)
+        | Item::RetireKey(_)
+        | Item::OpenAccount(_)
+        | Item::SetCap(_)
+        | Item::SetCorridor(_)
+        | Item::SetFeeSchedule(_)
+        | Item::SetScreeningPolicy(_) => (author, [0; 16]),
     }
 }
 

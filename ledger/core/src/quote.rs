@@ -107,7 +107,6 @@ impl Ledger {
         }
         if let Err(rejection) = self.check_register(item, origin.author, known.is_some()) {
             draft.rejection = Some(rejection);
-            draft.reason = Some(rejection.reason());
             let draft = draft.party(Part::Liquidity1, origin.author);
             return self.record(out, origin, draft);
         }
@@ -121,7 +120,8 @@ impl Ledger {
             sequence: self.next_sequence,
         };
         self.quote_set(item.quote, Some(quote));
-        let detail = item.to_bytes();
+        // The nonce salts every part of the record: whoever knew it could guess the other's.
+        let detail = RegisterQuote { nonce: [0; 32], ..item.clone() }.to_bytes();
         for (part, participant) in
             [(Part::Debtor, item.debtor_agent), (Part::Liquidity1, origin.author)]
         {

@@ -57,6 +57,13 @@ pub(crate) struct Party {
     pub(crate) detail: Vec<u8>,
 }
 
+impl Party {
+    /// A party without legs or detail.
+    pub(crate) fn plain(part: Part, participant: ParticipantId) -> Self {
+        Self { part, participant, legs: ArrayVec::new(), detail: Vec::new() }
+    }
+}
+
 impl Draft {
     /// A record about something between an author and a counterparty.
     pub(crate) fn between(debtor_agent: ParticipantId, creditor_agent: ParticipantId) -> Self {
@@ -81,7 +88,7 @@ impl Draft {
 
     /// Adds a party without legs or detail.
     pub(crate) fn party(mut self, part: Part, participant: ParticipantId) -> Self {
-        self.add(Party { part, participant, legs: ArrayVec::new(), detail: Vec::new() });
+        self.add(Party::plain(part, participant));
         self
     }
 
@@ -99,23 +106,7 @@ impl Ledger {
         let sequence = self.next_sequence;
         let mut parts = <[Vec<u8>; 6]>::default();
         parts[Part::Shared.index()] = shared(origin, &draft).to_bytes();
-        let mut numbered: ArrayVec<(ParticipantId, u64), 4> = ArrayVec::new();
-        for party in draft.parties {
-            let known = numbered.iter().find(|(id, _)| *id == party.participant);
-            let number = match known {
-                Some((_, number)) => Some(*number),
-                None => self.next_number(party.participant),
-            };
-            // A participant not admitted has no stream.
-            let Some(number) = number else { continue };
-            if known.is_none() {
-                numbered.push((party.participant, number));
-                out.numbers.push((party.participant, number, sequence));
-            }
-            let (participant, legs) = (party.participant, party.legs);
-            let part = PartyPart { participant, number, legs, detail: Detail(party.detail) };
-            parts[party.part.index()] = part.to_bytes();
-        }
+        self.number_parties(out, draft.parties, &mut parts);
         if !draft.operator_legs.is_empty() {
             let part = PartyPart {
                 participant: ParticipantId::OPERATOR,
@@ -130,8 +121,35 @@ impl Ledger {
             sequence,
             rejection: draft.rejection,
             state: draft.state,
-            reason: draft.reason,
+            reason: draft.reason.or(draft.rejection.map(Rejection::reason)),
             first_sequence: draft.first_sequence,
+        }
+    }
+
+    /// Fills the parties' own parts, each with its participant's next number.
+    pub(crate) fn number_parties(
+        &mut self,
+        out: &mut Output,
+        parties: ArrayVec<Party, 4>,
+        parts: &mut [Vec<u8>; 6],
+    ) {
+        let sequence = self.next_sequence;
+        let mut numbered: ArrayVec<(ParticipantId, u64), 4> = ArrayVec::new();
+        for party in parties {
+            let known = numbered.iter().find(|(id, _)| *id == party.participant);
+            let number = match known {
+                Some((_, number)) => Some(*number),
+                None => self.next_number(party.participant),
+            };
+            // A participant not admitted has no stream.
+            let Some(number) = number else { continue };
+            if known.is_none() {
+                numbered.push((party.participant, number));
+                out.numbers.push((party.participant, number, sequence));
+            }
+            let (participant, legs) = (party.participant, party.legs);
+            let part = PartyPart { participant, number, legs, detail: Detail(party.detail) };
+            parts[party.part.index()] = part.to_bytes();
         }
     }
 
@@ -182,7 +200,10 @@ fn shared(origin: &Origin, draft: &Draft) -> SharedPart {
     SharedPart {
         outcome: draft.rejection.map_or(0, Rejection::number),
         state: draft.state.map_or(0, TransferState::code),
-        reason: draft.reason.unwrap_or(StatusReason::known(b"NARR")),
+        reason: draft
+            .reason
+            .or(draft.rejection.map(Rejection::reason))
+            .unwrap_or(StatusReason::known(b"NARR")),
         author: origin.author,
         request: origin.request,
         item: origin.item,
@@ -194,6 +215,7 @@ fn shared(origin: &Origin, draft: &Draft) -> SharedPart {
         amount: draft.amount,
         currency: draft.currency,
         deadline: draft.deadline,
+        first_sequence: draft.first_sequence.unwrap_or(0),
         links: draft.links.clone(),
         detail: Detail(draft.detail.clone()),
     }

@@ -50,7 +50,6 @@ impl Ledger {
         draft.first_sequence = Some(row.submit_sequence);
         if row.item_hash == origin.item_hash {
             draft.rejection = row.rejection;
-            draft.reason = row.rejection.map(Rejection::reason);
             draft.state = Some(match row.rejection {
                 Some(_) => TransferState::Rejected,
                 None if row.decided_sequence == row.submit_sequence => TransferState::Settled,

@@ -283,7 +283,7 @@ fn fated(mut status: Status, fate: &'static str) -> Status {
 fn invalid(invalid: &Invalid) -> Status {
     let message = invalid.to_string();
     let status = match invalid {
-        Invalid::Malformed(_) | Invalid::Network | Invalid::Blobs(_) => {
+        Invalid::Malformed(_) | Invalid::ValidUntil | Invalid::Network | Invalid::Blobs(_) => {
             Status::invalid_argument(message)
         }
         Invalid::Signature { .. } | Invalid::KeyUnknown { .. } => Status::unauthenticated(message),

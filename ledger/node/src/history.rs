@@ -1,6 +1,7 @@
 //! Every entry and record for ever, in append-only segments equal on all nodes; it is written by one thread and decides nothing.
 mod numbers;
 mod reader;
+mod tiles;
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +12,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use ledger_proof::{Field, Frontier, Record};
+use ledger_proof::{Digest, Field, Frontier, Record, tree::TILE_HEIGHT};
 use ledger_types::{ParticipantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,7 @@ pub(crate) struct Files {
     pub(crate) folder: PathBuf,
     pub(crate) segments: RwLock<BTreeMap<u64, Arc<Segment>>>,
     pub(crate) numbers: numbers::Numbers,
+    pub(crate) tiles: tiles::Tiles,
 }
 
 /// The writing side.
@@ -85,6 +87,8 @@ pub(crate) struct HistoryWriter {
     current: Arc<Segment>,
     data: Vec<u8>,
     index: Vec<u8>,
+    /// Roots of tiles that an entry's records filled: (level, root).
+    tiles: Vec<(u32, Digest)>,
     dirty: bool,
 }
 
@@ -135,10 +139,13 @@ impl HistoryWriter {
         };
         let numbers = numbers::Numbers::open(&folder.join("numbers"), position.records)?;
         let segments = RwLock::new(segments);
-        let files = Arc::new(Files { folder: folder.to_owned(), segments, numbers });
+        let tiles = tiles::Tiles::open(&folder.join("tiles"))?;
+        let files = Arc::new(Files { folder: folder.to_owned(), segments, numbers, tiles });
         let reader = History::new(Arc::clone(&files), &position);
-        let (data, index) = (Vec::new(), Vec::new());
-        let writer = Self { files, position, frontier, current, data, index, dirty: false };
+        reader.settle_tiles(position.records).map_err(failed())?;
+        let (data, index, tiles) = (Vec::new(), Vec::new(), Vec::new());
+        let dirty = false;
+        let writer = Self { files, position, frontier, current, data, index, tiles, dirty };
         Ok((writer, reader))
     }
 
@@ -165,7 +172,11 @@ impl HistoryWriter {
                 Ok(())
             })?;
             let leaf = record.leaf_hash();
-            self.frontier.push(leaf);
+            self.frontier.push_subtree(0, leaf, |height, root| {
+                if height % TILE_HEIGHT == 0 {
+                    self.tiles.push((height / TILE_HEIGHT, *root));
+                }
+            });
             self.index.extend_from_slice(&leaf);
             for offset in [at, entry_at] {
                 let offset = u32::try_from(offset).map_err(io::Error::other)?;
@@ -176,6 +187,10 @@ impl HistoryWriter {
         (&self.current.index).write_all(&self.index)?;
         self.files.numbers.append(&batch.numbers)?;
         let written = self.data.len() + self.index.len() + batch.numbers.len() * 8;
+        let written = written + self.tiles.len() * 32;
+        for (level, root) in self.tiles.drain(..) {
+            self.files.tiles.append(level, &root)?;
+        }
         metrics::counter!("ledger_history_bytes_total")
             .increment(u64::try_from(written).unwrap_or(0));
         self.position.length =
@@ -195,6 +210,7 @@ impl HistoryWriter {
             self.current.data.sync_data()?;
             self.current.index.sync_data()?;
             self.files.numbers.sync()?;
+            self.files.tiles.sync()?;
             self.dirty = false;
         }
         Ok(())
@@ -239,6 +255,7 @@ impl HistoryWriter {
         cut(&self.current.index, (position.records - position.segment) * INDEX_ROW)?;
         self.files.numbers.rescan(position.records)?;
         let reader = History::new(Arc::clone(&self.files), &position);
+        reader.settle_tiles(position.records).map_err(failed())?;
         let found = reader.frontier(position.records).map_err(failed())?;
         if found.to_bytes() != position.frontier {
             return Err(Error::Damaged {

@@ -208,6 +208,7 @@ async fn settle(
             Err(Invalid::KeyUnknown { .. }) => {}
             Err(
                 invalid @ (Invalid::Malformed(_)
+                | Invalid::ValidUntil
                 | Invalid::Network
                 | Invalid::Blobs(_)
                 | Invalid::Signature { .. }),

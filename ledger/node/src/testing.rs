@@ -68,6 +68,16 @@ pub(crate) fn genesis() -> Genesis {
 
 /// An envelope that admits one participant, signed by `key`.
 pub(crate) fn admit(network: NetworkId, participant: u32, key: &SigningKey) -> Bytes {
+    admit_until(clock::now().plus_micros(3_600_000_000), network, participant, key)
+}
+
+/// The same with a `valid_until`.
+pub(crate) fn admit_until(
+    valid_until: Timestamp,
+    network: NetworkId,
+    participant: u32,
+    key: &SigningKey,
+) -> Bytes {
     let item = Item::Admit(Admit {
         nonce: sha256(&[&participant.to_be_bytes()]),
         participant: ParticipantId(participant),
@@ -83,7 +93,7 @@ pub(crate) fn admit(network: NetworkId, participant: u32, key: &SigningKey) -> B
         network,
         author: ParticipantId::OPERATOR,
         request: RequestId(request),
-        valid_until: clock::now().plus_micros(3_600_000_000),
+        valid_until,
         kind: ItemKind::Admit,
         all_or_nothing: false,
     };

@@ -9,7 +9,7 @@ use ed25519_dalek::VerifyingKey;
 use ledger_core::Command;
 use ledger_proof::{
     DecodeError, Digest, Envelope, Item,
-    envelope::signed_bytes,
+    envelope::{VALIDITY_MICROS_MAX, signed_bytes},
     sealed::{BLOB_LENGTH_MAX, blob_digest},
     signature,
 };
@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     apply::{Apply, Stopped},
+    clock,
     raft::{Decoded, DecodedCommand, Payload},
 };
 
@@ -27,12 +28,18 @@ mod tests;
 /// Envelopes up to this are checked where they are: moving them takes longer.
 const INLINE_BYTES_MAX: usize = 2_048;
 
+/// How far a client's clock may be ahead of ours.
+const CLOCKS_APART_MICROS: u64 = 60_000_000;
+
 /// Why an envelope is not let in.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Invalid {
     /// The bytes.
     #[error("the envelope {0}; correct it and sign anew")]
     Malformed(#[source] DecodeError),
+    /// How long it claims to be valid.
+    #[error("valid_until: ENVELOPE_VALIDITY_TOO_LONG: must be at most 24 hours ahead; sign anew")]
+    ValidUntil,
     /// Its network.
     #[error("network: is not this one; sign for this network's id")]
     Network,
@@ -139,6 +146,12 @@ impl Verifier {
 
     fn ingress(&self, envelope: Bytes, blobs: Vec<Bytes>) -> Result<Verified, Invalid> {
         let (command, wanted) = self.envelope(&envelope)?;
+        let valid_until =
+            Envelope::decode(&envelope).map_err(Invalid::Malformed)?.header.valid_until;
+        // The core refuses it too, but would have to remember that for as long as it says.
+        if valid_until > clock::now().plus_micros(VALIDITY_MICROS_MAX + CLOCKS_APART_MICROS) {
+            return Err(Invalid::ValidUntil);
+        }
         let blob_digests = digests(blobs.iter().map(|blob| &blob[..]))?;
         let given: HashSet<Digest> = blob_digests.iter().copied().collect();
         if wanted.iter().any(|digest| !given.contains(digest)) {

@@ -6,6 +6,7 @@ use ledger_types::{AccountId, Country, Currency, NetworkId, ParticipantId, Short
 
 use crate::{
     codec::{DecodeError, Digest, Field, layout},
+    signature::verifying_key,
     tree::sha256,
 };
 
@@ -109,15 +110,26 @@ impl Genesis {
         if self.operator_threshold == 0 || usize::from(self.operator_threshold) > keys {
             return Err(DecodeError::invalid("operator_threshold", "must be 1 to the key count"));
         }
-        let ascending = |codes: &[Currency]| codes.is_sorted_by(|left, right| left < right);
-        let codes: Vec<Currency> = self.currencies.iter().map(|row| row.currency).collect();
-        if codes.is_empty() || !ascending(&codes) {
+        if self.log_origin.as_bytes().is_empty() {
+            return Err(DecodeError::invalid("log_origin", "must not be empty"));
+        }
+        self.check_currencies()?;
+        self.check_custodians()?;
+        self.check_keys()
+    }
+
+    fn check_currencies(&self) -> Result<(), DecodeError> {
+        let rows = &self.currencies;
+        if rows.is_empty() || !rows.is_sorted_by(|left, right| left.currency < right.currency) {
             return Err(DecodeError::invalid(
                 "currencies",
                 "must be given in code order, once each",
             ));
         }
-        for row in &self.currencies {
+        for (at, row) in rows.iter().enumerate() {
+            if rows.iter().take(at).any(|other| other.custody_account == row.custody_account) {
+                return Err(DecodeError::invalid("custody_account", "must serve one currency"));
+            }
             if row.exponent > 8 || row.currency.exponent().is_some_and(|iso| iso != row.exponent) {
                 return Err(DecodeError::invalid("exponent", "must be ISO 4217's, or at most 8"));
             }
@@ -125,11 +137,39 @@ impl Genesis {
                 return Err(DecodeError::invalid("custodian", "must be one of the custodians"));
             }
         }
+        Ok(())
+    }
+
+    fn check_custodians(&self) -> Result<(), DecodeError> {
         let banks = &self.custodians;
         if !banks.is_sorted_by(|left, right| left.participant < right.participant)
             || banks.first().is_some_and(|bank| bank.participant == ParticipantId::OPERATOR)
         {
             return Err(DecodeError::invalid("custodians", "must be given in id order, from 1"));
+        }
+        Ok(())
+    }
+
+    /// A key that signs for two could not say for whom; one of small order signs for anybody.
+    fn check_keys(&self) -> Result<(), DecodeError> {
+        let nodes = &self.node_keys;
+        if !nodes.is_sorted_by(|left, right| left.node < right.node)
+            || nodes.first().is_some_and(|node| node.node == 0)
+        {
+            return Err(DecodeError::invalid("node_keys", "must be given in id order, from 1"));
+        }
+        let operator = self.operator_keys.iter().map(|key| ("operator_keys", key));
+        let custodians = self.custodians.iter().map(|bank| ("signing_key", &bank.signing_key));
+        let nodes = nodes.iter().map(|node| ("public_key", &node.public_key));
+        let mut known: Vec<&Digest> = Vec::new();
+        for (field, key) in operator.chain(custodians).chain(nodes) {
+            if verifying_key(key).is_none() {
+                return Err(DecodeError::invalid(field, "must be an ed25519 key of full order"));
+            }
+            if known.contains(&key) {
+                return Err(DecodeError::invalid(field, "must be of one holder only"));
+            }
+            known.push(key);
         }
         Ok(())
     }

@@ -84,6 +84,20 @@ pub mod travel_field {
     pub const RELATIONSHIP: u32 = 1 << 8;
     /// Where the money comes from.
     pub const SOURCE_OF_FUNDS: u32 = 1 << 9;
+
+    /// Every field's word and bit.
+    pub const ALL: [(&str, u32); 10] = [
+        ("debtor_name", DEBTOR_NAME),
+        ("debtor_account", DEBTOR_ACCOUNT),
+        ("debtor_address", DEBTOR_ADDRESS),
+        ("debtor_birth", DEBTOR_BIRTH),
+        ("debtor_identification", DEBTOR_IDENTIFICATION),
+        ("creditor_name", CREDITOR_NAME),
+        ("creditor_account", CREDITOR_ACCOUNT),
+        ("creditor_address", CREDITOR_ADDRESS),
+        ("relationship", RELATIONSHIP),
+        ("source_of_funds", SOURCE_OF_FUNDS),
+    ];
 }
 
 layout! {

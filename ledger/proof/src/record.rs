@@ -237,6 +237,8 @@ layout! {
         currency: Currency,
         /// Deadline of a pending transfer; `until` of a hold; `confirmed_at` of a confirmation.
         deadline: Timestamp,
+        /// The record of the first answer, where this one repeats or names it; 0 otherwise.
+        first_sequence: u64,
         /// Linked transfers.
         links: ArrayVec<Link, 4>,
         /// What else the kind of item says openly (docs/format.md, "Detail").

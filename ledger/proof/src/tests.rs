@@ -15,9 +15,9 @@ use crate::{
     entry::Entry,
     envelope::{self, Header},
     genesis::{Custodian, GenesisCurrency, NodeKey},
-    item, note, operator,
+    item, note, operator, record,
     signature::{self, Request},
-    tree::{leaf_hash, sha256},
+    tree::{self, leaf_hash, sha256},
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -216,6 +216,10 @@ fn operator_rules() -> [Item; 3] {
     ]
 }
 
+fn public_key(seed: u8) -> [u8; 32] {
+    SigningKey::from_bytes(&[seed; 32]).verifying_key().to_bytes()
+}
+
 fn genesis() -> Genesis {
     Genesis {
         version: 1,
@@ -225,7 +229,7 @@ fn genesis() -> Genesis {
         rulebook_version: text("2026-11"),
         rulebook_digest: [1; 32],
         operator_threshold: 1,
-        operator_keys: [[2; 32]].into_iter().collect(),
+        operator_keys: [public_key(2)].into_iter().collect(),
         currencies: [GenesisCurrency {
             currency: "XAU".parse().expect("a currency"),
             exponent: 4,
@@ -239,11 +243,11 @@ fn genesis() -> Genesis {
             country: "HK".parse().expect("a country"),
             bic: text("CWCUHKH0"),
             name: text("Example Custodian"),
-            signing_key: [3; 32],
+            signing_key: public_key(3),
         }]
         .into_iter()
         .collect(),
-        node_keys: [NodeKey { node: 1, public_key: [4; 32] }].into_iter().collect(),
+        node_keys: [NodeKey { node: 1, public_key: public_key(4) }].into_iter().collect(),
         predecessor: ArrayVec::new(),
     }
 }
@@ -309,11 +313,145 @@ fn envelope_entry_genesis_and_records_keep_their_bytes() {
         ("genesis", genesis.to_bytes()),
         ("network_id", genesis.network().0.to_vec()),
     ];
-    let out: String = rows
-        .iter()
-        .map(|(name, bytes)| format!("{name} {} {}\n", bytes.len(), hex(bytes)))
-        .collect();
-    expect_file!["../vectors/containers.txt"].assert_eq(&out);
+    expect_file!["../vectors/containers.txt"].assert_eq(&lines(&rows));
+}
+
+#[test]
+fn parts_of_records_keep_their_bytes() {
+    let shared = record::SharedPart {
+        outcome: 6,
+        state: 4,
+        reason: "ED05".parse().expect("a reason"),
+        author: ParticipantId(10),
+        request: RequestId([13; 16]),
+        item: 7,
+        item_hash: [14; 32],
+        debtor_agent: ParticipantId(10),
+        subject: uetr().bytes(),
+        creditor_agent: ParticipantId(11),
+        corridor: CorridorId(1),
+        amount: 1_234,
+        currency: "HKD".parse().expect("a currency"),
+        deadline: Timestamp::from_micros(1_700_000_000_000_001),
+        first_sequence: 41,
+        links: [item::Link { uetr: uetr(), amount: 5 }].into_iter().collect(),
+        detail: record::Detail(vec![1, 2, 3]),
+    };
+    let party = record::PartyPart {
+        participant: ParticipantId(10),
+        number: 9,
+        legs: [leg(item::LegKind::Principal)].into_iter().collect(),
+        detail: record::Detail(vec![4]),
+    };
+    let refusal = record::RefusalPart {
+        outcome: 3,
+        author: ParticipantId(10),
+        request: RequestId([13; 16]),
+        envelope_digest: [15; 32],
+    };
+    let entry = record::EntryRecord {
+        entry: 1,
+        first_sequence: 1,
+        last_sequence: 2,
+        accounts_digest: [16; 32],
+        previous_digest: [17; 32],
+    };
+    let rows = [
+        ("shared", shared.to_bytes()),
+        ("party", party.to_bytes()),
+        ("refusal", refusal.to_bytes()),
+        ("entry_record", entry.to_bytes()),
+    ];
+    assert_eq!(record::SharedPart::from_bytes(&rows[0].1), Ok(shared));
+    expect_file!["../vectors/parts.txt"].assert_eq(&lines(&rows));
+}
+
+#[test]
+fn details_of_records_keep_their_bytes() {
+    let reference = text("REF 1");
+    let rows = [
+        (
+            "submit_detail",
+            record::SubmitDetail {
+                single_phase: true,
+                payout_method: PayoutMethod::Wallet,
+                purpose: "GIFT".parse().expect("a purpose"),
+                commitment: [1; 32],
+                blob_digest: [2; 32],
+                sealed_for: [KeyId([3; 8])].into_iter().collect(),
+                document_digests: [[4; 32]].into_iter().collect(),
+            }
+            .to_bytes(),
+        ),
+        (
+            "debtor_detail",
+            record::DebtorDetail {
+                instructed_amount: 1_234,
+                instructed_currency: "HKD".parse().expect("a currency"),
+                quotes: [QuoteId([5; 16])].into_iter().collect(),
+            }
+            .to_bytes(),
+        ),
+        ("liquidity_detail", record::LiquidityDetail { quote: QuoteId([5; 16]) }.to_bytes()),
+        (
+            "confirm_detail",
+            record::ConfirmDetail { status: ConfirmationStatus::PickedUp, reference }.to_bytes(),
+        ),
+        ("accept_detail", record::AcceptDetail { reference }.to_bytes()),
+        (
+            "fund_detail",
+            record::FundDetail {
+                account: AccountId(6),
+                value_date: 20_261_124,
+                bank_reference: reference,
+            }
+            .to_bytes(),
+        ),
+        ("withdraw_detail", record::WithdrawDetail { account: AccountId(6) }.to_bytes()),
+        ("paid_detail", record::PaidDetail { bank_reference: reference }.to_bytes()),
+    ];
+    expect_file!["../vectors/details.txt"].assert_eq(&lines(&rows));
+}
+
+/// `name length hex` of each row.
+fn lines(rows: &[(&str, Vec<u8>)]) -> String {
+    rows.iter().map(|(name, bytes)| format!("{name} {} {}\n", bytes.len(), hex(bytes))).collect()
+}
+
+#[test]
+fn a_genesis_is_refused_for_each_broken_rule() {
+    type Break = (&'static str, fn(&mut Genesis));
+    let breaks: [Break; 14] = [
+        ("version", |genesis| genesis.version = 2),
+        ("log_origin", |genesis| genesis.log_origin = ShortText::EMPTY),
+        ("operator_threshold", |genesis| genesis.operator_threshold = 0),
+        ("operator_threshold", |genesis| genesis.operator_threshold = 2),
+        ("operator_keys", |genesis| genesis.operator_keys.push(public_key(2))),
+        ("operator_keys", |genesis| genesis.operator_keys[0] = [0; 32]),
+        ("signing_key", |genesis| genesis.custodians[0].signing_key = public_key(2)),
+        ("public_key", |genesis| genesis.node_keys[0].public_key = public_key(3)),
+        ("node_keys", |genesis| genesis.node_keys[0].node = 0),
+        ("currencies", |genesis| genesis.currencies.clear()),
+        ("custody_account", |genesis| {
+            let row = GenesisCurrency {
+                currency: "XAU".parse().expect("a currency"),
+                ..genesis.currencies[0].clone()
+            };
+            genesis.currencies[0].currency = "HKD".parse().expect("a currency");
+            genesis.currencies[0].exponent = 2;
+            genesis.currencies.push(row);
+        }),
+        ("exponent", |genesis| genesis.currencies[0].exponent = 9),
+        ("custodian", |genesis| genesis.currencies[0].custodian = ParticipantId(2)),
+        ("custodians", |genesis| genesis.custodians.push(genesis.custodians[0].clone())),
+    ];
+    for (field, change) in breaks {
+        let mut genesis = genesis();
+        change(&mut genesis);
+        let refused = Genesis::read(&genesis.to_bytes()).expect_err(field);
+        let refused = format!("{refused}");
+        assert!(refused.starts_with(field), "{field}: {refused}");
+    }
 }
 
 #[test]
@@ -376,6 +514,44 @@ fn roots_are_those_of_rfc_6962() {
         assert_eq!(hex(&frontier.root()), root);
         assert_eq!(Frontier::from_bytes(&frontier.to_bytes()), Ok(frontier.clone()));
     }
+}
+
+#[test]
+fn tiles_are_those_of_c2sp() {
+    assert_eq!(tree::tile_path(0, 1_234_067, 256), "tile/0/x001/x234/067");
+    assert_eq!(tree::tile_path(1, 0, 17), "tile/1/000.p/17");
+    let mut frontier = Frontier::default();
+    let mut levels = [Vec::new(), Vec::new(), Vec::new()];
+    let mut stored: Vec<tlog_tiles::Hash> = Vec::new();
+    for sequence in 0..70_000_u64 {
+        let leaf = sequence.to_be_bytes();
+        levels[0].push(leaf_hash(&leaf));
+        frontier.push_subtree(0, leaf_hash(&leaf), |height, root| {
+            if height % tree::TILE_HEIGHT == 0 {
+                levels[usize::try_from(height / tree::TILE_HEIGHT).expect("small")].push(*root);
+            }
+        });
+        let hashes = tlog_tiles::stored_hashes(sequence, &leaf, &Stored(&stored));
+        stored.extend(hashes.expect("stored hashes"));
+    }
+    // 273 full tiles of leaves and one of 112; one full tile above and one of 17; one of one hash.
+    assert_eq!(levels.each_ref().map(Vec::len), [70_000, 273, 1]);
+    for tile in tlog_tiles::Tile::new_tiles(8, 0, 70_000) {
+        let theirs = tile.read_data(&Stored(&stored)).expect("a tile");
+        let level = usize::from(tile.level());
+        let first = usize::try_from(tile.level_index() * 256).expect("an index");
+        let ours = &levels[level][first..first + usize::try_from(tile.width()).expect("a width")];
+        assert_eq!(ours.concat(), theirs, "{}", tile.path());
+        let width = u16::try_from(tile.width()).expect("a width");
+        // Theirs names the tiles' height first, which C2SP fixes and leaves out.
+        let path = tile.path().replacen("tile/8/", "tile/", 1);
+        assert_eq!(tree::tile_path(tile.level(), tile.level_index(), width), path);
+    }
+    let mut jumped = Frontier::default();
+    jumped.push_subtree(16, levels[2][0], |_, _| {});
+    levels[1][256..].iter().for_each(|root| jumped.push_subtree(8, *root, |_, _| {}));
+    levels[0][273 * 256..].iter().for_each(|leaf| jumped.push(*leaf));
+    assert_eq!(jumped, frontier, "a frontier built of tiles");
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! The Merkle tree of RFC 6962: hashes, frontier, tiles; it knows no record and no storage.
+use alloc::{format, string::String};
+
 use arrayvec::ArrayVec;
 use sha2::{Digest as _, Sha256};
 
 use crate::codec::{DecodeError, Digest, Field, Reader};
 
-/// Leaves in a full tile (C2SP tlog-tiles).
-pub const TILE_WIDTH: u64 = 256;
+/// Levels of the tree that one level of tiles spans: 256 hashes a full tile (C2SP tlog-tiles).
+pub const TILE_HEIGHT: u32 = 8;
+
+/// Hashes in a full tile.
+pub const FULL_TILE: u16 = 1 << TILE_HEIGHT;
 
 /// SHA-256 of the parts one after the other.
 #[must_use]
@@ -44,14 +49,32 @@ impl Frontier {
 
     /// Appends a leaf's hash. Capacity is 2⁶⁴ − 1 leaves.
     pub fn push(&mut self, leaf: Digest) {
-        let mut hash = leaf;
-        for _ in 0..self.size.trailing_ones() {
+        self.push_subtree(0, leaf, |_, _| {});
+    }
+
+    /// Appends the root of a full subtree of 2^`height` leaves, and tells `complete` the height and
+    /// root of every larger full subtree that this ends. The size must be a multiple of the
+    /// subtree's.
+    ///
+    /// # Panics
+    /// When it is not: the root would be another tree's.
+    pub fn push_subtree(
+        &mut self,
+        height: u32,
+        root: Digest,
+        mut complete: impl FnMut(u32, &Digest),
+    ) {
+        assert!(self.size.trailing_zeros() >= height, "a subtree begins at a multiple of its size");
+        let (mut hash, mut reached) = (root, height);
+        for _ in 0..(self.size >> height).trailing_ones() {
             if let Some(left) = self.roots.pop() {
                 hash = node_hash(&left, &hash);
+                reached += 1;
+                complete(reached, &hash);
             }
         }
         self.roots.push(hash);
-        self.size += 1;
+        self.size += 1 << height;
     }
 
     /// The root; SHA-256 of nothing when empty.
@@ -62,6 +85,22 @@ impl Frontier {
             None => sha256(&[]),
             Some(last) => roots.fold(*last, |right, left| node_hash(left, &right)),
         }
+    }
+}
+
+/// Where a tile of `width` hashes is published: `tile/L/N`, with `.p/W` behind a partial one; N in
+/// groups of three digits (C2SP tlog-tiles v0.1.0).
+#[must_use]
+pub fn tile_path(level: u8, index: u64, width: u16) -> String {
+    let mut groups = format!("{:03}", index % 1_000);
+    let mut rest = index / 1_000;
+    while rest > 0 {
+        groups = format!("x{:03}/{groups}", rest % 1_000);
+        rest /= 1_000;
+    }
+    match width {
+        FULL_TILE => format!("tile/{level}/{groups}"),
+        width => format!("tile/{level}/{groups}.p/{width}"),
     }
 }
 

@@ -33,6 +33,28 @@ Examples:
   causeway demo --once --json --transfers 200
       ends after the summary; the last line is one JSON object";
 
+const SEND_EXAMPLES: &str = "\
+Examples:
+  causeway send order.json --info demo.json --as HK
+      send through a gateway of a running demonstration and wait for the end
+  causeway send order.json --dry-run
+      what it would cost, at the gateway named by CAUSEWAY_GATEWAY, CAUSEWAY_CA, CAUSEWAY_API_KEY
+  causeway send --wait 0 - < pacs008.xml
+      a message from standard input; prints the pacs.002
+
+Exit status 1: refused, or it ended without a credit.";
+
+const TRACK_EXAMPLES: &str = "\
+Example:
+  causeway track 8a562c67-ca16-48ba-b074-65581be6f001 --info demo.json --as PH --wait 30
+
+Exit status 1: the gateway knows no such transfer, or it ended without a credit.";
+
+const EVENTS_EXAMPLES: &str = "\
+Examples:
+  causeway events --info demo.json --as HK
+  causeway events --after 120 --follow | jq .data.state";
+
 #[derive(Debug, Parser)]
 #[command(
     name = "causeway",
@@ -68,6 +90,15 @@ pub enum Command {
     Fx(Config),
     /// Write the ledger's stream to Postgres.
     Reconciliation(Config),
+    /// Send a remittance through a gateway: an order (JSON) or a pacs.008 (XML).
+    #[command(after_help = SEND_EXAMPLES)]
+    Send(Send),
+    /// Show where a transfer stands and what happened to it.
+    #[command(after_help = TRACK_EXAMPLES)]
+    Track(Track),
+    /// Print a gateway's events, one JSON object a line.
+    #[command(after_help = EVENTS_EXAMPLES)]
+    Events(Events),
     /// The operator's and custodians' commands.
     #[command(subcommand)]
     Admin(Admin),
@@ -153,6 +184,64 @@ pub struct Demo {
     /// Use this database instead of a private Postgres.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+}
+
+/// Which gateway, and the right to use it.
+#[derive(Debug, clap::Args)]
+pub struct Gateway {
+    /// The gateway's address, https://host:port.
+    #[arg(long, env = "CAUSEWAY_GATEWAY", value_name = "URL")]
+    pub gateway: Option<String>,
+    /// The CA of its certificate (PEM).
+    #[arg(long, env = "CAUSEWAY_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// The API key; the environment keeps it out of the process list.
+    #[arg(long, env = "CAUSEWAY_API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub api_key: Option<String>,
+    /// Take the three from what a demonstration wrote by its --info.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["gateway", "ca", "api_key"])]
+    pub info: Option<PathBuf>,
+    /// Which of the demonstration's gateways.
+    #[arg(long = "as", value_name = "LABEL", default_value = "HK", requires = "info")]
+    pub label: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Send {
+    /// The order, as docs/api.md describes it, or a pacs.008; - reads standard input.
+    #[arg(value_name = "FILE")]
+    pub order: PathBuf,
+    #[command(flatten)]
+    pub gateway: Gateway,
+    /// Ask what it would cost and send nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long to wait for the end; 0 does not wait.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub wait: u64,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Track {
+    /// The transfer's UETR.
+    pub uetr: String,
+    #[command(flatten)]
+    pub gateway: Gateway,
+    /// Wait for the end, at most this long.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub wait: u64,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Events {
+    #[command(flatten)]
+    pub gateway: Gateway,
+    /// Start behind this number.
+    #[arg(long, default_value_t = 0)]
+    pub after: u64,
+    /// Go on until Ctrl-C.
+    #[arg(long)]
+    pub follow: bool,
 }
 
 #[derive(Debug, clap::Args)]

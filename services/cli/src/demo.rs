@@ -9,7 +9,6 @@ pub mod processes;
 mod rates;
 mod scenario;
 mod summary;
-pub mod wallet;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

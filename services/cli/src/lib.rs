@@ -7,7 +7,9 @@ pub mod bench;
 pub mod demo;
 pub mod network;
 mod out;
+pub mod partner;
 mod services;
+pub mod wallet;
 
 use std::process::ExitCode;
 
@@ -54,6 +56,9 @@ fn dispatch(args: Args) -> anyhow::Result<Answer> {
         Command::Reconciliation(config) => {
             return services::run(Service::Reconciliation, &config.config);
         }
+        Command::Send(send) => return partner::send(&send, args.json),
+        Command::Track(track) => return partner::track(&track, args.json),
+        Command::Events(events) => return partner::events(&events),
         Command::Admin(command) => return admin::commands::run(&command, args.json),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -6,7 +6,8 @@ use std::{path::Path, time::Duration};
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 use services_runtime::{
-    health, settings,
+    health::State,
+    settings,
     shutdown::{Outcome, Shutdown},
     telemetry,
 };
@@ -38,21 +39,26 @@ async fn serve(service: Service, config: &Path) -> anyhow::Result<Answer> {
     telemetry::init(&settings)?;
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("signals cannot be listened to")?;
+    let metrics = telemetry::metrics(&shutdown)?;
+    let health = |conditions: &[&'static str]| Some(State::new(metrics, conditions));
+    let stop = shutdown.clone();
     let ended = match service {
         Service::Ledger => {
-            let state = health::State::new(telemetry::metrics()?, &["ready"]);
-            let settings = load(config)?;
-            ledger_node::run(settings, Some(state), shutdown.clone()).await.map_err(Into::into)
+            let health = health(&["ready"]);
+            ledger_node::run(load(config)?, health, stop).await.map_err(anyhow::Error::from)
         }
         Service::Gateway => {
-            gateway::run(load(config)?, shutdown.clone()).await.map_err(anyhow::Error::from)
+            let health = health(&gateway::CONDITIONS);
+            gateway::run(load(config)?, health, stop).await.map_err(Into::into)
         }
         Service::Fx => {
-            services_fx::run(load(config)?, shutdown.clone()).await.map_err(anyhow::Error::from)
+            let health = health(&services_fx::CONDITIONS);
+            services_fx::run(load(config)?, health, stop).await.map_err(Into::into)
         }
-        Service::Reconciliation => services_reconciliation::run(load(config)?, shutdown.clone())
-            .await
-            .map_err(anyhow::Error::from),
+        Service::Reconciliation => {
+            let health = health(&services_reconciliation::CONDITIONS);
+            services_reconciliation::run(load(config)?, health, stop).await.map_err(Into::into)
+        }
     };
     shutdown.cancel();
     let outcome = shutdown.wait(GRACE).await;

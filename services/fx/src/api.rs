@@ -11,7 +11,7 @@ use proto::{
         quoting_server::Quoting,
     },
 };
-use services_runtime::tls::require_role;
+use services_runtime::{error::ErrorCode, tls::require_role};
 use tonic::{Code, Request, Response, Status, metadata::MetadataValue};
 use tracing::debug;
 
@@ -67,14 +67,20 @@ impl Quoting for Bank {
         &self,
         request: Request<RequestQuoteRequest>,
     ) -> Result<Response<RequestQuoteResponse>, Status> {
-        let caller = caller(&request)?;
-        let question = self.question(caller, request.get_ref())?;
-        let quote = self.quote(&question, now())?;
-        let outcome = self.registry.register(quote.clone()).await.map_err(unregistered)?;
-        match outcome.rejection {
-            None => Ok(Response::new(quote_response(self.participant, &quote))),
-            Some(rejection) => Err(refused(rejection.code(), rejection.meaning())),
+        let answer = self.answer(&request).await;
+        match &answer {
+            Ok(quote) => metrics::counter!(
+                "causeway_fx_quotes_given_total",
+                "source" => quote.source_currency.to_string(),
+                "destination" => quote.destination_currency.to_string()
+            )
+            .increment(1),
+            Err(status) => {
+                metrics::counter!("causeway_fx_quotes_refused_total", "reason" => reason(status))
+                    .increment(1);
+            }
         }
+        answer.map(|quote| Response::new(quote_response(self.participant, &quote)))
     }
 
     async fn list_pairs(
@@ -99,6 +105,19 @@ impl Quoting for Bank {
 }
 
 impl Bank {
+    async fn answer(
+        &self,
+        request: &Request<RequestQuoteRequest>,
+    ) -> Result<RegisterQuote, Status> {
+        let question = self.question(caller(request)?, request.get_ref())?;
+        let quote = self.quote(&question, now())?;
+        let outcome = self.registry.register(quote.clone()).await.map_err(unregistered)?;
+        match outcome.rejection {
+            None => Ok(quote),
+            Some(rejection) => Err(refused(rejection.code(), rejection.meaning())),
+        }
+    }
+
     fn question(
         &self,
         caller: ParticipantId,
@@ -192,7 +211,7 @@ impl Bank {
 
     fn fresh_mid(&self, served: &Served, now: Timestamp) -> Result<Mid, Status> {
         let mid = self.rates.load().mid(served.source_currency, served.destination_currency);
-        mid.filter(|mid| now.micros_since(mid.at) <= self.max_age_micros)
+        mid.filter(|mid| mid.age_micros(now) <= self.max_age_micros)
             .ok_or_else(|| refused(STALE_RATE, "the mid rate is missing or too old"))
     }
 }
@@ -210,6 +229,13 @@ fn refused(code: &'static str, reason: &str) -> Status {
     let mut status = Status::failed_precondition(reason);
     status.metadata_mut().insert(CODE_KEY, MetadataValue::from_static(code));
     status
+}
+
+/// A refusal's code, or the name of the failure.
+fn reason(status: &Status) -> String {
+    let code = status.metadata().get(CODE_KEY).and_then(|code| code.to_str().ok());
+    let failure = ErrorCode::ALL.into_iter().find(|code| code.to_grpc() == status.code());
+    code.unwrap_or_else(|| failure.unwrap_or(ErrorCode::Internal).name()).to_owned()
 }
 
 fn unregistered(failure: RegisterError) -> Status {

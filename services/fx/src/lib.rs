@@ -7,5 +7,5 @@ pub mod rates;
 pub mod run;
 pub mod settings;
 
-pub use run::run;
+pub use run::{CONDITIONS, run};
 pub use settings::Settings;

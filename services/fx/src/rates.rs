@@ -51,6 +51,14 @@ pub struct Mid {
     pub at: Timestamp,
 }
 
+impl Mid {
+    /// How old the rate is.
+    #[must_use]
+    pub const fn age_micros(&self, now: Timestamp) -> u64 {
+        now.micros_since(self.at)
+    }
+}
+
 /// The newest rate of each currency.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RateTable {

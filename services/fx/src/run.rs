@@ -4,21 +4,21 @@ use std::{path::Path, sync::Arc, time::Duration};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use ed25519_dalek::SigningKey;
 use ledger_types::{ParticipantId, ShortText};
-use proto::{LedgerClient, client, convert::Network, fx::quoting_server::QuotingServer};
+use proto::{LedgerClient, convert::Network, fx::quoting_server::QuotingServer};
 use services_runtime::{
     error::chain,
-    grpc,
+    grpc::{self, ClientLimits},
+    health,
     shutdown::Shutdown,
-    tls::{self, ServerTls},
+    tls::{self, ClientTls, ServerTls},
 };
 use tokio::net::TcpListener;
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 use tracing::{info, warn};
 
 use crate::{
     Settings,
     api::Bank,
-    client::Registrar,
+    client::{Registrar, now},
     rates::RateTable,
     settings::{self, Served},
 };
@@ -50,12 +50,12 @@ pub enum Error {
         /// Which file.
         file: String,
     },
-    /// The TLS material is unusable.
-    #[error("tls")]
+    /// The TLS material or a node's address is unusable.
+    #[error("tls, client_tls, ledger: a certificate or an address cannot be used")]
     Tls(#[source] tls::Error),
-    /// An endpoint or the TLS material is unusable for the ledger.
-    #[error("ledger: endpoints or certificates are unusable")]
-    Client(#[source] tonic::transport::Error),
+    /// Health and metrics cannot be served.
+    #[error("health_listen: health cannot be served")]
+    Health(#[source] health::Error),
     /// The address is taken.
     #[error("listen: {address} cannot be bound")]
     Bind {
@@ -70,11 +70,25 @@ pub enum Error {
     Serve(#[source] tonic::transport::Error),
 }
 
-/// Serves quotes until shutdown.
+/// What must hold before the service is ready, by name: the mid rate of every pair it serves is
+/// fresh, and the ledger, without which no quote is registered, answers.
+pub const CONDITIONS: [&str; 2] = [RATES, LEDGER];
+const RATES: &str = "rates";
+const LEDGER: &str = "ledger";
+
+/// Serves quotes until shutdown. Telemetry must have been started; `health` waits for
+/// [`CONDITIONS`].
 ///
 /// # Errors
 /// When a setting is unusable, an address taken, or the server fails.
-pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
+pub async fn run(
+    settings: Settings,
+    health: Option<health::State>,
+    shutdown: Shutdown,
+) -> Result<(), Error> {
+    if let (Some(state), Some(address)) = (&health, settings.health_listen) {
+        health::serve(address, state.clone(), &shutdown).await.map_err(Error::Health)?;
+    }
     let served: Vec<Served> = settings
         .corridors
         .iter()
@@ -86,7 +100,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
         Error::Settings(settings::Error { field: "rates.source".to_owned(), rule })
     })?;
     let participant = ParticipantId(settings.participant);
-    let client = ledger_client(&settings)?;
+    let client = ledger_client(&settings, &shutdown)?;
     let network = Arc::new(ArcSwapOption::empty());
     let key = signing_key(&settings.signing_key)?;
     let (registrar, registry) =
@@ -94,7 +108,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
     let rates = Arc::new(ArcSwap::from_pointee(RateTable::default()));
     let bank = Bank {
         participant,
-        served,
+        served: served.clone(),
         rates: Arc::clone(&rates),
         mid_source,
         max_age_micros: settings.rates.max_age_seconds.saturating_mul(1_000_000),
@@ -106,14 +120,15 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
         registrar.run().await;
         Ok::<_, Error>(())
     });
-    let token = shutdown.token();
+    let (token, state) = (shutdown.token(), health.clone());
     shutdown.spawn("fx-network", async move {
-        let _ended = token.run_until_cancelled(follow_network(client, network)).await;
+        let _ended = token.run_until_cancelled(follow_network(client, network, state)).await;
         Ok::<_, Error>(())
     });
-    let (token, rate_settings) = (shutdown.token(), settings.rates.clone());
+    let (token, following) =
+        (shutdown.token(), RateFiles { settings: settings.rates.clone(), rates, served, health });
     shutdown.spawn("fx-rates", async move {
-        let _ended = token.run_until_cancelled(follow_rates(rate_settings, rates)).await;
+        let _ended = token.run_until_cancelled(following.follow()).await;
         Ok::<_, Error>(())
     });
     serve(&settings, bank, &shutdown).await
@@ -134,9 +149,17 @@ async fn serve(settings: &Settings, bank: Bank, shutdown: &Shutdown) -> Result<(
 }
 
 /// Keeps the network's terms fresh; quotes cite the fee schedule in force.
-async fn follow_network(client: LedgerClient, network: Arc<ArcSwapOption<Network>>) {
+async fn follow_network(
+    client: LedgerClient,
+    network: Arc<ArcSwapOption<Network>>,
+    health: Option<health::State>,
+) {
     loop {
-        match client.network().await {
+        let read = client.network().await;
+        if let Some(health) = &health {
+            health.set(LEDGER, read.is_ok());
+        }
+        match read {
             Ok(read) => network.store(Some(Arc::new(read))),
             Err(failure) => warn!(error = chain(&failure), "the network cannot be read"),
         }
@@ -145,23 +168,61 @@ async fn follow_network(client: LedgerClient, network: Arc<ArcSwapOption<Network
     }
 }
 
-/// Reads the files when one changed; an unusable file leaves the rates as they were, to grow old.
-async fn follow_rates(settings: settings::Rates, rates: Arc<ArcSwap<RateTable>>) {
-    let mut seen = None;
-    loop {
-        let stamps: Vec<_> = settings.files.iter().map(|file| stamp(file)).collect();
-        if seen.as_ref() != Some(&stamps) {
-            match RateTable::read(&settings.files) {
-                Ok(table) => {
-                    info!(currencies = table.len(), "mid rates read");
-                    metrics::counter!("fx_rates_reloads_total").increment(1);
-                    rates.store(Arc::new(table));
+/// The files of mid rates, and what is served by them.
+struct RateFiles {
+    settings: settings::Rates,
+    rates: Arc<ArcSwap<RateTable>>,
+    served: Vec<Served>,
+    health: Option<health::State>,
+}
+
+impl RateFiles {
+    /// Reads the files when one changed; an unusable file leaves the rates as they were, to grow
+    /// old.
+    async fn follow(self) {
+        let mut seen = None;
+        loop {
+            let stamps: Vec<_> = self.settings.files.iter().map(|file| stamp(file)).collect();
+            if seen.as_ref() != Some(&stamps) {
+                let read = RateTable::read(&self.settings.files);
+                let outcome = if read.is_ok() { "read" } else { "failed" };
+                metrics::counter!("causeway_fx_rate_reads_total", "outcome" => outcome)
+                    .increment(1);
+                match read {
+                    Ok(table) => {
+                        info!(currencies = table.len(), "mid rates read");
+                        self.rates.store(Arc::new(table));
+                    }
+                    Err(failure) => warn!(error = chain(&failure), "mid rates not read"),
                 }
-                Err(failure) => warn!(error = chain(&failure), "mid rates not read"),
+                seen = Some(stamps);
             }
-            seen = Some(stamps);
+            self.look();
+            tokio::time::sleep(Duration::from_millis(self.settings.reload_ms)).await;
         }
-        tokio::time::sleep(Duration::from_millis(settings.reload_ms)).await;
+    }
+
+    /// Whether every pair has a fresh rate; rates grow old without a change of any file.
+    fn look(&self) {
+        let (rates, now) = (self.rates.load(), now());
+        let age_max = Duration::from_secs(self.settings.max_age_seconds);
+        let mut fresh = true;
+        for served in &self.served {
+            let mid = rates.mid(served.source_currency, served.destination_currency);
+            let age = mid.map(|mid| Duration::from_micros(mid.age_micros(now)));
+            fresh &= age.is_some_and(|age| age <= age_max);
+            if let Some(age) = age {
+                metrics::gauge!(
+                    "causeway_fx_mid_rate_age_seconds",
+                    "source" => served.source_currency.to_string(),
+                    "destination" => served.destination_currency.to_string()
+                )
+                .set(age);
+            }
+        }
+        if let Some(health) = &self.health {
+            health.set(RATES, fresh);
+        }
     }
 }
 
@@ -183,16 +244,10 @@ fn signing_key(file: &Path) -> Result<SigningKey, Error> {
     Ok(SigningKey::from_bytes(&seed.0))
 }
 
-fn ledger_client(settings: &Settings) -> Result<LedgerClient, Error> {
-    let files = &settings.client_tls;
-    let identity = Identity::from_pem(read(&files.certificate)?, read(&files.key)?);
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(read(&files.ca)?))
-        .identity(identity);
-    LedgerClient::new(&client::Settings {
-        endpoints: settings.ledger.clone(),
-        tls: Some(tls),
-        timeout: Duration::from_millis(settings.timeout_ms),
-    })
-    .map_err(Error::Client)
+fn ledger_client(settings: &Settings, shutdown: &Shutdown) -> Result<LedgerClient, Error> {
+    let tls = ClientTls::load(settings.client_tls.clone()).map_err(Error::Tls)?;
+    tls.watch(TLS_WATCH_EVERY, shutdown);
+    let limits = ClientLimits { timeout_ms: settings.timeout_ms, ..Default::default() };
+    let channels = tls.channels(&settings.ledger, "node", &limits).map_err(Error::Tls)?;
+    Ok(LedgerClient::new(channels, Duration::from_millis(settings.timeout_ms)))
 }

@@ -16,6 +16,8 @@ pub struct Settings {
     pub participant: u32,
     /// Where gateways ask.
     pub listen: SocketAddr,
+    /// Serves health and metrics on loopback; absent serves none.
+    pub health_listen: Option<SocketAddr>,
     /// The service's certificate and key, and the participants' CA.
     pub tls: Files,
     /// The bank's certificate and key as a client of the ledger, and the participants' CA.

@@ -103,6 +103,8 @@ impl Book {
         match &record.content {
             Content::Genesis(genesis) => self.found(genesis),
             Content::Entry(_) | Content::EnvelopeRefusal => {}
+            // A repeated answer, and a resolve that found its transfer, move nothing.
+            Content::Outcome { shared, .. } if shared.first_sequence != 0 => {}
             Content::Outcome { shared, item } if shared.outcome != 0 => {
                 self.refused(record, shared, item.as_deref());
             }
@@ -140,22 +142,17 @@ impl Book {
     fn refused(&mut self, record: &Record, shared: &SharedPart, item: Option<&Item>) {
         let rejected = TransferState::from_code(shared.state) == Some(TransferState::Rejected);
         if let (true, Some(Item::Submit(_) | Item::Return(_))) = (rejected, item) {
-            let subject = transfer_subject(shared);
-            if !self.transfers.contains_key(&subject) {
-                let transfer = new_transfer(record, shared, TransferState::Rejected);
-                self.put_transfer(subject, transfer);
-            }
+            let transfer = new_transfer(record, shared, TransferState::Rejected);
+            self.put_transfer(transfer_subject(shared), transfer);
         }
     }
 
     fn done(&mut self, record: &Record, shared: &SharedPart, item: &Item) -> Result<(), Error> {
         match item {
-            Item::Submit(body) => {
-                self.submitted(record, shared, body)?;
-            }
+            Item::Submit(body) => self.submitted(record, shared, body)?,
             Item::Return(body) => {
-                let first = self.submitted(record, shared, body)?;
-                if let (true, Some(link)) = (first, body.links.first()) {
+                self.submitted(record, shared, body)?;
+                if let Some(link) = body.links.first() {
                     self.returned(record, body, link.amount)?;
                 }
             }
@@ -163,19 +160,12 @@ impl Book {
             Item::Resolve(_) => self.resolved(record, shared)?,
             Item::Hold(body) => {
                 let transfer = self.transfer(record, shared)?;
-                // A repeated answer states no deadline.
-                if transfer.state == TransferState::Pending && shared.deadline == body.until {
-                    transfer.held_until = body.until;
-                    transfer.reason = body.reason;
-                }
+                transfer.held_until = body.until;
+                transfer.reason = body.reason;
             }
             Item::Confirm(body) => {
                 let state = state_of(record, shared)?;
                 let transfer = self.transfer(record, shared)?;
-                // A repeated answer carries no detail, and may be older than the last one.
-                if shared.detail.0.is_empty() {
-                    return Ok(());
-                }
                 transfer.state = state;
                 transfer.confirmation = Some(body.status);
                 transfer.confirmed_sequence = record.sequence;
@@ -209,23 +199,19 @@ impl Book {
         Ok(())
     }
 
-    /// Returns whether this is the first answer to the item: a repeated one moves nothing.
     fn submitted(
         &mut self,
         record: &Record,
         shared: &SharedPart,
         body: &Submit,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let subject = transfer_subject(shared);
-        if self.transfers.contains_key(&subject) {
-            return Ok(false);
-        }
         let state = state_of(record, shared)?;
         let posting_state = posting_state(state);
         let legs = body.legs.iter().map(|leg| (leg_code(leg.kind), leg.clone())).collect();
         self.put_transfer(subject.clone(), new_transfer(record, shared, state));
         self.put_postings(record, subject, legs, posting_state);
-        Ok(true)
+        Ok(())
     }
 
     fn returned(&mut self, record: &Record, body: &Submit, amount: u64) -> Result<(), Error> {
@@ -241,9 +227,6 @@ impl Book {
     fn decided(&mut self, record: &Record, shared: &SharedPart) -> Result<(), Error> {
         let state = state_of(record, shared)?;
         let transfer = self.transfer(record, shared)?;
-        if transfer.state != TransferState::Pending || state == TransferState::Pending {
-            return Ok(());
-        }
         transfer.state = state;
         transfer.held_until = Timestamp::ZERO;
         transfer.reason = shared.reason;
@@ -255,9 +238,6 @@ impl Book {
 
     fn resolved(&mut self, record: &Record, shared: &SharedPart) -> Result<(), Error> {
         let subject = transfer_subject(shared);
-        if self.transfers.contains_key(&subject) {
-            return Ok(());
-        }
         match state_of(record, shared)? {
             state @ TransferState::Burned => {
                 self.put_transfer(subject, new_transfer(record, shared, state));
@@ -281,9 +261,7 @@ impl Book {
             credit_account: body.account,
             amount: body.amount,
         };
-        if !self.postings.contains_key(&subject) {
-            self.put_postings(record, subject, vec![(FUNDING, leg)], PostingState::Posted);
-        }
+        self.put_postings(record, subject, vec![(FUNDING, leg)], PostingState::Posted);
         Ok(())
     }
 
@@ -301,9 +279,7 @@ impl Book {
             credit_account: self.custody_account(record, body.currency)?,
             amount: body.amount,
         };
-        if !self.postings.contains_key(&subject) {
-            self.put_postings(record, subject, vec![(WITHDRAWAL, leg)], PostingState::Pending);
-        }
+        self.put_postings(record, subject, vec![(WITHDRAWAL, leg)], PostingState::Pending);
         Ok(())
     }
 

@@ -7,6 +7,6 @@ pub mod settings;
 pub mod store;
 pub mod tie_out;
 
-pub use run::run;
+pub use run::{CONDITIONS, run};
 pub use settings::Settings;
 pub use store::{Store, Summary, summary};

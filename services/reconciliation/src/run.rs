@@ -2,17 +2,19 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use metrics::{counter, gauge, histogram};
 use proto::{
-    LedgerClient,
-    client::{self, Settings as LedgerSettings},
+    LedgerClient, client,
     convert::{Balance, Event},
 };
 use services_runtime::{
+    grpc::ClientLimits,
+    health,
     retry::{self, BackoffBuilder},
     shutdown::Shutdown,
+    tls::{self, ClientTls},
 };
 use tokio::time::{Instant, MissedTickBehavior};
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 use tracing::{debug, error, info, warn};
 
 use crate::{
@@ -24,22 +26,17 @@ use crate::{
 
 /// The ledger sends a heartbeat each second; after this silence its node counts as gone.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
+const TLS_WATCH_EVERY: Duration = Duration::from_secs(30);
 
 /// Why reconciliation stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file of the TLS settings cannot be read.
-    #[error("tls: {file} cannot be read")]
-    Tls {
-        /// Which.
-        file: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// An endpoint or the TLS material is unusable.
-    #[error("ledger: endpoints or certificates are unusable")]
-    Client(#[source] tonic::transport::Error),
+    /// The TLS material or a node's address is unusable.
+    #[error("tls, ledger: a certificate or an address cannot be used")]
+    Tls(#[source] tls::Error),
+    /// Health and metrics cannot be served.
+    #[error("health_listen: health cannot be served")]
+    Health(#[source] health::Error),
     /// The ledger does not answer.
     #[error("ledger: no answer")]
     Ledger(#[source] client::Error),
@@ -79,21 +76,34 @@ impl Error {
                 | client::Error::Forbidden(_)
                 | client::Error::Unreadable(_) => false,
             },
-            Self::Tls { .. } | Self::Client(_) | Self::OtherNetwork { .. } | Self::Record(_) => {
-                false
-            }
+            Self::Tls(_) | Self::Health(_) | Self::OtherNetwork { .. } | Self::Record(_) => false,
         }
     }
 }
 
-/// Runs until shutdown, or until something that does not heal by itself.
+/// What must hold before reconciliation is ready, by name: the tables take what is written, and the
+/// ledger's stream is followed.
+pub const CONDITIONS: [&str; 2] = [DATABASE, FOLLOWING];
+const DATABASE: &str = "database";
+const FOLLOWING: &str = "following";
+
+/// Runs until shutdown, or until something that does not heal by itself. Telemetry must have been
+/// started; `health` waits for [`CONDITIONS`].
 ///
 /// # Errors
 /// Whatever does not heal: a gap, a record that does not match its digests, another reconciler.
-pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
-    let client = ledger_client(&settings)?;
+pub async fn run(
+    settings: Settings,
+    health: Option<health::State>,
+    shutdown: Shutdown,
+) -> Result<(), Error> {
+    if let (Some(state), Some(address)) = (&health, settings.health_listen) {
+        health::serve(address, state.clone(), &shutdown).await.map_err(Error::Health)?;
+    }
+    let client = ledger_client(&settings, &shutdown)?;
     let store = Store::new(&settings.database_url).map_err(Error::Store)?;
-    let mut follower = Follower { settings, client, store, epoch: None, written: false };
+    let mut follower =
+        Follower { settings, client, store, health, epoch: None, tip: 0, written: false };
     let mut delays = retry::forever().build();
     loop {
         let session = tokio::select! {
@@ -101,6 +111,10 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), Error> {
             session = follower.session() => session,
         };
         let Err(failure) = session else { return Ok(()) };
+        follower.set(FOLLOWING, false);
+        if let Error::Store(_) = failure {
+            follower.set(DATABASE, false);
+        }
         if !failure.transient() {
             error!(error = chain(&failure), "reconciliation stops");
             return Err(failure);
@@ -121,22 +135,12 @@ fn chain(failure: &Error) -> String {
     services_runtime::error::chain(failure)
 }
 
-fn ledger_client(settings: &Settings) -> Result<LedgerClient, Error> {
-    let read = |file: &std::path::Path| {
-        std::fs::read(file)
-            .map_err(|source| Error::Tls { file: file.display().to_string(), source })
-    };
-    let files = &settings.tls;
-    let identity = Identity::from_pem(read(&files.certificate)?, read(&files.key)?);
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(read(&files.ca)?))
-        .identity(identity);
-    LedgerClient::new(&LedgerSettings {
-        endpoints: settings.ledger.clone(),
-        tls: Some(tls),
-        timeout: Duration::from_millis(settings.timeout_ms),
-    })
-    .map_err(Error::Client)
+fn ledger_client(settings: &Settings, shutdown: &Shutdown) -> Result<LedgerClient, Error> {
+    let tls = ClientTls::load(settings.tls.clone()).map_err(Error::Tls)?;
+    tls.watch(TLS_WATCH_EVERY, shutdown);
+    let limits = ClientLimits { timeout_ms: settings.timeout_ms, ..Default::default() };
+    let channels = tls.channels(&settings.ledger, "node", &limits).map_err(Error::Tls)?;
+    Ok(LedgerClient::new(channels, Duration::from_millis(settings.timeout_ms)))
 }
 
 /// The ledger's balances and the number of records they follow from.
@@ -146,22 +150,33 @@ struct Follower {
     settings: Settings,
     client: LedgerClient,
     store: Store,
+    health: Option<health::State>,
     /// Held from the first claim on.
     epoch: Option<i64>,
+    /// How many records the ledger is known to have.
+    tip: u64,
     /// Whether a batch was written since the last interruption.
     written: bool,
 }
 
 impl Follower {
+    fn set(&self, condition: &'static str, met: bool) {
+        if let Some(health) = &self.health {
+            health.set(condition, met);
+        }
+    }
+
     /// Claims the cursor and follows the stream; never returns but with an error. Dropping it at
     /// any point loses nothing: what was not committed is read again.
     async fn session(&mut self) -> Result<(), Error> {
         self.store.migrate().await.map_err(Error::Store)?;
         let mut cursor = self.store.claim(self.epoch).await.map_err(Error::Store)?;
         self.epoch = Some(cursor.epoch);
+        self.set(DATABASE, true);
         self.check_network(&cursor).await?;
         let next = cursor.next_sequence;
         let mut events = self.client.events(next, true).await.map_err(Error::Ledger)?;
+        self.set(FOLLOWING, true);
         info!(next_sequence = next, epoch = cursor.epoch, "following the ledger");
 
         let mut batch: Vec<Record> = Vec::new();
@@ -188,10 +203,8 @@ impl Follower {
                 }
             };
             if flush && !batch.is_empty() {
-                cursor = self.store.write(cursor.epoch, &batch).await.map_err(Error::Store)?;
-                self.written = true;
+                cursor = self.write(&cursor, &batch).await?;
                 batch.clear();
-                metrics::gauge!("reconciliation_records").set(float(cursor.next_sequence));
             }
             if let Some((_, records)) = &tie_out
                 && batch.is_empty()
@@ -202,9 +215,25 @@ impl Follower {
         }
     }
 
+    async fn write(&mut self, cursor: &Cursor, batch: &[Record]) -> Result<Cursor, Error> {
+        let begun = Instant::now();
+        let next = self.store.write(cursor.epoch, batch).await.map_err(Error::Store)?;
+        self.written = true;
+        histogram!("causeway_reconciliation_batch_seconds").record(begun.elapsed());
+        let records = next.next_sequence.saturating_sub(cursor.next_sequence);
+        counter!("causeway_reconciliation_records_total").increment(records);
+        self.lag(&next);
+        Ok(next)
+    }
+
+    fn lag(&self, cursor: &Cursor) {
+        let lag = self.tip.saturating_sub(cursor.next_sequence);
+        gauge!("causeway_reconciliation_lag_records").set(float(lag));
+    }
+
     /// Puts a record into the batch; tells whether the batch is complete.
     fn take(
-        &self,
+        &mut self,
         event: Event,
         batch: &mut Vec<Record>,
         tie_out: Option<&LedgerBalances>,
@@ -212,13 +241,14 @@ impl Follower {
     ) -> Result<bool, Error> {
         match event {
             Event::Heartbeat { records, .. } => {
-                let lag = records.saturating_sub(cursor.next_sequence);
-                metrics::gauge!("reconciliation_lag_records").set(float(lag));
+                self.tip = records;
+                self.lag(cursor);
                 Ok(true)
             }
             Event::Record(event) => {
                 let record = Record::read(*event).map_err(Error::Record)?;
                 let after = record.sequence.saturating_add(1);
+                self.tip = self.tip.max(after);
                 batch.push(record);
                 // Balances can be compared only at the very record they were read at.
                 let at_tie_out = tie_out.is_some_and(|(_, records)| *records == after);
@@ -261,8 +291,10 @@ impl Follower {
         }
         let mismatches = tie_out::mismatches(&here, &balances);
         let count = u64::try_from(mismatches.len()).unwrap_or(u64::MAX);
-        metrics::gauge!("reconciliation_balance_mismatches").set(float(count));
-        metrics::counter!("reconciliation_tie_outs_total").increment(1);
+        gauge!("causeway_reconciliation_mismatches").set(float(count));
+        counter!("causeway_reconciliation_tie_outs_total").increment(1);
+        let failures = counter!("causeway_reconciliation_tie_out_failures_total");
+        failures.increment(u64::from(!mismatches.is_empty()));
         if mismatches.is_empty() {
             return Ok(());
         }

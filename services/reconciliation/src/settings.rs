@@ -1,10 +1,14 @@
 //! What a reconciler needs to be told; it reads no file itself.
+use std::net::SocketAddr;
+
 use services_runtime::tls::Files;
 
 /// The settings of one reconciler.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    /// Serves health and metrics on loopback; absent serves none.
+    pub health_listen: Option<SocketAddr>,
     /// `postgres://user@host:port/database`; the schema is always `ledger`.
     pub database_url: String,
     /// `https://host:port` of each node, in the order of node ids from 1.

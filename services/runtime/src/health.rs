@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -16,9 +15,6 @@ use crate::shutdown::Shutdown;
 
 #[cfg(test)]
 mod tests;
-
-/// Histograms hold every sample until a scrape or an upkeep drains them.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -84,15 +80,6 @@ pub async fn serve(
     let listener = TcpListener::bind(address).await.map_err(bind_failed)?;
     let bound = listener.local_addr().map_err(bind_failed)?;
 
-    let handle = state.metrics.clone();
-    let token = shutdown.token();
-    shutdown.spawn("metrics-upkeep", async move {
-        let mut ticks = tokio::time::interval(UPKEEP_EVERY);
-        while token.run_until_cancelled(ticks.tick()).await.is_some() {
-            handle.run_upkeep();
-        }
-        Ok::<_, std::io::Error>(())
-    });
     let token = shutdown.token();
     shutdown.spawn("health", async move {
         axum::serve(listener, router(state)).with_graceful_shutdown(token.cancelled_owned()).await

@@ -49,6 +49,8 @@ pub enum Error {
     },
     #[error("{address:?} is not an address; write https://host:port")]
     Address { address: String },
+    #[error("no address is given; write at least one https://host:port")]
+    NoAddress,
     #[error("the HTTP client cannot be built")]
     HttpClient(#[source] reqwest::Error),
 }

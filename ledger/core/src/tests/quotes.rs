@@ -1,5 +1,5 @@
 //! Quotes: their refusals, draw-down, chains of two, closing.
-use ledger_proof::{Item, item::RegisterQuote};
+use ledger_proof::{Field, Item, Part, item::RegisterQuote, record::PartyPart};
 use ledger_types::{ParticipantId, Rejection, Timestamp};
 
 use super::world::{
@@ -47,6 +47,21 @@ fn a_single_quote_is_used_once_and_never_given_back() {
     item.quotes[0] = quote_id("T");
     let outcome = world.send(DEBTOR, Item::Submit(item));
     assert_eq!(outcome.rejection, Some(Rejection::QuoteOverdrawn));
+}
+
+#[test]
+fn no_record_of_a_quote_shows_its_nonce() {
+    let mut world = World::new();
+    let mut quote = world.quote("T", 50_000, 403_790);
+    quote.nonce = [0xa5; 32];
+    world.send(BANK, Item::RegisterQuote(quote.clone()));
+    let record = &world.out.records[0];
+    for part in [Part::Debtor, Part::Liquidity1] {
+        let part = PartyPart::from_bytes(&record.parts[part.index()]).expect("a part");
+        let terms = RegisterQuote::from_bytes(&part.detail.0).expect("the terms");
+        assert_eq!(terms, RegisterQuote { nonce: [0; 32], ..quote.clone() });
+    }
+    assert!(record.parts.iter().all(|part| !part.windows(32).any(|bytes| bytes == quote.nonce)));
 }
 
 #[test]

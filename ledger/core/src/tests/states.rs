@@ -1,6 +1,9 @@
 //! Every cell of the table state × command of docs/format.md.
 use alloc::{format, string::String};
 
+use ledger_proof::{Field, Part, record::SharedPart};
+use ledger_types::ParticipantId;
+
 use super::world::{BANK, CREDITOR, DEBTOR, World};
 
 /// How a transfer named T gets into a state.
@@ -30,7 +33,7 @@ const PATHS: &[(&str, &str)] = &[
 const TABLE: &str = "
 submit T        | QUOTE_UNKNOWN    ; again PENDING ; again PENDING ; again PENDING ; again PENDING ; again PENDING ; again PENDING ; again PENDING ; again PENDING ; again QUOTE_UNKNOWN ; again PENDING ; again PENDING ; again TRANSFER_BURNED
 submit T #other | QUOTE_UNKNOWN    ; again UETR_REUSED   ; again UETR_REUSED   ; again UETR_REUSED   ; again UETR_REUSED   ; again UETR_REUSED   ; again UETR_REUSED   ; again UETR_REUSED   ; again UETR_REUSED   ; again UETR_REUSED ; again UETR_REUSED   ; again UETR_REUSED   ; again TRANSFER_BURNED
-accept T        | TRANSFER_UNKNOWN ; SETTLED ; SETTLED ; TRANSFER_EXPIRED ; again SETTLED ; again SETTLED ; again SETTLED ; again CREDITED ; again CREDITED ; STATE_FORBIDS ; STATE_FORBIDS ; STATE_FORBIDS ; NOT_PARTY
+accept T        | TRANSFER_UNKNOWN ; SETTLED ; SETTLED ; TRANSFER_EXPIRED ; again SETTLED ; again SETTLED ; again SETTLED ; again SETTLED ; again SETTLED ; STATE_FORBIDS ; STATE_FORBIDS ; STATE_FORBIDS ; NOT_PARTY
 accept T #other | TRANSFER_UNKNOWN ; SETTLED ; SETTLED ; TRANSFER_EXPIRED ; ANSWER_REUSED ; ANSWER_REUSED ; ANSWER_REUSED ; ANSWER_REUSED ; ANSWER_REUSED ; STATE_FORBIDS ; STATE_FORBIDS ; STATE_FORBIDS ; NOT_PARTY
 accept-by-debtor T | TRANSFER_UNKNOWN ; NOT_PARTY ; NOT_PARTY ; NOT_PARTY ; NOT_PARTY ; NOT_PARTY ; NOT_PARTY ; NOT_PARTY ; NOT_PARTY ; NOT_PARTY ; NOT_PARTY ; NOT_PARTY ; NOT_PARTY
 hold T          | TRANSFER_UNKNOWN ; PENDING ; again PENDING ; TRANSFER_EXPIRED ; STATE_FORBIDS ; STATE_FORBIDS ; STATE_FORBIDS ; STATE_FORBIDS ; STATE_FORBIDS ; STATE_FORBIDS ; STATE_FORBIDS ; STATE_FORBIDS ; NOT_PARTY
@@ -64,6 +67,31 @@ fn every_cell_of_the_state_table() {
         }
     }
     assert_eq!(cells, PATHS.len() * 18);
+}
+
+#[test]
+fn a_stranger_learns_nothing_of_a_transfer() {
+    let mut world = World::new();
+    world.check("quote T | ok\n submit T | PENDING\n accept-by-bank T | NOT_PARTY");
+    let record = &world.out.records[0];
+    let shared = SharedPart::from_bytes(&record.parts[Part::Shared.index()]).expect("a part");
+    assert_eq!((shared.creditor_agent, shared.state), (ParticipantId::OPERATOR, 0));
+    assert_eq!((shared.amount, shared.corridor.0), (0, 0));
+}
+
+#[test]
+fn a_repeated_answer_says_what_the_first_said() {
+    let mut world = World::new();
+    world.check("quote T | ok\n submit T | PENDING\n hold T | PENDING");
+    world.check("hold T | again PENDING\n reject T | REJECTED\n reject T | again REJECTED");
+    world
+        .check("quote U | ok\n submit U | PENDING\n accept U | SETTLED\n confirm U ACWP | SETTLED");
+    world.check(
+        "confirm U ACCC | CREDITED\n confirm U ACWP | again SETTLED\n accept U | again SETTLED",
+    );
+    let record = &world.out.records[0];
+    let shared = SharedPart::from_bytes(&record.parts[Part::Shared.index()]).expect("a part");
+    assert!(shared.first_sequence > 0 && shared.first_sequence < record.sequence);
 }
 
 #[test]

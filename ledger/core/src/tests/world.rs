@@ -239,7 +239,12 @@ impl World {
         let mut request = [0; 16];
         request[8..].copy_from_slice(&self.nonce.to_be_bytes());
         let bytes = self.envelope(author, items, together, RequestId(request), 60);
-        self.apply(&bytes)
+        let answer = self.apply(&bytes);
+        for outcome in &answer.outcomes {
+            let reason = outcome.rejection.map(ledger_types::Rejection::reason);
+            assert!(reason.is_none() || reason == outcome.reason, "a refusal gives its own reason");
+        }
+        answer
     }
 
     pub(super) fn envelope(
@@ -332,9 +337,10 @@ impl World {
                 let reference = text(name);
                 (CREDITOR, Item::Accept(item::Accept { nonce, debtor_agent, uetr, reference }))
             }
-            "accept-by-debtor" => {
+            "accept-by-debtor" | "accept-by-bank" => {
                 let reference = text(name);
-                (DEBTOR, Item::Accept(item::Accept { nonce, debtor_agent, uetr, reference }))
+                let author = if verb == "accept-by-bank" { BANK } else { DEBTOR };
+                (author, Item::Accept(item::Accept { nonce, debtor_agent, uetr, reference }))
             }
             "hold" => {
                 let until = self.now.plus_micros(SECOND);

@@ -55,7 +55,7 @@ pub(super) fn resent(cursor: &mut Cursor, first: u64, count: u32) -> io::Result<
                     rejection: Rejection::from_number(part.outcome),
                     state: TransferState::from_code(part.state),
                     reason: Some(part.reason).filter(|reason| *reason != no_reason()),
-                    first_sequence: None,
+                    first_sequence: (part.first_sequence != 0).then_some(part.first_sequence),
                 }
             }
         });

@@ -5,16 +5,16 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use ledger_proof::{Digest, Field, Frontier, Record};
+use ledger_proof::{Digest, Field, Frontier, Record, tree::TILE_HEIGHT};
 use ledger_types::{ParticipantId, Timestamp};
 use tokio::sync::watch;
 
-use super::{ENTRY_FRAME, FRAME_HEAD, Files, INDEX_ROW, Position, RECORD_FRAME, Segment, read_at};
+use super::{
+    ENTRY_FRAME, FRAME_HEAD, Files, INDEX_ROW, Position, RECORD_FRAME, Segment, read_at, tiles,
+};
 
 /// What a run reads at once.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Index rows that a root's computation reads at once.
-const LEAVES_CHUNK: u64 = 4_096;
 
 /// How far history may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -60,24 +60,47 @@ impl History {
         Ok(sequence.filter(|sequence| *sequence < self.tip().records))
     }
 
-    /// The root over the first `records` records, recomputed from their leaf hashes.
+    /// The root over the first `records` records.
     pub(crate) fn root(&self, records: u64) -> io::Result<Digest> {
         Ok(self.frontier(records)?.root())
     }
 
+    /// The frontier over the first `records` records: full tiles first, then their leaves.
     pub(crate) fn frontier(&self, records: u64) -> io::Result<Frontier> {
         let mut frontier = Frontier::default();
-        while frontier.size() < records {
-            let at = frontier.size();
-            let (first, segment, end) = self.segment(at)?;
-            let rows = (end.min(records) - at).min(LEAVES_CHUNK);
-            let length = usize::try_from(rows * INDEX_ROW).map_err(io::Error::other)?;
-            let bytes = read_at(&segment.index, (at - first) * INDEX_ROW, length)?;
-            for row in bytes.chunks_exact(40) {
-                frontier.push(row[..32].try_into().map_err(io::Error::other)?);
+        for level in (1..=tiles::LEVELS).rev() {
+            let first = tiles::full(frontier.size(), level);
+            let count = tiles::full(records, level) - first;
+            for root in self.files.tiles.read(level, first, count)? {
+                frontier.push_subtree(level * TILE_HEIGHT, root, |_, _| {});
             }
         }
+        for leaf in self.leaves(frontier.size(), records - frontier.size())? {
+            frontier.push(leaf);
+        }
         Ok(frontier)
+    }
+
+    /// Makes the tiles those of the first `records` records.
+    pub(super) fn settle_tiles(&self, records: u64) -> io::Result<()> {
+        self.files.tiles.settle(records, |first, count| self.leaves(first, count))
+    }
+
+    /// Leaf hashes in a row.
+    fn leaves(&self, first: u64, count: u64) -> io::Result<Vec<Digest>> {
+        let mut leaves = Vec::new();
+        let (mut at, end) = (first, first + count);
+        while at < end {
+            let (start, segment, next) = self.segment(at)?;
+            let rows = next.min(end) - at;
+            let length = usize::try_from(rows * INDEX_ROW).map_err(io::Error::other)?;
+            let bytes = read_at(&segment.index, (at - start) * INDEX_ROW, length)?;
+            for row in bytes.chunks_exact(40) {
+                leaves.push(row[..32].try_into().map_err(io::Error::other)?);
+            }
+            at += rows;
+        }
+        Ok(leaves)
     }
 
     /// The segment that holds a record: (its first record, files, first record of the next).

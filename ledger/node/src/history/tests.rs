@@ -2,7 +2,7 @@
 use std::{fs::OpenOptions, io::Write as _, path::Path};
 
 use bytes::Bytes;
-use ledger_proof::{Entry, Field, Record, RecordKind};
+use ledger_proof::{Entry, Field, Frontier, Record, RecordKind};
 use ledger_types::{ParticipantId, Timestamp};
 
 use super::{Batch, Cursor, HistoryWriter, Position, segment_name};
@@ -84,4 +84,40 @@ fn lost_bytes_are_refused() {
     file.set_len(end.length - 1).unwrap();
     let opened = HistoryWriter::open(folder.path(), end);
     assert!(matches!(opened, Err(Error::Damaged { .. })));
+}
+
+#[test]
+fn roots_at_any_size_come_of_tiles_that_can_be_rebuilt() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut writer, history) = HistoryWriter::open(folder.path(), Position::default()).unwrap();
+    let count = 66_000;
+    let sizes = [0, 1, 255, 256, 257, 511, 65_535, 65_536, 65_537, 65_800, count];
+    for first in (0..count).step_by(3_000) {
+        writer.append(&batch(first, 3_000)).unwrap();
+    }
+    let mut plain = Frontier::default();
+    let roots: Vec<Frontier> = (0..=count)
+        .filter_map(|size| {
+            let found = sizes.contains(&size).then(|| plain.clone());
+            plain.push(record(size).leaf_hash());
+            found
+        })
+        .collect();
+    let same = |history: &super::History| {
+        for (size, root) in sizes.iter().zip(&roots) {
+            assert_eq!(history.frontier(*size).unwrap(), *root, "{size}");
+        }
+    };
+    same(&history);
+    writer.sync().unwrap();
+    let end = writer.position();
+    drop((writer, history));
+    // Lost, torn or too long: what is missing follows from the leaves.
+    let tiles = folder.path().join("tiles");
+    std::fs::remove_file(tiles.join("2")).unwrap();
+    let first = OpenOptions::new().write(true).open(tiles.join("1")).unwrap();
+    first.set_len(100 * 32 + 7).unwrap();
+    std::fs::write(tiles.join("3"), [1; 64]).unwrap();
+    let (_writer, history) = HistoryWriter::open(folder.path(), end).unwrap();
+    same(&history);
 }

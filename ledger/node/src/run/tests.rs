@@ -3,15 +3,15 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use futures_util::StreamExt;
 use proto::{
-    LedgerClient, client,
+    LedgerClient,
     convert::{Event, Submitted},
     ledger as wire,
 };
 use services_runtime::{
+    grpc::ClientLimits,
     shutdown::{Outcome, Shutdown},
-    tls::{Files, install_default_provider},
+    tls::{ClientTls, install_default_provider},
 };
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use crate::{
     Limits, Node, Settings,
@@ -30,13 +30,6 @@ struct Cluster {
 fn free() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
-}
-
-fn client_tls(files: &Files) -> ClientTlsConfig {
-    let read = |path: &Path| std::fs::read(path).unwrap();
-    ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(read(&files.ca)))
-        .identity(Identity::from_pem(read(&files.certificate), read(&files.key)))
 }
 
 impl Cluster {
@@ -71,15 +64,13 @@ impl Cluster {
             listener: Default::default(),
             telemetry: Default::default(),
         });
-        let client = LedgerClient::new(&client::Settings {
-            endpoints: nodes.iter().map(|node| node.client.clone()).collect(),
-            tls: Some(client_tls(&clients.files(folder, network, "operator", 1))),
-            timeout: Duration::from_secs(20),
-        });
+        let tls = ClientTls::load(clients.files(folder, network, "operator", 1)).unwrap();
+        let endpoints: Vec<_> = nodes.iter().map(|node| node.client.clone()).collect();
+        let channels = tls.channels(&endpoints, "node", &ClientLimits::default()).unwrap();
         Self {
             settings: settings.collect(),
             running: (0..3).map(|_| None).collect(),
-            client: client.unwrap(),
+            client: LedgerClient::new(channels, Duration::from_secs(20)),
         }
     }
 

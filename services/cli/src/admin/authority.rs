@@ -8,10 +8,13 @@ use anyhow::Context as _;
 use ed25519_dalek::SigningKey;
 use ledger_proof::{Genesis, Item, signature};
 use ledger_types::{ParticipantId, RequestId};
-use proto::{LedgerClient, client, convert::Submitted};
+use proto::{LedgerClient, convert::Submitted};
 use serde::Deserialize;
+use services_runtime::{
+    grpc::ClientLimits,
+    tls::{ClientTls, Files},
+};
 use time::OffsetDateTime;
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use crate::network::{founding::PublicKeys, keys::Secret, new::timestamp, plan::Plan};
 
@@ -55,17 +58,16 @@ impl Folder {
 
     /// A client of the ledger with the certificate of a folder such as `operator/client`.
     pub fn client(&self, certificate: &str, timeout: Duration) -> anyhow::Result<LedgerClient> {
-        let folder = self.path.join(certificate);
-        let read = |name: &str| {
-            let file = folder.join(name);
-            std::fs::read(&file).with_context(|| format!("{}: cannot be read", file.display()))
+        let own = self.path.join(certificate);
+        let files = Files {
+            certificate: own.join("certificate.pem"),
+            key: own.join("key.pem"),
+            ca: own.join("ca.pem"),
         };
-        let identity = Identity::from_pem(read("certificate.pem")?, read("key.pem")?);
-        let ca = Certificate::from_pem(read("ca.pem")?);
-        let tls = ClientTlsConfig::new().ca_certificate(ca).identity(identity);
-        let endpoints = self.endpoints.clone();
-        let settings = client::Settings { endpoints, tls: Some(tls), timeout };
-        LedgerClient::new(&settings).context("the ledger's endpoints cannot be used")
+        let timeout_ms = u64::try_from(timeout.as_millis())?;
+        let limits = ClientLimits { timeout_ms, ..ClientLimits::default() };
+        let channels = ClientTls::load(files)?.channels(&self.endpoints, "node", &limits)?;
+        Ok(LedgerClient::new(channels, timeout))
     }
 
     /// The keys that sign for a participant; for the operator as many as its threshold.

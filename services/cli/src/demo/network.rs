@@ -11,12 +11,12 @@ use proto::{LedgerClient, ledger::GetStatusRequest};
 use serde_json::{Value, json};
 
 use super::processes::{self, Service};
-use super::wallet::Wallet;
 use super::{postgres::Postgres, rates};
 use crate::admin::authority::Folder;
 use crate::admin::commands::{api_key, found};
 use crate::args::NetworkNew;
 use crate::network::new;
+use crate::wallet::Wallet;
 
 /// How long a part of the network may take to start.
 const START: Duration = Duration::from_secs(60);

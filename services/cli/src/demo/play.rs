@@ -10,7 +10,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::message;
 use super::scenario::{Meant, Planned};
-use super::wallet::{Seen, Wallet};
+use crate::wallet::{Seen, Wallet};
 
 /// How long a wallet waits for anything: longer than hold times and an election.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -127,7 +127,7 @@ fn conclude(played: &mut Played, last: &Seen) {
 
 /// The creditor agent sends the money back; waits until it knows of the credit.
 async fn give_back(uetr: &str, creditor: &Wallet) -> anyhow::Result<bool> {
-    creditor.follow(uetr, PATIENCE, Seen::settled).await;
+    creditor.follow(uetr, PATIENCE, Seen::ended).await;
     let (status, body) = creditor.act(uetr, "return", &json!({ "reason": "FOCR" })).await?;
     anyhow::ensure!(status.is_success(), "return: {status} {body}");
     Ok(true)

@@ -1,5 +1,6 @@
 //! A plan as genesis and as the operator's first commands; it signs nothing and sends nothing.
 use anyhow::Context as _;
+use arrayvec::ArrayVec;
 use ledger_proof::{
     Genesis, Item,
     codec::Digest,
@@ -12,10 +13,10 @@ use ledger_proof::{
     tree::sha256,
 };
 use ledger_types::{
-    AccountId, CorridorId, Currency, ParticipantId, PayoutMethod, ShortText, Timestamp,
+    AccountId, CorridorId, Currency, ParticipantId, PayoutMethod, Purpose, ShortText, Timestamp,
 };
 
-use super::plan::{Plan, PlannedCorridor, PlannedParticipant, account};
+use super::plan::{Plan, PlannedCorridor, PlannedParticipant, PlannedTravelRule, account};
 
 /// Public keys by owner.
 #[derive(Clone, Debug)]
@@ -78,7 +79,7 @@ pub fn genesis(plan: &Plan, keys: &PublicKeys, founded_at: Timestamp) -> anyhow:
         currencies: currencies.into_iter().collect(),
         custodians: custodians.into_iter().collect(),
         node_keys: node_keys.collect(),
-        predecessor: arrayvec::ArrayVec::new(),
+        predecessor: ArrayVec::new(),
     };
     let bytes = ledger_proof::Field::to_bytes(&genesis);
     Genesis::read(&bytes).map_err(|error| anyhow::anyhow!("the plan makes no genesis: {error}"))
@@ -180,11 +181,10 @@ fn corridor(planned: &PlannedCorridor) -> anyhow::Result<SetCorridor> {
     for method in &planned.payout_methods {
         payout_methods |= method.parse::<PayoutMethod>()?.bit();
     }
-    let names = travel_field::DEBTOR_NAME
-        | travel_field::DEBTOR_ACCOUNT
-        | travel_field::CREDITOR_NAME
-        | travel_field::CREDITOR_ACCOUNT;
-    let fields = if planned.institutional { 0 } else { names };
+    let purposes: Vec<Purpose> =
+        planned.purposes.iter().map(|code| code.parse()).collect::<Result<_, _>>()?;
+    let travel_rules: Vec<TravelRule> =
+        planned.travel_rules.iter().map(travel_rule).collect::<anyhow::Result<_>>()?;
     let banks = planned.liquidity_banks.iter().map(|id| ParticipantId(*id));
     Ok(SetCorridor {
         nonce: nonce()?,
@@ -203,10 +203,28 @@ fn corridor(planned: &PlannedCorridor) -> anyhow::Result<SetCorridor> {
         payout_methods,
         screening_policy_version: u32::from(!planned.institutional),
         liquidity_banks: banks.collect(),
-        purposes: arrayvec::ArrayVec::new(),
-        travel_rules: [TravelRule { from_amount: 0, fields }].into_iter().collect(),
+        purposes: bounded("purposes", purposes)?,
+        travel_rules: bounded("travel_rules", travel_rules)?,
         regulator: ParticipantId::OPERATOR,
     })
+}
+
+fn travel_rule(planned: &PlannedTravelRule) -> anyhow::Result<TravelRule> {
+    let mut fields = 0;
+    for word in &planned.fields {
+        let known = travel_field::ALL.iter().find(|(name, _)| name == word);
+        let words = || travel_field::ALL.map(|(name, _)| name).join(", ");
+        let (_, bit) = known.with_context(|| {
+            format!("corridors.travel_rules.fields: {word} is none of {}", words())
+        })?;
+        fields |= bit;
+    }
+    Ok(TravelRule { from_amount: planned.from_amount, fields })
+}
+
+fn bounded<T, const N: usize>(field: &str, rows: Vec<T>) -> anyhow::Result<ArrayVec<T, N>> {
+    anyhow::ensure!(rows.len() <= N, "corridors.{field}: must be at most {N}");
+    Ok(rows.into_iter().collect())
 }
 
 fn fee_schedule(planned: &PlannedCorridor) -> anyhow::Result<Item> {

@@ -6,7 +6,7 @@ use ledger_types::{AccountId, Currency, ParticipantId};
 use serde::Deserialize;
 
 /// The demonstration network, used when no plan is given.
-pub const DEMO: &str = include_str!("demo.toml");
+pub const DEMO: &str = include_str!("../../../../deploy/config/plan.toml");
 
 /// A network to be.
 #[derive(Clone, Debug, Deserialize)]
@@ -152,6 +152,22 @@ pub struct PlannedCorridor {
     /// The operator's fee, minor units of the source currency.
     #[serde(default)]
     pub fee_flat: u64,
+    /// ISO 20022 purpose codes allowed; none allows every code.
+    #[serde(default)]
+    pub purposes: Vec<String>,
+    /// Personal data required by amount; nothing is required where there is none.
+    #[serde(default)]
+    pub travel_rules: Vec<PlannedTravelRule>,
+}
+
+/// Personal data that every transfer from an amount on must carry.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedTravelRule {
+    /// Least source amount that it holds for, minor units.
+    pub from_amount: u64,
+    /// Words of `ledger_proof::operator::travel_field::ALL`.
+    pub fields: Vec<String>,
 }
 
 /// One end of a corridor.

@@ -14,8 +14,8 @@ pub struct Ports {
     pub nodes: Vec<(u16, u16, u16)>,
     /// (participant, HTTPS, health) of each gateway.
     pub gateways: Vec<(u32, u16, u16)>,
-    /// (participant, port) of each quoting service.
-    pub quoting: Vec<(u32, u16)>,
+    /// (participant, port, health) of each quoting service.
+    pub quoting: Vec<(u32, u16, u16)>,
     /// Health of the reconciler.
     pub reconciliation_health: u16,
 }
@@ -55,7 +55,7 @@ impl Ports {
                 ports.gateways.push((participant.id, next()?, next()?));
             }
             if !participant.fx.is_empty() {
-                ports.quoting.push((participant.id, next()?));
+                ports.quoting.push((participant.id, next()?, next()?));
             }
         }
         ports.reconciliation_health = next()?;
@@ -136,7 +136,7 @@ impl Layout<'_> {
             .participants
             .iter()
             .filter_map(|bank| {
-                let port = self.ports.quoting.iter().find(|(id, _)| *id == bank.id)?.1;
+                let port = self.ports.quoting.iter().find(|(id, _, _)| *id == bank.id)?.1;
                 Some(json!({ "participant": bank.id, "uri": self.uri(port) }))
             })
             .collect();
@@ -189,8 +189,8 @@ impl Layout<'_> {
     }
 
     fn quoting(&self, bank: &PlannedParticipant) -> anyhow::Result<Value> {
-        let port = self.ports.quoting.iter().find(|(id, _)| *id == bank.id);
-        let (_, port) = port.copied().context("no port for the quoting service")?;
+        let port = self.ports.quoting.iter().find(|(id, _, _)| *id == bank.id);
+        let (_, port, health) = port.copied().context("no port for the quoting service")?;
         let own = format!("participants/{}", bank.label());
         let mut corridors = Vec::new();
         for pair in &bank.fx {
@@ -217,6 +217,7 @@ impl Layout<'_> {
         Ok(json!({
             "participant": bank.id,
             "listen": format!("127.0.0.1:{port}"),
+            "health_listen": format!("127.0.0.1:{health}"),
             "tls": self.tls(&format!("{own}/fx")),
             "client_tls": self.tls(&format!("{own}/client")),
             "ledger": self.endpoints(),
@@ -235,6 +236,7 @@ impl Layout<'_> {
 
     fn reconciliation(&self) -> Value {
         json!({
+            "health_listen": format!("127.0.0.1:{}", self.ports.reconciliation_health),
             "database_url": self.database_url,
             "ledger": self.endpoints(),
             "tls": self.tls("operator/client"),

@@ -89,6 +89,19 @@ impl ClientTls {
         Ok(limits.apply(endpoint).connect_with_connector_lazy(connector))
     }
 
+    /// A channel to each of `addresses`, in their order, as [`ClientTls::channel`] makes them.
+    pub fn channels(
+        self: &Arc<Self>,
+        addresses: &[String],
+        server_role: &'static str,
+        limits: &ClientLimits,
+    ) -> Result<Vec<Channel>, Error> {
+        if addresses.is_empty() {
+            return Err(Error::NoAddress);
+        }
+        addresses.iter().map(|address| self.channel(address, server_role, limits)).collect()
+    }
+
     pub(super) async fn connect(
         &self,
         uri: &Uri,

@@ -15,18 +15,21 @@ use proto::{
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tonic::transport::Endpoint;
 use tower::ServiceExt;
 
-use super::{caller::Scope, router};
-use crate::{
+use gateway::{
+    api_key_create,
     app::{App, Inner},
     directory::Directory,
-    run::api_key_create,
+    events::Heard,
+    routes::{caller::Scope, idempotency::Running, router},
     screening::{Hit, Screening, Unavailable, Verdict},
     sealing::{public_key, random},
     settings::{Account, Database, Decision, Demo},
     store::{Store, book::Book},
 };
+use tests::postgres::Postgres;
 
 /// Lists one name and fails on another.
 #[derive(Debug)]
@@ -103,12 +106,12 @@ fn network(sealing: [u8; 32]) -> Network {
 struct Fixture {
     router: Router,
     key: String,
+    _postgres: Arc<Postgres>,
 }
 
-async fn fixture() -> Option<Fixture> {
-    let url = std::env::var("DATABASE_URL").ok()?;
-    services_runtime::tls::install_default_provider();
-    let schema = format!("gateway_test_{}", hex::encode(random::<6>().unwrap()));
+async fn fixture() -> Fixture {
+    let postgres = Postgres::shared().unwrap();
+    let (url, schema) = (postgres.database().await.unwrap(), "gateway".to_owned());
     let store = Store::open(&Database { url, schema, connections_max: 4 }).await.unwrap();
     let (currency, status) = ("HKD".to_owned(), "open".to_owned());
     let account = Account { account: "100".to_owned(), currency, balance: 100_000, status };
@@ -119,14 +122,14 @@ async fn fixture() -> Option<Fixture> {
     directory.set(network(public_key(&sealing_key).unwrap()));
     let (outbox, _) = mpsc::unbounded_channel();
     let (work, _) = mpsc::unbounded_channel();
-    let endpoints = vec!["http://127.0.0.1:1".to_owned()];
-    let timeout = Duration::from_millis(100);
-    let settings = proto::client::Settings { endpoints, tls: None, timeout };
+    let nobody = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
     let app = App::new(Inner {
         me: ParticipantId(11),
         network: NetworkId([0; 32]),
-        ledger: LedgerClient::new(&settings).unwrap(),
+        ledger: LedgerClient::new(vec![nobody], Duration::from_millis(100)),
         directory,
+        heard: Heard::default(),
+        running: Running::default(),
         signing_key: SigningKey::from_bytes(&random().unwrap()),
         sealing_key,
         fx: vec![],
@@ -138,7 +141,7 @@ async fn fixture() -> Option<Fixture> {
         work,
         store,
     });
-    Some(Fixture { router: router(app), key })
+    Fixture { router: router(app), key, _postgres: postgres }
 }
 
 fn order(uetr: &str, name: &str, amount: &str, account: &str) -> Value {
@@ -170,7 +173,7 @@ impl Fixture {
 
 #[tokio::test]
 async fn refusals_have_their_code_and_stay_the_answer() {
-    let Some(fixture) = fixture().await else { return };
+    let fixture = fixture().await;
     let uetr = |last: u8| format!("8a562c67-ca16-48ba-b074-65581be6f0{last:02}");
     let cases = [
         (1, "EXAMPLE LISTED", "500.00", "100", 422, "SCREENING_REFUSED", "RR04"),
@@ -201,7 +204,7 @@ async fn refusals_have_their_code_and_stay_the_answer() {
 
 #[tokio::test]
 async fn a_durable_transfer_is_answered_202_and_tracked() {
-    let Some(fixture) = fixture().await else { return };
+    let fixture = fixture().await;
     let uetr = "8a562c67-ca16-48ba-b074-65581be6f077";
     let body = order(uetr, "EXAMPLE", "500.00", "100").to_string();
     let (status, made) = fixture.ask("POST", "/v1/transfers", "a", body.clone()).await;
@@ -221,7 +224,7 @@ async fn a_durable_transfer_is_answered_202_and_tracked() {
 
 #[tokio::test]
 async fn the_surface_says_no_with_a_page() {
-    let Some(mut fixture) = fixture().await else { return };
+    let mut fixture = fixture().await;
     let large = " ".repeat((1 << 20) + 1);
     let cases = [
         ("POST", "/v1/transfers", "", "{}", 400, "IDEMPOTENCY_KEY_MISSING"),

@@ -1,32 +1,41 @@
-//! The store against a real Postgres, named by `DATABASE_URL`; says aloud that it skips without one.
+//! The gateway's store against a real Postgres.
+use std::{sync::Arc, time::Duration};
+
 use ledger_types::{Money, ParticipantId, PayoutMethod, Timestamp, TransferId, Uetr};
 
-use super::{
-    Store,
-    book::Book,
-    commit,
-    events::{cursor_move, event_insert},
-    outbox::{envelope_done, outbox_done, outbox_insert},
-    transfers::{Change, New, transfer_book, transfer_change, transfer_decide, transfer_insert},
-};
-use crate::{
-    banking::{self, CoreBanking, Customer},
+use gateway::{
+    api_key_create,
+    banking::{self, CoreBanking, Customer, Reserved},
     clock,
     routes::caller::{Scope, secret_digest},
-    run::api_key_create,
     sealing::random,
     settings::{Account, Database},
+    store::{
+        Store,
+        book::Book,
+        commit,
+        events::{cursor_move, event_insert},
+        outbox::{envelope_done, outbox_done, outbox_insert},
+        transfers::{
+            Change, New, transfer_book, transfer_change, transfer_decide, transfer_insert,
+        },
+    },
 };
+use sqlx::{Connection, PgConnection};
+use tests::postgres::Postgres;
 
-async fn store() -> Option<Store> {
-    let Ok(url) = std::env::var("DATABASE_URL") else {
-        use std::io::Write;
-        let skipped = "skipped: no DATABASE_URL names a Postgres for the store tests\n";
-        std::io::stderr().write_all(skipped.as_bytes()).unwrap();
-        return None;
-    };
-    let schema = format!("gateway_test_{}", hex::encode(random::<6>().unwrap()));
-    Some(Store::open(&Database { url, schema, connections_max: 4 }).await.unwrap())
+/// The store, and the server that goes with the last who holds it.
+struct Fixture {
+    store: Store,
+    url: String,
+    _postgres: Arc<Postgres>,
+}
+
+async fn fixture() -> Fixture {
+    let postgres = Postgres::shared().unwrap();
+    let url = postgres.database().await.unwrap();
+    let database = Database { url: url.clone(), schema: "gateway".to_owned(), connections_max: 4 };
+    Fixture { store: Store::open(&database).await.unwrap(), url, _postgres: postgres }
 }
 
 fn transfer() -> TransferId {
@@ -57,7 +66,8 @@ fn new(transfer: TransferId, outgoing: bool) -> New {
 
 #[tokio::test]
 async fn a_transfer_only_goes_forward() {
-    let Some(store) = store().await else { return };
+    let fixture = fixture().await;
+    let store = &fixture.store;
     let id = transfer();
     let at = clock::now();
     let mut transaction = store.begin().await.unwrap();
@@ -79,7 +89,7 @@ async fn a_transfer_only_goes_forward() {
     ];
     for (change, changed, _) in &cases {
         let done = transfer_change(&mut transaction, id, change, at, 7).await.unwrap();
-        assert_eq!(done, *changed, "{change:?}");
+        assert_eq!(done.is_some(), *changed, "{change:?}");
     }
     assert!(!transfer_decide(&mut transaction, id, "accept").await.unwrap());
     assert!(transfer_book(&mut transaction, id).await.unwrap());
@@ -93,7 +103,8 @@ async fn a_transfer_only_goes_forward() {
 
 #[tokio::test]
 async fn the_outbox_survives_and_answers_a_repeat_with_the_same_bytes() {
-    let Some(store) = store().await else { return };
+    let fixture = fixture().await;
+    let store = &fixture.store;
     let (id, kind) = (transfer(), ledger_proof::ItemKind::Accept);
     let mut transaction = store.begin().await.unwrap();
     let first = outbox_insert(&mut transaction, kind, id, &[1; 32], b"first", None).await.unwrap();
@@ -104,7 +115,7 @@ async fn the_outbox_survives_and_answers_a_repeat_with_the_same_bytes() {
     let request = ledger_types::RequestId(random().unwrap());
     let items = [other.id, first.id];
     store.envelope_insert(request, b"bytes", clock::now(), &items).await.unwrap();
-    assert!(store.outbox_open().await.unwrap().is_empty());
+    assert!(store.outbox_open(Duration::ZERO).await.unwrap().is_empty());
     let envelope = store.envelope_open().await.unwrap().remove(0);
     let rows = store.envelope_items(envelope.request).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), items);
@@ -117,7 +128,8 @@ async fn the_outbox_survives_and_answers_a_repeat_with_the_same_bytes() {
 
 #[tokio::test]
 async fn the_book_moves_money_once() {
-    let Some(store) = store().await else { return };
+    let fixture = fixture().await;
+    let store = &fixture.store;
     let account = |account: &str, status: &str| Account {
         account: account.to_owned(),
         currency: "HKD".to_owned(),
@@ -143,35 +155,45 @@ async fn the_book_moves_money_once() {
         let id = transfer();
         let result = book.reserve(id, customer(account, amount, currency)).await;
         let reason = match result {
-            Ok(()) => {
+            Ok(Reserved::Now) => {
                 reserved = Some(id);
                 None
             }
+            Ok(Reserved::Before) => panic!("{account} was not reserved before"),
             Err(banking::Error::Refused(reason)) => Some(reason.to_string()),
             Err(error) => panic!("{error}"),
         };
         assert_eq!(reason.as_deref(), refusal, "{account} {amount} {currency}");
     }
     let id = reserved.unwrap();
-    book.reserve(id, customer("100200", 600, "HKD")).await.unwrap();
+    let again = || book.reserve(id, customer("100200", 600, "HKD"));
+    assert_eq!(again().await.unwrap(), Reserved::Before);
+    // What was given back can be set aside again, under the same name.
+    book.release(id).await.unwrap();
+    assert_eq!(again().await.unwrap(), Reserved::Now);
     book.capture(id).await.unwrap();
     book.capture(id).await.unwrap();
     book.release(id).await.unwrap();
     let back = transfer();
+    assert!(!book.credited(back).await.unwrap());
     book.credit(back, customer("100200", 50, "HKD")).await.unwrap();
     book.credit(back, customer("100200", 50, "HKD")).await.unwrap();
-    let row: (i64, i64) =
-        sqlx::query_as("SELECT balance, reserved FROM book_account WHERE account = '100200'")
-            .fetch_one(&store.pool)
-            .await
-            .unwrap();
+    assert!(book.credited(back).await.unwrap());
+    let mut connection = PgConnection::connect(&fixture.url).await.unwrap();
+    let row: (i64, i64) = sqlx::query_as(
+        "SELECT balance, reserved FROM gateway.book_account WHERE account = '100200'",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .unwrap();
     assert_eq!(row, (450, 0));
 }
 
 #[tokio::test]
 async fn keys_are_kept_as_digests_and_the_cursor_is_fenced() {
-    let Some(store) = store().await else { return };
-    let secret = api_key_create(&store, &[Scope::Read]).await.unwrap();
+    let fixture = fixture().await;
+    let store = &fixture.store;
+    let secret = api_key_create(store, &[Scope::Read]).await.unwrap();
     let key = store.api_key_fetch(&secret_digest(&secret)).await.unwrap().unwrap();
     assert_eq!(key.scopes, ["read"]);
     assert!(store.api_key_fetch(&secret_digest("other")).await.unwrap().is_none());

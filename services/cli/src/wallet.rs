@@ -98,7 +98,8 @@ impl Wallet {
         body: &Value,
     ) -> anyhow::Result<(StatusCode, Value)> {
         let path = format!("/v1/transfers/{uetr}/{action}");
-        let key = format!("{action}-{uetr}");
+        // A return has a UETR of its own, and a transfer may have several.
+        let key = format!("{action}-{}", body["uetr"].as_str().unwrap_or(uetr));
         self.send(Method::POST, &path, Some(&key), Some(body)).await
     }
 
@@ -147,7 +148,8 @@ impl Wallet {
         answer.is_ok_and(|answer| answer.status().is_success())
     }
 
-    async fn send(
+    /// Sends one request and gives its status and body.
+    pub async fn send(
         &self,
         method: Method,
         path: &str,

@@ -1,0 +1,137 @@
+//! A remittance's whole life at both ends of a running network: what the customers' books, the ledger and the corridor's rules say.
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use services_cli::{
+    demo::{network::Running, postgres::Postgres},
+    wallet::{Seen, Wallet},
+};
+use sqlx::PgPool;
+use tests::fresh_uetr;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The corridor's, HKD 5.00.
+const FEE: i64 = 500;
+const HELPER: &str = "+85290000002";
+const FAMILY: &str = "+639000000002";
+
+fn order(amount: &str) -> Value {
+    json!({
+        "uetr": fresh_uetr(),
+        "creditor_agent": "102",
+        "interbank_settlement_amount": { "amount": amount, "currency": "PHP" },
+        "payout_method": "wallet",
+        "purpose": "GIFT",
+        "debtor": { "name": "Ada Testperson", "account": HELPER },
+        "creditor": { "name": "Bea Testperson", "account": FAMILY },
+    })
+}
+
+/// A customer's balance and what of it is reserved, minor units.
+async fn balance(pool: &PgPool, label: &str, account: &str) -> (i64, i64) {
+    let query =
+        format!("SELECT balance, reserved FROM gateway_{label}.book_account WHERE account = $1");
+    let query = sqlx::AssertSqlSafe(query);
+    sqlx::query_as(query).bind(account).fetch_one(pool).await.unwrap()
+}
+
+/// Follows a transfer until it is credited.
+async fn credited(wallet: &Wallet, uetr: &str) -> Value {
+    let seen = wallet.follow(uetr, PATIENCE, Seen::ended).await;
+    assert_eq!(seen.status, "CREDITED", "{}", seen.body);
+    seen.body
+}
+
+async fn give_back(wallet: &Wallet, uetr: &str, amount: &str) -> (u16, Value) {
+    let body = json!({
+        "reason": "FOCR",
+        "uetr": fresh_uetr(),
+        "amount": { "amount": amount, "currency": "PHP" },
+    });
+    let (status, body) = wallet.act(uetr, "return", &body).await.unwrap();
+    (status.as_u16(), body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn remittance_is_credited_returned_and_ruled() {
+    let postgres = Postgres::shared().unwrap();
+    let url = postgres.database().await.unwrap();
+    let pool = PgPool::connect(&url).await.unwrap();
+    let mut running = Running::start(Some(url), |_| Ok(())).await.unwrap();
+    let (hong_kong, philippines) = (running.wallet("HK").unwrap(), running.wallet("PH").unwrap());
+    let before = balance(&pool, "hk", HELPER).await;
+    let order = order("4000.00");
+    let (status, body) = hong_kong.create(&order, PATIENCE).await.unwrap();
+    assert_eq!(status.as_u16(), 201, "{body}");
+    let uetr = order["uetr"].as_str().unwrap();
+    let body = credited(&hong_kong, uetr).await;
+    credited(&philippines, uetr).await;
+    assert_eq!(balance(&pool, "ph", FAMILY).await, (400_000, 0));
+    let paid = before.0 - balance(&pool, "hk", HELPER).await.0;
+    let source = body["instructed_amount"]["amount"].as_str().unwrap().replace('.', "");
+    assert_eq!(paid, source.parse::<i64>().unwrap() + FEE, "{body}");
+    returned_in_parts(&pool, (&hong_kong, &philippines), uetr).await;
+    corridor_rules(&running).await;
+    running.stop();
+}
+
+/// Half comes back, more than the rest does not, and the creditor's spent money cannot.
+async fn returned_in_parts(pool: &PgPool, (debtor, creditor): (&Wallet, &Wallet), uetr: &str) {
+    let before = balance(pool, "hk", HELPER).await;
+    let (status, body) = give_back(creditor, uetr, "1000.00").await;
+    assert_eq!(status, 201, "{body}");
+    let back = body["uetr"].as_str().unwrap().to_owned();
+    credited(debtor, &back).await;
+    credited(creditor, &back).await;
+    assert_eq!(balance(pool, "ph", FAMILY).await, (300_000, 0));
+    assert!(balance(pool, "hk", HELPER).await.0 > before.0, "the debtor has money back");
+    // The family has spent some: the gateway can't take it back and sends nothing.
+    sqlx::query("UPDATE gateway_ph.book_account SET balance = 100 WHERE account = $1")
+        .bind(FAMILY)
+        .execute(pool)
+        .await
+        .unwrap();
+    let (status, body) = give_back(creditor, uetr, "2000.00").await;
+    assert_eq!((status, &body["code"]), (422, &json!("ACCOUNT_REFUSED")), "{body}");
+    sqlx::query("UPDATE gateway_ph.book_account SET balance = 900000 WHERE account = $1")
+        .bind(FAMILY)
+        .execute(pool)
+        .await
+        .unwrap();
+    let (status, body) = give_back(creditor, uetr, "3000.01").await;
+    assert_eq!((status, &body["code"]), (422, &json!("RETURN_EXCEEDS_ORIGINAL")), "{body}");
+    // What was set aside is given back when the gateway reads the ledger's refusal.
+    let given_back = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(20));
+        while balance(pool, "ph", FAMILY).await != (900_000, 0) {
+            looks.tick().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, given_back).await.expect("nothing stays set aside");
+}
+
+/// Who the debtor is matters from HKD 8,000; a purpose must be one of the corridor's.
+async fn corridor_rules(running: &Running) {
+    let hong_kong = running.wallet("HK").unwrap();
+    let large = order("80000.00");
+    let (status, body) = hong_kong.create(&large, PATIENCE).await.unwrap();
+    assert_eq!((status.as_u16(), &body["code"]), (422, &json!("TRAVEL_RULE_INCOMPLETE")), "{body}");
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.contains("debtor.address, debtor.national_identifier"), "{detail}");
+    let mut complete = order("80000.00");
+    complete["debtor"]["address"] = json!(["1 Test Street", "Hong Kong"]);
+    complete["debtor"]["national_identifier"] = json!("T0000000");
+    let (status, body) = hong_kong.create(&complete, PATIENCE).await.unwrap();
+    assert_eq!(status.as_u16(), 201, "{body}");
+    let mut ringgit = order("40010.00");
+    ringgit["creditor_agent"] = json!("104");
+    ringgit["interbank_settlement_amount"]["currency"] = json!("PKR");
+    ringgit["payout_method"] = json!("bank_account");
+    ringgit["purpose"] = json!("TREA");
+    ringgit["debtor"]["account"] = json!("+60100000001");
+    ringgit["creditor"]["account"] = json!("PK36SCBL0000001123456702");
+    let malaysia = running.wallet("MY").unwrap();
+    let (status, body) = malaysia.create(&ringgit, PATIENCE).await.unwrap();
+    assert_eq!((status.as_u16(), &body["code"]), (422, &json!("PURPOSE_NOT_ALLOWED")), "{body}");
+}

@@ -12,9 +12,8 @@ use std::{
 };
 
 use proto::ledger::{GetRootRequest, GetStatusRequest};
-use services_cli::demo::{
-    network::Running,
-    postgres::Postgres,
+use services_cli::{
+    demo::{network::Running, postgres::Postgres},
     wallet::{Seen, Wallet},
 };
 use services_iso20022::{

@@ -149,12 +149,14 @@ impl Report {
 
 /// The folder of published schemas and samples beside the project.
 fn shared_data() -> Option<PathBuf> {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    if shared.join("iso20022-xsd").is_dir() {
-        return Some(shared.canonicalize().unwrap());
+    let found = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|folder| folder.join("shared/data"))
+        .find(|folder| folder.join("iso20022-xsd").is_dir());
+    if found.is_none() {
+        eprintln!("skipped: the published schemas are not beside the project");
     }
-    eprintln!("skipped: the published schemas are not beside the project");
-    None
+    found
 }
 
 /// Fails if xmllint finds an element of an answer invalid. xmllint is one of the prerequisites.

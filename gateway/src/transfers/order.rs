@@ -47,7 +47,8 @@ pub struct OrderBody {
     pub corridor: Option<u32>,
     /// A quote of this gateway; it quotes by itself when absent.
     pub quote: Option<String>,
-    /// What the debtor is debited; with `interbank_settlement_amount`, the most.
+    /// What the debtor is debited before fees; with `interbank_settlement_amount`, the most with
+    /// fees.
     pub instructed_amount: Option<AmountBody>,
     /// What the creditor agent gets, fixed.
     pub interbank_settlement_amount: Option<AmountBody>,

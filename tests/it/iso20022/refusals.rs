@@ -111,6 +111,8 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     (">4300.50<", ">0.00<", "AM01", "IntrBkSttlmAmt"),
     (">4300.50<", ">999999999999999999<", "AM12", "IntrBkSttlmAmt"),
     ("Ccy=\"HKD\">650.00", "Ccy=\"HKD\">0", "AM01", "InstdAmt"),
+    ("Ccy=\"HKD\"", "Ccy=\"MYR\"", "AG03", "CORRIDOR_UNKNOWN"),
+    ("<BICFI>CWWAPHM0", "<BICFI>CWWAHKH0", "FF01", "creditor_agent"),
     ("<Cd>GIFT", "<Cd>gift", "FF07", "purpose"),
     ("測試甲", LISTED, "RR04", "SCREENING_REFUSED"),
     ("Дебитор Тестов", LISTED, "RR04", "SCREENING_REFUSED"),
@@ -140,13 +142,17 @@ pub(super) async fn bad_input_gets_the_documented_code(world: &World) {
 
 /// An IBAN's check digits: AC02 at the debtor, AC03 at the creditor; its pattern is the XSD's.
 async fn ibans(world: &World) {
-    let other = |number: &str| format!("<Othr>\n          <Id>{number}</Id>\n        </Othr>");
     for (number, account, iban, reason) in [
         (301, CORRIDOR.debtor_account, "GB82WEST12345698765433", "AC02"),
         (302, CORRIDOR.creditor_account, "PK36SCBL0000001123456703", "AC03"),
         (303, CORRIDOR.creditor_account, "PK36-SCBL-0000", "FF01"),
     ] {
-        let body = with(&good(number), &other(account), &format!("<IBAN>{iban}</IBAN>"));
+        let mut body = good(number);
+        let at = body.find(account).unwrap();
+        let end = "</Othr>";
+        let range =
+            body[..at].rfind("<Othr>").unwrap()..at + body[at..].find(end).unwrap() + end.len();
+        body.replace_range(range, &format!("<IBAN>{iban}</IBAN>"));
         let report = world.report(&world.post("HK", XML, body, None).await, iban);
         assert_eq!(report.verdict(), ("RJCT", reason), "{iban}: {}", report.words());
         assert!(!report.words().contains(iban), "{iban}: no value of the message");
@@ -228,8 +234,10 @@ pub(super) async fn a_repeat_is_the_first_and_another_content_is_refused(world: 
     }
     assert_eq!(world.ended("HK", &uetr(600)).await.status, "CREDITED");
     let before = world.root().await;
-    let again = world.post("HK", XML, &*first, None).await;
-    assert_eq!(world.report(&again, "again").verdict(), ("ACCC", ""));
+    for kind in [XML, Some("text/xml; charset=UTF-8"), Some("application/pacs.008+xml"), None] {
+        let again = world.post("HK", kind, &*first, None).await;
+        assert_eq!(world.report(&again, "again").verdict(), ("ACCC", ""), "{kind:?}");
+    }
     for (from, to) in [
         (">4300.50<", ">4300.51<"),
         ("ผู้รับ ทดสอบ", "ผู้รับ อื่น"),

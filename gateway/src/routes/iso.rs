@@ -1,5 +1,8 @@
 //! ISO 20022 over HTTP: a pacs.008 in, always a pacs.002 out; the XML itself lives in its own crate.
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::State,
@@ -42,6 +45,10 @@ use crate::{
     },
 };
 
+/// How long a message waits for what its double, sent at once, comes to.
+const PATIENCE: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 /// Send a pacs.008.001.08 (with or without head.001.001.02); the answer is a pacs.002.001.10.
 ///
 /// # Errors
@@ -50,7 +57,7 @@ use crate::{
     request_body(content = String, content_type = "application/xml"),
     responses((status = 200, description = "A pacs.002 with any status, RJCT included",
             content_type = "application/xml", body = String),
-        (status = 413, body = ProblemBody), (status = 415, body = ProblemBody),
+        (status = 409, body = ProblemBody), (status = 413, body = ProblemBody), (status = 415, body = ProblemBody),
         (status = 503, body = ProblemBody)))]
 pub async fn receive(
     State(app): State<App>,
@@ -67,7 +74,10 @@ pub async fn receive(
     }
     let report_of = match transfer(&app, &network, &inbound).await {
         Ok(row) => Report::of(&row),
-        Err(problem) if problem.status.is_server_error() => return Err(problem),
+        // Not the message's end: RJCT would be taken for it.
+        Err(problem) if problem.status.is_server_error() || problem.is(Code::RequestInProgress) => {
+            return Err(problem);
+        }
         Err(problem) => Report::refused(Refusal {
             reason: problem.reason,
             text: format!("{}: {}", problem.code, problem.detail),
@@ -161,11 +171,27 @@ async fn transfer(app: &App, network: &Network, inbound: &Inbound) -> Result<Row
     }
     match create::create(app, &order).await {
         Ok(Created::Recorded(row) | Created::Durable(row)) => Ok(*row),
-        // The same message may have come twice at once: the first is then the answer to both.
-        Err(problem) if problem.code == Rejection::UetrReused.code() => {
-            known(app, &order).await?.unwrap_or(Err(problem))
+        Err(problem)
+            if problem.is(Code::RequestInProgress)
+                || problem.code == Rejection::UetrReused.code() =>
+        {
+            same_at_once(app, &order, problem).await
         }
         Err(problem) => Err(problem),
+    }
+}
+
+/// The same message may come twice at once: the first is then the answer to both.
+async fn same_at_once(app: &App, order: &Order, problem: Problem) -> Result<Row, Problem> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(known) = known(app, order).await? {
+            return known;
+        }
+        if Instant::now() >= until {
+            return Err(problem);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

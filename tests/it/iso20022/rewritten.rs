@@ -80,7 +80,7 @@ const TEN: [(&str, &Corridor, &str); 10] = [
     ),
     (
         "fedwire/CustomerCreditTransfer_Variation3_pacs.008.xml",
-        &TO_PHILIPPINES,
+        &TO_PAKISTAN,
         "ultimate debtor, structured remittance",
     ),
     (

@@ -124,6 +124,7 @@ async fn fixture() -> Fixture {
     let (work, _) = mpsc::unbounded_channel();
     let nobody = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
     let app = App::new(Inner {
+        turns: gateway::turns::Turns::default(),
         me: ParticipantId(11),
         network: NetworkId([0; 32]),
         ledger: LedgerClient::new(vec![nobody], Duration::from_millis(100)),

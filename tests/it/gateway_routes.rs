@@ -203,6 +203,15 @@ async fn refusals_have_their_code_and_stay_the_answer() {
 }
 
 #[tokio::test]
+async fn a_purpose_that_the_corridor_lacks_is_refused() {
+    let fixture = fixture().await;
+    let mut body = order("8a562c67-ca16-48ba-b074-65581be6f066", "EXAMPLE", "500.00", "100");
+    body["purpose"] = json!("SALA");
+    let (status, body) = fixture.ask("POST", "/v1/transfers", "a", body.to_string()).await;
+    assert_eq!((status.as_u16(), body["code"].as_str()), (422, Some("PURPOSE_NOT_ALLOWED")));
+}
+
+#[tokio::test]
 async fn a_durable_transfer_is_answered_202_and_tracked() {
     let fixture = fixture().await;
     let uetr = "8a562c67-ca16-48ba-b074-65581be6f077";

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod demo;
+mod gateway_faults;
 mod gateway_routes;
 mod gateway_store;
 mod kill_leader;

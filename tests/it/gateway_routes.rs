@@ -232,6 +232,29 @@ async fn a_durable_transfer_is_answered_202_and_tracked() {
 }
 
 #[tokio::test]
+async fn whoever_goes_away_too_soon_asks_again_and_makes_one_transfer() {
+    let fixture = fixture().await;
+    let mut body = order("", "EXAMPLE", "10.00", "100");
+    body.as_object_mut().unwrap().remove("uetr");
+    for wait_ms in 0..20 {
+        let key = format!("cut-{wait_ms}");
+        let asked = || fixture.ask("POST", "/v1/transfers", &key, body.to_string());
+        let wait = Duration::from_millis(wait_ms);
+        let _cut_off = tokio::time::timeout(wait, asked()).await;
+        let mut again = asked().await;
+        for _ in 0..100 {
+            if again.0 == StatusCode::CONFLICT {
+                again = asked().await;
+            }
+        }
+        assert_eq!(again.0, StatusCode::ACCEPTED, "{wait_ms} ms: {}", again.1);
+        assert_eq!(asked().await, again, "{wait_ms} ms");
+    }
+    let (_, page) = fixture.ask("GET", "/v1/transfers?limit=100", "", String::new()).await;
+    assert_eq!(page["transfers"].as_array().unwrap().len(), 20, "{page}");
+}
+
+#[tokio::test]
 async fn the_surface_says_no_with_a_page() {
     let mut fixture = fixture().await;
     let large = " ".repeat((1 << 20) + 1);

@@ -22,6 +22,7 @@ use crate::{
     screening::Screening,
     settings::{Decision, Demo},
     store::{self, Connection, Store, outbox::OutboxRow},
+    turns::Turns,
 };
 
 /// A transfer that wants the gateway's attention.
@@ -59,6 +60,8 @@ pub struct Inner {
     pub sealing_key: Digest,
     /// Idempotency keys of running requests.
     pub running: Running,
+    /// UETRs of running requests.
+    pub turns: Turns,
     /// Quoting services.
     pub fx: Vec<(ParticipantId, QuotingClient<Channel>)>,
     /// Sanctions lists.

@@ -21,6 +21,7 @@ pub mod settings;
 pub mod store;
 pub mod tracking;
 pub mod transfers;
+pub mod turns;
 
 pub use error::Error;
 pub use run::{api_key_create, ready::CONDITIONS, run};

@@ -161,6 +161,12 @@ impl Problem {
         self.code == code.name()
     }
 
+    /// Whether another transfer has the identity.
+    #[must_use]
+    pub fn reused(&self) -> bool {
+        self.code == Rejection::UetrReused.code()
+    }
+
     /// Whether this answer ends the request for ever, so that a repeat gets the same.
     #[must_use]
     pub fn lasting(&self) -> bool {

@@ -31,6 +31,7 @@ use crate::{
     sealing::random,
     settings::{Ledger, Settings},
     store::{Store, book::Book},
+    turns::Turns,
 };
 
 pub mod ready;
@@ -65,6 +66,7 @@ pub async fn run(
     let tls = client_tls(&settings.ledger, &shutdown)?;
     let limits = ClientLimits { timeout_ms: settings.ledger.timeout_ms, ..Default::default() };
     let app = App::new(Inner {
+        turns: Turns::default(),
         me: ParticipantId(settings.participant),
         network: genesis(&settings.genesis)?.network(),
         ledger: ledger(&settings.ledger, &tls, &limits)?,

@@ -124,6 +124,7 @@ async fn fixture() -> Fixture {
     let (work, _) = mpsc::unbounded_channel();
     let nobody = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
     let app = App::new(Inner {
+        turns: gateway::turns::Turns::default(),
         me: ParticipantId(11),
         network: NetworkId([0; 32]),
         ledger: LedgerClient::new(vec![nobody], Duration::from_millis(100)),
@@ -203,6 +204,15 @@ async fn refusals_have_their_code_and_stay_the_answer() {
 }
 
 #[tokio::test]
+async fn a_purpose_that_the_corridor_lacks_is_refused() {
+    let fixture = fixture().await;
+    let mut body = order("8a562c67-ca16-48ba-b074-65581be6f066", "EXAMPLE", "500.00", "100");
+    body["purpose"] = json!("SALA");
+    let (status, body) = fixture.ask("POST", "/v1/transfers", "a", body.to_string()).await;
+    assert_eq!((status.as_u16(), body["code"].as_str()), (422, Some("PURPOSE_NOT_ALLOWED")));
+}
+
+#[tokio::test]
 async fn a_durable_transfer_is_answered_202_and_tracked() {
     let fixture = fixture().await;
     let uetr = "8a562c67-ca16-48ba-b074-65581be6f077";
@@ -220,6 +230,29 @@ async fn a_durable_transfer_is_answered_202_and_tracked() {
     assert_eq!((status, tracked["status"].as_str()), (StatusCode::OK, Some("waiting to be sent")));
     assert!(!tracked.to_string().contains("EXAMPLE"), "{tracked}");
     assert_eq!(fixture.ask("GET", path, "", String::new()).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn whoever_goes_away_too_soon_asks_again_and_makes_one_transfer() {
+    let fixture = fixture().await;
+    let mut body = order("", "EXAMPLE", "10.00", "100");
+    body.as_object_mut().unwrap().remove("uetr");
+    for wait_ms in 0..20 {
+        let key = format!("cut-{wait_ms}");
+        let asked = || fixture.ask("POST", "/v1/transfers", &key, body.to_string());
+        let wait = Duration::from_millis(wait_ms);
+        let _cut_off = tokio::time::timeout(wait, asked()).await;
+        let mut again = asked().await;
+        for _ in 0..100 {
+            if again.0 == StatusCode::CONFLICT {
+                again = asked().await;
+            }
+        }
+        assert_eq!(again.0, StatusCode::ACCEPTED, "{wait_ms} ms: {}", again.1);
+        assert_eq!(asked().await, again, "{wait_ms} ms");
+    }
+    let (_, page) = fixture.ask("GET", "/v1/transfers?limit=100", "", String::new()).await;
+    assert_eq!(page["transfers"].as_array().unwrap().len(), 20, "{page}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod config;
 mod demo;
+mod gateway_faults;
 mod gateway_routes;
 mod gateway_store;
 mod iso20022;

@@ -23,6 +23,7 @@ const EDGES: &[&str] = &[
     "gateway/src/run",
     "gateway/src/store",
     "gateway/src/transfers",
+    "gateway/src/turns",
     "ledger/node/src/api",
     "ledger/node/src/apply",
     "ledger/node/src/events",

@@ -100,9 +100,11 @@ pub async fn begin(
             return Ok(Begun::Repeat(Box::new(response)));
         }
     }
-    let running =
-        || Problem::new(Code::RequestInProgress, "the first request is still running; ask again");
     Ok(Begun::First(Taken { entered: entered.ok_or_else(running)?, uetr }))
+}
+
+fn running() -> Problem {
+    Problem::new(Code::RequestInProgress, "the first request is still running; ask again")
 }
 
 /// The answer that the first request of a key came to, if it came to one or left a transfer.
@@ -174,6 +176,12 @@ impl Taken {
         let (status, row) = match created {
             Ok(Created::Recorded(row)) => (StatusCode::CREATED, row),
             Ok(Created::Durable(row)) => (StatusCode::ACCEPTED, row),
+            // What was cut off was kept after all; the next request finds it.
+            Err(problem)
+                if self.uetr.is_some() && problem.uetr == self.uetr && problem.reused() =>
+            {
+                return Err(running());
+            }
             Err(problem) => return self.problem(app, problem).await,
         };
         let uetr = row.transfer().map(|transfer| transfer.uetr);

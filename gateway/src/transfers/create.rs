@@ -67,6 +67,7 @@ pub async fn create(app: &App, order: &Order) -> Result<Created, Problem> {
 
 async fn attempt(app: &App, order: &Order) -> Result<Created, Problem> {
     let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
+    let turn = app.turns.take(order.uetr).await;
     if !app.store.transfer_fetch(order.uetr, Some(app.me)).await?.is_empty() {
         return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
     }
@@ -88,16 +89,22 @@ async fn attempt(app: &App, order: &Order) -> Result<Created, Problem> {
         reserve(app, transfer, debtor, "debtor.account").await?;
     }
     match sign_and_keep(app, &network, transfer, order, &priced, reserved).await {
-        Ok(row) => Ok(answer(app, transfer, row).await?),
+        Ok(row) => {
+            drop(turn);
+            Ok(answer(app, transfer, row).await?)
+        }
         Err(problem) => {
-            // A reservation without a transfer would never be released; but a commit whose answer
-            // was lost may have kept the transfer, which then needs it.
-            if matches!(fetch(app, transfer).await, Err(missing) if missing.is(Code::TransferNotFound))
-            {
-                let _repeatable = app.banking.release(transfer).await;
-            }
+            release_unless_kept(app, transfer).await;
             Err(problem)
         }
+    }
+}
+
+/// A reservation without a transfer would never be released; but a commit whose answer was lost may
+/// have kept the transfer, which then needs it.
+pub(super) async fn release_unless_kept(app: &App, transfer: TransferId) {
+    if matches!(fetch(app, transfer).await, Err(missing) if missing.is(Code::TransferNotFound)) {
+        let _repeatable = app.banking.release(transfer).await;
     }
 }
 
@@ -282,14 +289,21 @@ async fn quote(
     Ok(Some(row))
 }
 
-/// Sets a customer's money aside; whoever succeeds must keep a transfer or release it.
+/// Sets a customer's money aside, in the UETR's turn; whoever succeeds must keep a transfer or
+/// release it.
 pub(super) async fn reserve(
     app: &App,
     transfer: TransferId,
     customer: Customer<'_>,
     field: &str,
 ) -> Result<(), Problem> {
-    match app.banking.reserve(transfer, customer).await {
+    let mut reserved = app.banking.reserve(transfer, customer).await;
+    if matches!(reserved, Ok(Reserved::Before)) {
+        // Left by a request that was cut off before it kept a transfer, perhaps at another price.
+        release_unless_kept(app, transfer).await;
+        reserved = app.banking.reserve(transfer, customer).await;
+    }
+    match reserved {
         Ok(Reserved::Now) => Ok(()),
         Ok(Reserved::Before) => {
             let detail = "uetr: a request with it is under way; ask for the transfer, or try again";

@@ -5,7 +5,7 @@ use ledger_types::{Currency, Money, PayoutMethod, Purpose, QuoteId, Rejection, T
 
 use super::{
     Created,
-    create::{answer, banking_failed, reserve},
+    create::{answer, banking_failed, release_unless_kept, reserve},
 };
 use crate::{
     app::{App, enqueue},
@@ -87,16 +87,20 @@ pub async fn create(
         sealed_for: ArrayVec::new(),
     });
     let transfer = TransferId { debtor_agent: app.me, uetr };
+    let turn = app.turns.take(uetr).await;
+    if !app.store.transfer_fetch(uetr, Some(app.me)).await?.is_empty() {
+        return Err(Problem::refused(Rejection::UetrReused).of(uetr));
+    }
     let facts = Facts { amount, from, destination, to, corridor, reason };
-    let reserved = take_back(app, transfer, (original, &row), Money::new(amount, from)).await?;
+    take_back(app, transfer, (original, &row), Money::new(amount, from)).await?;
     let new = kept(transfer, original, &row, &facts, &hops);
     match keep(app, &new, &item).await {
-        Ok(sent) => answer(app, transfer, sent).await,
+        Ok(sent) => {
+            drop(turn);
+            answer(app, transfer, sent).await
+        }
         Err(problem) => {
-            // A reservation without a transfer would never be released.
-            if reserved {
-                let _repeatable = app.banking.release(transfer).await;
-            }
+            release_unless_kept(app, transfer).await;
             Err(problem)
         }
     }
@@ -109,17 +113,16 @@ async fn take_back(
     transfer: TransferId,
     (original, row): (TransferId, &Row),
     money: Money,
-) -> Result<bool, Problem> {
+) -> Result<(), Problem> {
     let credited = app.banking.credited(original).await;
     if !credited.map_err(|error| banking_failed(&error))? {
-        return Ok(false);
+        return Ok(());
     }
-    let Some(personal) = app.store.party_fetch(original).await? else { return Ok(false) };
+    let Some(personal) = app.store.party_fetch(original).await? else { return Ok(()) };
     let account = personal.beneficiary.account.as_deref();
     let payout_method = row.payout_method.parse().unwrap_or(PayoutMethod::BankAccount);
     let creditor = Customer { account, payout_method, money };
-    reserve(app, transfer, creditor, "creditor.account").await?;
-    Ok(true)
+    reserve(app, transfer, creditor, "creditor.account").await
 }
 
 async fn keep(app: &App, new: &New, item: &Item) -> Result<OutboxRow, Problem> {

@@ -9,11 +9,8 @@ use proto::ledger::GetRootRequest;
 use serde_json::{Value, json};
 use services_cli::{
     admin::commands::fund,
-    demo::{
-        network::Running,
-        postgres::Postgres,
-        wallet::{Seen, Wallet},
-    },
+    demo::{network::Running, postgres::Postgres},
+    wallet::{Seen, Wallet},
 };
 use services_reconciliation::Store;
 use tokio::{
@@ -251,7 +248,7 @@ fn bad_fields() -> Vec<(&'static str, Value, u16, &'static str, &'static str)> {
         ("debtor.name", json!("x".repeat(141)), 400, "FIELD_INVALID", "FF01"),
         ("creditor.name", json!("a\u{7}b"), 400, "FIELD_INVALID", "FF01"),
         ("end_to_end_id", json!("x".repeat(36)), 400, "FIELD_INVALID", "FF01"),
-        ("remittance_information", json!("x".repeat(141)), 400, "FIELD_INVALID", "FF01"),
+        ("remittance_information", json!("x".repeat(1_025)), 400, "FIELD_INVALID", "FF01"),
         ("quote", json!("none"), 400, "FIELD_INVALID", "FF01"),
         ("surprise", json!(1), 400, "BODY_MALFORMED", "FF01"),
     ]

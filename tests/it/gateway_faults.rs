@@ -171,13 +171,13 @@ async fn refusals_leave_the_ledger_as_it_was(running: &Running) {
         let headers = [("idempotency-key", "k"), ("authorization", bearer)];
         door.post("/v1/transfers", &headers, order().to_string()).await.is(401, code);
     }
-    for (field, value, status, code, reason) in bad_fields() {
+    for (number, (field, value, status, code, reason)) in bad_fields().into_iter().enumerate() {
         let mut body = order();
         match body.pointer_mut(&format!("/{}", field.replace('.', "/"))) {
             Some(place) => *place = value.clone(),
             None => drop(body.as_object_mut().unwrap().insert(field.to_owned(), value.clone())),
         }
-        let said = door.create(&format!("{field} {value}"), body.to_string()).await;
+        let said = door.create(&format!("bad-{number}"), body.to_string()).await;
         said.is(status, code);
         assert_eq!(said.body["reason"], reason, "{field} {value}: {}", said.body);
         let detail = said.body["detail"].as_str().unwrap();

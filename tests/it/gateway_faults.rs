@@ -9,11 +9,8 @@ use proto::ledger::GetRootRequest;
 use serde_json::{Value, json};
 use services_cli::{
     admin::commands::fund,
-    demo::{
-        network::Running,
-        postgres::Postgres,
-        wallet::{Seen, Wallet},
-    },
+    demo::{network::Running, postgres::Postgres},
+    wallet::{Seen, Wallet},
 };
 use services_reconciliation::Store;
 use tokio::{
@@ -174,13 +171,13 @@ async fn refusals_leave_the_ledger_as_it_was(running: &Running) {
         let headers = [("idempotency-key", "k"), ("authorization", bearer)];
         door.post("/v1/transfers", &headers, order().to_string()).await.is(401, code);
     }
-    for (field, value, status, code, reason) in bad_fields() {
+    for (number, (field, value, status, code, reason)) in bad_fields().into_iter().enumerate() {
         let mut body = order();
         match body.pointer_mut(&format!("/{}", field.replace('.', "/"))) {
             Some(place) => *place = value.clone(),
             None => drop(body.as_object_mut().unwrap().insert(field.to_owned(), value.clone())),
         }
-        let said = door.create(&format!("{field} {value}"), body.to_string()).await;
+        let said = door.create(&format!("bad-{number}"), body.to_string()).await;
         said.is(status, code);
         assert_eq!(said.body["reason"], reason, "{field} {value}: {}", said.body);
         let detail = said.body["detail"].as_str().unwrap();
@@ -251,7 +248,7 @@ fn bad_fields() -> Vec<(&'static str, Value, u16, &'static str, &'static str)> {
         ("debtor.name", json!("x".repeat(141)), 400, "FIELD_INVALID", "FF01"),
         ("creditor.name", json!("a\u{7}b"), 400, "FIELD_INVALID", "FF01"),
         ("end_to_end_id", json!("x".repeat(36)), 400, "FIELD_INVALID", "FF01"),
-        ("remittance_information", json!("x".repeat(141)), 400, "FIELD_INVALID", "FF01"),
+        ("remittance_information", json!("x".repeat(1_025)), 400, "FIELD_INVALID", "FF01"),
         ("quote", json!("none"), 400, "FIELD_INVALID", "FF01"),
         ("surprise", json!(1), 400, "BODY_MALFORMED", "FF01"),
     ]

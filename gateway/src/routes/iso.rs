@@ -1,8 +1,5 @@
 //! ISO 20022 over HTTP: a pacs.008 in, always a pacs.002 out; the XML itself lives in its own crate.
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeSet;
 
 use axum::{
     extract::State,
@@ -44,10 +41,6 @@ use crate::{
         view::iso_status,
     },
 };
-
-/// How long a message waits for what its double, sent at once, comes to.
-const PATIENCE: Duration = Duration::from_secs(2);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Send a pacs.008.001.08 (with or without head.001.001.02); the answer is a pacs.002.001.10.
 ///
@@ -171,27 +164,11 @@ async fn transfer(app: &App, network: &Network, inbound: &Inbound) -> Result<Row
     }
     match create::create(app, &order).await {
         Ok(Created::Recorded(row) | Created::Durable(row)) => Ok(*row),
-        Err(problem)
-            if problem.is(Code::RequestInProgress)
-                || problem.code == Rejection::UetrReused.code() =>
-        {
-            same_at_once(app, &order, problem).await
+        // The same message may have come twice at once: the first is then the answer to both.
+        Err(problem) if problem.code == Rejection::UetrReused.code() => {
+            known(app, &order).await?.unwrap_or(Err(problem))
         }
         Err(problem) => Err(problem),
-    }
-}
-
-/// The same message may come twice at once: the first is then the answer to both.
-async fn same_at_once(app: &App, order: &Order, problem: Problem) -> Result<Row, Problem> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        if let Some(known) = known(app, order).await? {
-            return known;
-        }
-        if Instant::now() >= until {
-            return Err(problem);
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -200,7 +200,8 @@ impl Taken {
         Ok(json(StatusCode::CREATED, &value))
     }
 
-    /// Answers with a problem: one that lasts is kept, any other gives the key back.
+    /// Answers with a problem: one that lasts is kept, any other gives the key back; but after a
+    /// failure of the store nobody knows what was kept, which the next request looks up.
     ///
     /// # Errors
     /// Always: the problem itself.
@@ -212,7 +213,7 @@ impl Taken {
             app.store
                 .idempotency_finish(self.entered.key.0, &self.entered.key.1, problem.uetr, answer)
                 .await?;
-        } else {
+        } else if !problem.is(Code::StoreUnavailable) {
             app.store.idempotency_forget(self.entered.key.0, &self.entered.key.1).await?;
         }
         Err(problem)

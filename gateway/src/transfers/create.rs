@@ -93,18 +93,27 @@ async fn attempt(app: &App, order: &Order) -> Result<Created, Problem> {
             drop(turn);
             Ok(answer(app, transfer, row).await?)
         }
-        Err(problem) => {
-            release_unless_kept(app, transfer).await;
-            Err(problem)
-        }
+        Err(problem) => kept_after_all(app, transfer, problem).await,
     }
 }
 
-/// A reservation without a transfer would never be released; but a commit whose answer was lost may
-/// have kept the transfer, which then needs it.
-pub(super) async fn release_unless_kept(app: &App, transfer: TransferId) {
-    if matches!(fetch(app, transfer).await, Err(missing) if missing.is(Code::TransferNotFound)) {
-        let _repeatable = app.banking.release(transfer).await;
+/// After a failure to keep: a commit whose answer was lost may have kept the transfer, which then
+/// is durable. A reservation without a transfer would never be released.
+pub(super) async fn kept_after_all(
+    app: &App,
+    transfer: TransferId,
+    problem: Problem,
+) -> Result<Created, Problem> {
+    match fetch(app, transfer).await {
+        // Another request's, under the same UETR.
+        Ok(_) if problem.lasting() => Err(problem),
+        Ok(row) => Ok(Created::Durable(Box::new(row))),
+        Err(missing) => {
+            if missing.is(Code::TransferNotFound) {
+                let _repeatable = app.banking.release(transfer).await;
+            }
+            Err(problem)
+        }
     }
 }
 
@@ -300,8 +309,11 @@ pub(super) async fn reserve(
     let mut reserved = app.banking.reserve(transfer, customer).await;
     if matches!(reserved, Ok(Reserved::Before)) {
         // Left by a request that was cut off before it kept a transfer, perhaps at another price.
-        release_unless_kept(app, transfer).await;
-        reserved = app.banking.reserve(transfer, customer).await;
+        if matches!(fetch(app, transfer).await, Err(missing) if missing.is(Code::TransferNotFound))
+        {
+            let _repeatable = app.banking.release(transfer).await;
+            reserved = app.banking.reserve(transfer, customer).await;
+        }
     }
     match reserved {
         Ok(Reserved::Now) => Ok(()),

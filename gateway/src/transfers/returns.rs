@@ -5,7 +5,7 @@ use ledger_types::{Currency, Money, PayoutMethod, Purpose, QuoteId, Rejection, T
 
 use super::{
     Created,
-    create::{answer, banking_failed, release_unless_kept, reserve},
+    create::{answer, banking_failed, kept_after_all, reserve},
 };
 use crate::{
     app::{App, enqueue},
@@ -99,10 +99,7 @@ pub async fn create(
             drop(turn);
             answer(app, transfer, sent).await
         }
-        Err(problem) => {
-            release_unless_kept(app, transfer).await;
-            Err(problem)
-        }
+        Err(problem) => kept_after_all(app, transfer, problem).await,
     }
 }
 

@@ -6,7 +6,7 @@ use std::{path::Path, time::Duration};
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 use services_runtime::{
-    health::State,
+    health::{self, State},
     settings,
     shutdown::{Outcome, Shutdown},
     telemetry,
@@ -39,7 +39,8 @@ async fn serve(service: Service, config: &Path) -> anyhow::Result<Answer> {
     telemetry::init(&settings)?;
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("signals cannot be listened to")?;
-    let metrics = telemetry::metrics(&shutdown)?;
+    let metrics = telemetry::metrics()?;
+    health::drain(&metrics, &shutdown);
     let health = |conditions: &[&'static str]| Some(State::new(metrics, conditions));
     let stop = shutdown.clone();
     let ended = match service {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -15,6 +16,8 @@ use crate::shutdown::Shutdown;
 
 #[cfg(test)]
 mod tests;
+
+const DRAIN_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -65,6 +68,18 @@ impl State {
         let conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
         conditions.iter().filter(|(_, met)| !**met).map(|(name, _)| *name).collect()
     }
+}
+
+/// Drains histograms again and again, which else hold every sample until somebody scrapes.
+pub fn drain(metrics: &PrometheusHandle, shutdown: &Shutdown) {
+    let (metrics, token) = (metrics.clone(), shutdown.token());
+    shutdown.spawn("metrics-drain", async move {
+        let mut ticks = tokio::time::interval(DRAIN_EVERY);
+        while token.run_until_cancelled(ticks.tick()).await.is_some() {
+            metrics.run_upkeep();
+        }
+        Ok::<_, std::io::Error>(())
+    });
 }
 
 /// Listens on `address` and serves in a task of `shutdown`; gives the address really bound.

@@ -2,7 +2,6 @@
 //! or measured; services name their own fields and metrics.
 
 use std::io::IsTerminal as _;
-use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use serde::Deserialize;
@@ -10,13 +9,9 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
-use crate::shutdown::Shutdown;
-
 /// Upper bounds for every histogram, in seconds: from a fast local call to a stuck one.
 const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
-
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -73,21 +68,9 @@ pub fn init(settings: &Settings) -> Result<(), Error> {
 }
 
 /// Installs the process's metrics recorder. Call once; give the handle to `health::State`.
-///
-/// Histograms hold every sample until they are drained, which is done here whether or not anybody
-/// scrapes.
-pub fn metrics(shutdown: &Shutdown) -> Result<PrometheusHandle, Error> {
-    let handle = PrometheusBuilder::new()
+pub fn metrics() -> Result<PrometheusHandle, Error> {
+    PrometheusBuilder::new()
         .set_buckets(&BUCKETS)
         .and_then(PrometheusBuilder::install_recorder)
-        .map_err(Error::Metrics)?;
-    let (drained, token) = (handle.clone(), shutdown.token());
-    shutdown.spawn("metrics-upkeep", async move {
-        let mut ticks = tokio::time::interval(UPKEEP_EVERY);
-        while token.run_until_cancelled(ticks.tick()).await.is_some() {
-            drained.run_upkeep();
-        }
-        Ok::<_, std::io::Error>(())
-    });
-    Ok(handle)
+        .map_err(Error::Metrics)
 }

@@ -30,7 +30,8 @@ lint: prerequisites ## Check format, lints and dependencies
 fix: prerequisites ## Format the code
 	$(CARGO) fmt --all
 
-bench: build ## Measure the ledger on this machine
+bench: build ## Measure the ledger on this machine: its parts, then the whole by causeway bench
+	$(CARGO) bench --workspace --profile dev --locked --bench apply
 	@$(CAUSEWAY) bench $(ARGS)
 
 rates: ## Fetch real mid rates into a folder: make rates ARGS=/etc/causeway/rates

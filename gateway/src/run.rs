@@ -39,6 +39,7 @@ pub mod ready;
 /// How often news of the network is asked for.
 const NEWS_EVERY: Duration = Duration::from_secs(3);
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
+const KEYS_EVERY: Duration = Duration::from_secs(3_600);
 /// How long open requests may take when the process ends.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -59,7 +60,6 @@ pub async fn run(
     let (outbox_sender, outbox_queue) = mpsc::unbounded_channel();
     let (work_sender, work_queue) = mpsc::unbounded_channel();
     let store = Store::open(&settings.database).await.map_err(Error::Store)?;
-    store.idempotency_sweep().await.map_err(Error::Store)?;
     let book = Book::open(store.clone(), &settings.accounts).await.map_err(Error::Store)?;
     let lists = ExactLists::load(&settings.screening.sdn, &settings.screening.alt)
         .map_err(Error::Screening)?;
@@ -89,6 +89,7 @@ pub async fn run(
     shutdown.spawn("events", events::run(app.clone(), shutdown.clone()));
     shutdown.spawn("decisions", decide::run(app.clone(), work_queue, shutdown.clone()));
     shutdown.spawn("news", news(app.clone(), shutdown.clone()));
+    shutdown.spawn("idempotency", sweep_keys(app.clone(), shutdown.clone()));
     if let Some(state) = health {
         shutdown.spawn("ready", ready::watch(app.clone(), state, shutdown.clone()));
     }
@@ -126,6 +127,18 @@ async fn serve(settings: &Settings, app: App, shutdown: &Shutdown) -> Result<(),
         .serve(router(app).into_make_service())
         .await
         .map_err(|source| Error::Serve { address, source })
+}
+
+/// Forgets Idempotency-Keys whose day is over.
+async fn sweep_keys(app: App, shutdown: Shutdown) -> Result<(), Error> {
+    let mut ticks = tokio::time::interval(KEYS_EVERY);
+    let token = shutdown.token();
+    while token.run_until_cancelled(ticks.tick()).await.is_some() {
+        if let Err(error) = app.store.idempotency_sweep().await {
+            tracing::warn!(cause = services_runtime::error::chain(&error), "keys not swept");
+        }
+    }
+    Ok(())
 }
 
 /// Asks for news so that a request need not wait for it.

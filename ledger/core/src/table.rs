@@ -2,7 +2,7 @@
 use alloc::vec::Vec;
 use core::{fmt::Debug, hash::Hash};
 
-use foldhash::fast::FixedState;
+use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use ledger_proof::{DecodeError, Field};
 
@@ -37,10 +37,11 @@ struct Slot<V> {
     hot_on_disk: bool,
 }
 
-/// Rows by key.
+/// Rows by key. Participants choose many keys, so where they lie is another on each start; nothing
+/// that is written may follow the order of `iter`.
 #[derive(Clone, Debug)]
 pub(crate) struct Table<K, V> {
-    slots: HashMap<K, Slot<V>, FixedState>,
+    slots: HashMap<K, Slot<V>, RandomState>,
     dirty: Vec<K>,
     journal: Option<Vec<(K, Option<V>)>>,
 }
@@ -48,7 +49,7 @@ pub(crate) struct Table<K, V> {
 impl<K: Key, V: Row> Table<K, V> {
     pub(crate) fn new() -> Self {
         Self {
-            slots: HashMap::with_hasher(FixedState::default()),
+            slots: HashMap::with_hasher(RandomState::default()),
             dirty: Vec::new(),
             journal: None,
         }

@@ -271,7 +271,7 @@ impl Applier {
         if let Some(responder) = responder {
             responder.send(reply);
         }
-        metrics::counter!("ledger_applied_entries_total").increment(1);
+        metrics::counter!("causeway_ledger_applied_entries_total").increment(1);
     }
 
     fn normal(&mut self, payload: &Payload) -> Reply {
@@ -294,7 +294,7 @@ impl Applier {
         self.bytes.fetch_add(u64::try_from(length).unwrap_or(0), Ordering::Relaxed);
         self.publish_due();
         let records = u64::try_from(self.out.records.len()).unwrap_or(0);
-        metrics::counter!("ledger_applied_records_total").increment(records);
+        metrics::counter!("causeway_ledger_applied_records_total").increment(records);
         let answers = std::mem::take(&mut self.out.answers);
         if records > 0 {
             self.hand_over(self.ledger.entries(), payload);

@@ -92,7 +92,7 @@ impl Error {
 
 /// Ends the process at once: after a failed write nothing that this process believes is safe.
 pub(crate) fn halt(what: &str, error: &dyn std::fmt::Display) -> ! {
-    metrics::counter!("ledger_alarms_total").increment(1);
+    metrics::counter!("causeway_ledger_alarms_total").increment(1);
     tracing::error!(what, %error, "halting: replace or restart this node after finding the cause");
     std::process::abort()
 }

@@ -191,7 +191,7 @@ impl HistoryWriter {
         for (level, root) in self.tiles.drain(..) {
             self.files.tiles.append(level, &root)?;
         }
-        metrics::counter!("ledger_history_bytes_total")
+        metrics::counter!("causeway_ledger_history_bytes_total")
             .increment(u64::try_from(written).unwrap_or(0));
         self.position.length =
             entry_at + u64::try_from(self.data.len()).map_err(io::Error::other)?;

@@ -165,7 +165,7 @@ impl Task {
     }
 
     async fn propose(&mut self, batch: Vec<Proposal>, permit: OwnedSemaphorePermit) {
-        metrics::gauge!("ledger_queue_depth").set(depth(self.queue.len()));
+        metrics::gauge!("causeway_ledger_queue_depth").set(depth(self.queue.len()));
         if !self.raft.is_leader() {
             let leader = self.raft.current_leader().await;
             return refuse(batch, &Failure::NotLeader(leader));

@@ -349,13 +349,13 @@ impl Watch {
             }
             if metrics.current_leader != self.leader {
                 self.leader = metrics.current_leader;
-                metrics::counter!("ledger_leader_changes_total").increment(1);
+                metrics::counter!("causeway_ledger_leader_changes_total").increment(1);
                 tracing::info!(leader = self.leader, term = metrics.current_term, "leader changed");
             }
             if let Some(health) = &self.health {
                 health.set("ready", self.leader.is_some());
             }
-            metrics::counter!("ledger_records").absolute(self.history.tip().records);
+            metrics::counter!("causeway_ledger_records_total").absolute(self.history.tip().records);
             let applied = metrics.last_applied.map_or(0, |applied| applied.index);
             let covered = metrics.snapshot.map_or(0, |snapshot| snapshot.index);
             let since = covered.max(self.snapshot_tried.0);
@@ -367,7 +367,7 @@ impl Watch {
                 self.raft.trigger().snapshot().await.map_err(raft_failed)?;
             }
             if self.raft.is_leader() && !self.clocks.agree() {
-                metrics::counter!("ledger_alarms_total").increment(1);
+                metrics::counter!("causeway_ledger_alarms_total").increment(1);
                 tracing::error!("this clock disagrees with the other voters'; handing over");
                 if let Some(to) = self.clocks.nearest() {
                     self.raft.trigger().transfer_leader(to).await.map_err(raft_failed)?;

@@ -147,7 +147,7 @@ impl StateStore {
         let row = serde_json::to_vec(cut)
             .map_err(|_| Error::Damaged { what: "the state's cut".to_owned() })?;
         batch.put_cf(self.family(META), CUT, row);
-        metrics::counter!("ledger_state_bytes_total")
+        metrics::counter!("causeway_ledger_state_bytes_total")
             .increment(u64::try_from(batch.size_in_bytes()).unwrap_or(0));
         self.db.write_without_wal(batch).map_err(Error::rocks("writing the state"))
     }

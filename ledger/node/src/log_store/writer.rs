@@ -92,7 +92,7 @@ impl Writer {
         let mut options = WriteOptions::default();
         options.set_sync(!self.waiting.is_empty());
         let batch = std::mem::take(&mut self.batch);
-        metrics::counter!("ledger_log_bytes_total")
+        metrics::counter!("causeway_ledger_log_bytes_total")
             .increment(u64::try_from(batch.size_in_bytes()).unwrap_or(0));
         // After a failed sync it is unknown what the disk holds.
         inner.db.write_opt(batch, &options).or_halt("writing the log");

@@ -308,7 +308,7 @@ async fn an_outage_of_the_ledger_loses_nothing(running: &mut Running) {
 async fn gateway_faults_of_postgres() {
     let postgres = Postgres::start().unwrap();
     if !postgres.private() {
-        eprintln!("skipped: a Postgres that was not started here must not be stopped");
+        tests::skipped("a Postgres that was not started here must not be stopped");
         return;
     }
     let url = postgres.database().await.unwrap();

@@ -61,7 +61,7 @@ impl World {
         let folder = self.shared.as_ref().map(|shared| shared.join("samples-open"));
         let folder = folder.filter(|folder| folder.is_dir());
         if folder.is_none() {
-            eprintln!("skipped: the published samples are not beside the project");
+            tests::skipped("the published samples are not beside the project");
         }
         folder
     }
@@ -154,7 +154,7 @@ fn shared_data() -> Option<PathBuf> {
         .map(|folder| folder.join("shared/data"))
         .find(|folder| folder.join("iso20022-xsd").is_dir());
     if found.is_none() {
-        eprintln!("skipped: the published schemas are not beside the project");
+        tests::skipped("the published schemas are not beside the project");
     }
     found
 }

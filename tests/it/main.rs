@@ -1,6 +1,5 @@
 //! The one integration test binary.
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
-#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod config;
 mod demo;

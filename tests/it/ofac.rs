@@ -19,7 +19,7 @@ async fn ofac_2021() {
     let lists =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/sanctions/ofac-2021-07-07");
     let Some((sdn, alt)) = files(&lists) else {
-        eprintln!("skipped: the OFAC list of 2021 is not beside the project");
+        tests::skipped("the OFAC list of 2021 is not beside the project");
         return;
     };
     let listed = first_individual(&sdn);

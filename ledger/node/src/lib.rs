@@ -22,6 +22,8 @@ mod raft;
 mod rows;
 mod run;
 mod seal;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod snapshot;
 mod state_store;
 mod storage;

@@ -3,17 +3,22 @@
 
 mod api;
 mod apply;
+mod backup;
 mod clock;
 mod config;
 mod error;
 mod events;
+pub mod folder;
 mod history;
 mod log_store;
 mod machine;
+mod members;
 mod network;
 mod peer;
 mod propose;
 mod raft;
+pub mod replay;
+pub mod restore;
 mod run;
 mod seal;
 mod snapshot;
@@ -24,4 +29,5 @@ mod verify;
 
 pub use config::{Limits, Node, Settings};
 pub use error::Error;
+pub use history::Unreadable;
 pub use run::run;

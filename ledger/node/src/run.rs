@@ -32,10 +32,11 @@ use crate::{
     history::{History, HistoryWriter},
     log_store::LogStore,
     machine::Machine,
-    network::{MESSAGE_BYTES_MAX, Network},
+    members::{self, Used},
+    network::{MESSAGE_BYTES_MAX, Network, Peer},
     peer, propose,
     raft::Raft,
-    seal,
+    restore, seal,
     snapshot::Snapshots,
     state_store::{Cut, States},
     verify::Verifier,
@@ -90,6 +91,8 @@ impl Node {
     async fn start(settings: &Settings, shutdown: &Shutdown) -> Result<Self, Error> {
         let genesis = read_genesis(settings)?;
         let network_id = genesis.network();
+        let genesis_bytes = ledger_proof::Field::to_bytes(&genesis);
+        let restored = !genesis.predecessor.is_empty();
         let storage = Storage::open(settings, genesis)?;
         let Storage { log, machine, history, threads } = storage;
         let peer_client = ClientTls::load(settings.peer_tls.clone()).map_err(Error::Tls)?;
@@ -99,7 +102,7 @@ impl Node {
         let config = Arc::new(raft_config(&settings.limits)?);
         let (states, snapshots) = (machine.states.clone(), Arc::clone(&machine.snapshots));
         let apply = machine.apply.clone();
-        let raft = Raft::new(settings.node, config, network.clone(), log, machine);
+        let raft = Raft::new(settings.node, config, network.clone(), log, machine.clone());
         let raft = raft.await.map_err(raft_failed)?;
         initialize(&raft, settings).await?;
         let clocks = Clocks::new(settings.limits.clock_skew_ms_max);
@@ -126,6 +129,11 @@ impl Node {
             proposer,
             history,
             source,
+            machine,
+            used: Used::open(&settings.data)?,
+            genesis: genesis_bytes.into(),
+            restored,
+            history_folder: history_folder.clone(),
             submit_timeout: Duration::from_millis(settings.limits.submit_timeout_ms),
         };
         let peer = peer::Service {
@@ -164,20 +172,14 @@ impl Node {
     }
 
     fn watch(&self, settings: &Settings, health: Option<health::State>, shutdown: &Shutdown) {
-        for other in settings.nodes.iter().filter(|other| other.id != settings.node) {
-            let (id, peer) = (other.id, self.network.peer(&other.peer, Some(1_000)));
-            let (clocks, token) = (self.clocks.clone(), shutdown.token());
-            shutdown.spawn("clock", async move {
-                let mut ticks = tokio::time::interval(CLOCK_EVERY);
-                ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-                while token.run_until_cancelled(ticks.tick()).await.is_some() {
-                    if let Ok((asked, its, ours)) = peer.clock().await {
-                        clocks.hear(id, asked, its, ours);
-                    }
-                }
-                Ok::<_, Error>(())
-            });
-        }
+        let (raft, used) = (self.raft.clone(), self.api.used.clone());
+        let (network, clocks) = (self.network.clone(), self.clocks.clone());
+        let (own, token) = (settings.node, shutdown.token());
+        shutdown.spawn("members", async move {
+            let start = |id, peer: &str| hear(network.peer(peer, Some(1_000)), id, clocks.clone());
+            let following = members::follow(raft, own, used, start);
+            token.run_until_cancelled(following).await.unwrap_or(Ok(()))
+        });
         let watch = Watch {
             raft: self.raft.clone(),
             clocks: self.clocks.clone(),
@@ -226,6 +228,7 @@ impl Storage {
         let data = &settings.data;
         fs::create_dir_all(data).map_err(Error::file(data))?;
         bind_identity(settings, &genesis)?;
+        restore::adopt(data)?;
         let states = States::open(&data.join("state"))?;
         let start = apply::Start::from(genesis, &states.store())?;
         let Cut { history: position, .. } = start.cut.clone();
@@ -291,7 +294,7 @@ fn raft_config(limits: &Limits) -> Result<Config, Error> {
 
 /// Every node founds the same cluster of voters; a cluster that exists stays as it is.
 async fn initialize(raft: &Raft, settings: &Settings) -> Result<(), Error> {
-    if raft.is_initialized().await.map_err(raft_failed)? {
+    if settings.join || raft.is_initialized().await.map_err(raft_failed)? {
         return Ok(());
     }
     let members = settings.nodes.iter().map(|node| (node.id, BasicNode::new(&node.peer)));
@@ -322,6 +325,18 @@ async fn listen(
         serving.await.map_err(|source| Error::Serve { name, source })
     });
     Ok(())
+}
+
+/// Asks another node for its clock, again and again.
+async fn hear(peer: Peer, id: u64, clocks: Clocks) {
+    let mut ticks = tokio::time::interval(CLOCK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Ok((asked, its, ours)) = peer.clock().await {
+            clocks.hear(id, asked, its, ours);
+        }
+    }
 }
 
 /// Follows leadership, readiness, clock and log size.

@@ -91,16 +91,36 @@ impl StateStore {
             .map_err(|_| Error::Damaged { what: "the state's cut".to_owned() })
     }
 
+    /// Opens a state folder that is not in use, and changes nothing in it.
+    ///
+    /// # Errors
+    /// When it is damaged or cannot be read.
+    pub(crate) fn open_read_only(folder: &Path) -> Result<Self, Error> {
+        let families = [ROWS, BLOBS, META];
+        let db = DB::open_cf_for_read_only(&Options::default(), folder, families, false)
+            .map_err(Error::rocks("opening a snapshot"))?;
+        Ok(Self { db })
+    }
+
     /// The cut of a state folder that is not in use.
     ///
     /// # Errors
     /// When it holds none.
     pub(crate) fn read_cut(folder: &Path) -> Result<Cut, Error> {
-        let families = [ROWS, BLOBS, META];
-        let db = DB::open_cf_for_read_only(&Options::default(), folder, families, false)
-            .map_err(Error::rocks("opening a snapshot"))?;
         let damaged = || Error::Damaged { what: "a snapshot without a cut".to_owned() };
-        Self { db }.cut()?.ok_or_else(damaged)
+        Self::open_read_only(folder)?.cut()?.ok_or_else(damaged)
+    }
+
+    /// Every row, in key order.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub(crate) fn each_row(&self, mut take: impl FnMut(&[u8], &[u8])) -> Result<(), Error> {
+        for row in self.db.iterator_cf(self.family(ROWS), IteratorMode::Start) {
+            let (key, row) = row.map_err(Error::rocks("reading the state"))?;
+            take(&key, &row);
+        }
+        Ok(())
     }
 
     /// Every hot row.
@@ -166,7 +186,8 @@ impl StateStore {
         self.db.flush_cfs_opt(&families, &options).map_err(Error::rocks("flushing the state"))
     }
 
-    fn blob(&self, digest: &Digest) -> Result<Option<Bytes>, Error> {
+    /// A blob as stored.
+    pub(crate) fn blob(&self, digest: &Digest) -> Result<Option<Bytes>, Error> {
         let blob = self.db.get_cf(self.family(BLOBS), digest);
         blob.map(|blob| blob.map(Bytes::from)).map_err(Error::rocks("reading a blob"))
     }
@@ -264,7 +285,8 @@ impl States {
     }
 }
 
-fn current(folder: &Path) -> io::Result<String> {
+/// The name of the folder in use.
+pub(crate) fn current(folder: &Path) -> io::Result<String> {
     match fs::read_to_string(folder.join("CURRENT")) {
         Ok(name) => Ok(name.trim().to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok("0".to_owned()),

@@ -55,7 +55,10 @@ impl Ledger {
         if genesis.operator_keys != self.genesis.operator_keys
             || genesis.operator_threshold != self.genesis.operator_threshold
         {
-            return invalid("operator_keys", "must be the former network's; rotate them afterwards");
+            return invalid(
+                "operator_keys",
+                "must be the former network's; rotate them afterwards",
+            );
         }
         Ok(())
     }

@@ -93,11 +93,7 @@ impl Plan {
     ///
     /// # Errors
     /// The disk's, or that the receiver has gone: then the end was not sent.
-    pub(crate) fn send(
-        self,
-        mut send: impl FnMut(wire::BackupPiece) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let mut give = |piece| send(wire::BackupPiece { piece: Some(piece) });
+    pub(crate) fn send(self, mut give: impl FnMut(Piece) -> io::Result<()>) -> io::Result<()> {
         for name in self.kept {
             give(Piece::Kept(name))?;
         }

@@ -131,7 +131,10 @@ impl Source {
                 && manifest.root == hex::encode(found.root)
                 && manifest.records == found.records;
             if !same {
-                return Err(differs(found.records, "network, root or records are not the manifest's"));
+                return Err(differs(
+                    found.records,
+                    "network, root or records are not the manifest's",
+                ));
             }
         }
         self.same_root(found.records, found.root)
@@ -144,7 +147,10 @@ impl Source {
             false => ledger_proof::Field::from_bytes(&position.frontier).map_err(Error::State)?,
         };
         if frontier.root() != root {
-            return Err(differs(records, "the root is not the one that the state was written with"));
+            return Err(differs(
+                records,
+                "the root is not the one that the state was written with",
+            ));
         }
         Ok(())
     }

@@ -106,10 +106,8 @@ where
             stays
         });
         for key in wanted {
-            if !running.contains_key(&key) {
-                let task = tasks.spawn(start(key.0, &key.1));
-                running.insert(key, task);
-            }
+            let (id, peer) = (key.0, key.1.clone());
+            running.entry(key).or_insert_with(|| tasks.spawn(start(id, &peer)));
         }
         while tasks.try_join_next().is_some() {}
     }

@@ -120,11 +120,6 @@ impl Replay {
         self.ledger.as_ref().map_or(0, Ledger::records)
     }
 
-    /// Blobs that the last entry's items name.
-    pub(crate) fn blobs(&self) -> &[Digest] {
-        &self.blobs
-    }
-
     /// What the last entry made.
     pub(crate) const fn out(&self) -> &Output {
         &self.out
@@ -177,7 +172,8 @@ impl Replay {
         self.drain(&Position::default())?;
         let state_digest = digest(&self.store)?;
         let named = genesis.predecessor.first();
-        if named.is_none_or(|former| (former.root, former.state_digest) != (self.root, state_digest))
+        if named
+            .is_none_or(|former| (former.root, former.state_digest) != (self.root, state_digest))
         {
             return Err(differs(next, "the genesis names a predecessor of another root or state"));
         }

@@ -9,9 +9,7 @@ use std::{
 use ledger_proof::{DecodeError, Field, Frontier, Reader, Record};
 use ledger_types::Timestamp;
 
-use super::{
-    ENTRY_FRAME, FRAME_HEAD, INDEX_ROW, RECORD_FRAME, segment_name, segment_starts,
-};
+use super::{ENTRY_FRAME, FRAME_HEAD, INDEX_ROW, RECORD_FRAME, segment_name, segment_starts};
 
 const BUFFER: usize = 1 << 20;
 /// No frame is longer: an entry with its envelopes.
@@ -135,7 +133,8 @@ impl Scan {
         let row = self.index_row()?;
         let mut expected = leaf.to_vec();
         for offset in [frame.at, entry_at] {
-            let offset = u32::try_from(offset).map_err(|_| self.wrong("the segment is too long"))?;
+            let offset =
+                u32::try_from(offset).map_err(|_| self.wrong("the segment is too long"))?;
             expected.extend_from_slice(&offset.to_be_bytes());
         }
         if row != expected {

@@ -1,30 +1,32 @@
-//! The thread that owns the ledger: applies committed entries in order and answers questions between them; it waits for no disk but cold reads.
+//! The worker that owns the ledger: applies committed entries in order and answers questions between them; it waits for no disk but cold reads.
 use std::{
     io,
     path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc,
     },
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use ledger_core::{Command, Ledger, Output};
 use ledger_proof::{Digest, Envelope, Genesis, tree::sha256};
 use ledger_types::Timestamp;
 use openraft::{EntryPayload, storage::ApplyResponder};
-use rocksdb::WriteBatch;
-use tokio::sync::oneshot;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout},
+};
 
 use crate::{
     Error,
     error::{OrHalt, halt},
     history::Batch,
+    host,
     raft::{Decoded, Entry, LogIdOf, Payload, Reply, StoredMembership, Types},
+    rows,
     seal::{self, CutJob},
-    state_store::{Cut, StateStore, States},
+    state_store::{Cut, StateStore, States, put_blob, put_row},
 };
 
 /// How long changed rows may stay unwritten.
@@ -42,15 +44,15 @@ enum Job {
     Install { state: PathBuf, history: PathBuf, done: oneshot::Sender<Result<(), Error>> },
 }
 
-/// The thread as others see it; clones share it.
+/// The worker as others see it; clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Apply {
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::UnboundedSender<Job>,
     next_due: Arc<AtomicU64>,
     bytes: Arc<AtomicU64>,
 }
 
-/// The thread ended: the process is going down.
+/// The worker ended: the process is going down.
 #[derive(Debug, thiserror::Error)]
 #[error("the ledger has stopped")]
 pub(crate) struct Stopped;
@@ -157,19 +159,18 @@ fn restore(genesis: &Genesis, store: &StateStore, cut: &Cut) -> Result<Ledger, E
     Ok(ledger)
 }
 
-/// Starts the thread; it ends when every [`Apply`] is gone.
+/// Starts the worker; it ends when every [`Apply`] is gone.
 pub(crate) fn start(
     start: Start,
     states: States,
-    seal: mpsc::SyncSender<seal::Job>,
+    seal: mpsc::Sender<seal::Job>,
     cut_bytes: usize,
-) -> io::Result<(Apply, thread::JoinHandle<()>)> {
-    let (sender, jobs) = mpsc::channel();
+) -> io::Result<(Apply, host::Worker)> {
+    let (sender, jobs) = mpsc::unbounded_channel();
     let next_due = Arc::new(AtomicU64::new(NEVER));
     let bytes = Arc::new(AtomicU64::new(0));
     let (due, total) = (Arc::clone(&next_due), Arc::clone(&bytes));
     let apply = Apply { jobs: sender, next_due: due, bytes: total };
-    let (cut_done, cut_written) = mpsc::channel();
     let mut applier = Applier {
         genesis: start.genesis,
         ledger: start.ledger,
@@ -186,19 +187,19 @@ pub(crate) fn start(
         dirty_bytes: 0,
         cut_bytes,
         cut_at: Instant::now(),
-        cut_pending: false,
-        cut_done,
-        cut_written,
+        cut_written: None,
     };
-    if let Some(founding) = start.founding {
-        applier.out = founding;
-        applier.hand_over(0, &Payload::default());
-        applier.cut();
-    }
     applier.publish_due();
-    let thread =
-        thread::Builder::new().name("apply".to_owned()).spawn(move || applier.run(&jobs))?;
-    Ok((apply, thread))
+    let founding = start.founding;
+    let worker = host::spawn("apply", async move {
+        if let Some(founding) = founding {
+            applier.out = founding;
+            applier.hand_over(0, &Payload::default()).await;
+            applier.cut().await;
+        }
+        applier.run(jobs).await;
+    })?;
+    Ok((apply, worker))
 }
 
 struct Applier {
@@ -210,7 +211,7 @@ struct Applier {
     membership: StoredMembership,
     out: Output,
     keys: Vec<Vec<u8>>,
-    seal: mpsc::SyncSender<seal::Job>,
+    seal: mpsc::Sender<seal::Job>,
     next_due: Arc<AtomicU64>,
     bytes: Arc<AtomicU64>,
     /// Blobs held in memory until the next cut.
@@ -218,51 +219,47 @@ struct Applier {
     dirty_bytes: usize,
     cut_bytes: usize,
     cut_at: Instant,
-    cut_pending: bool,
-    cut_done: mpsc::Sender<()>,
-    cut_written: mpsc::Receiver<()>,
+    /// Answered when the last cut is written; `None` when it was.
+    cut_written: Option<oneshot::Receiver<()>>,
 }
 
 impl Applier {
-    fn run(mut self, jobs: &mpsc::Receiver<Job>) {
+    async fn run(mut self, mut jobs: mpsc::UnboundedReceiver<Job>) {
         loop {
-            let job = match jobs.recv_timeout(CUT_EVERY) {
-                Ok(job) => Some(job),
-                Err(mpsc::RecvTimeoutError::Timeout) => None,
-                Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            };
-            if let Some(job) = job {
-                self.take(job);
+            match timeout(CUT_EVERY, jobs.recv()).await {
+                Ok(Some(job)) => self.take(job).await,
+                Ok(None) => break,
+                Err(_elapsed) => {}
             }
-            self.evict(false);
+            self.evict_written();
             let due = self.dirty_bytes >= self.cut_bytes || self.cut_at.elapsed() >= CUT_EVERY;
-            if self.dirty_bytes > 0 && due && !self.cut_pending {
-                self.cut();
+            if self.dirty_bytes > 0 && due && self.cut_written.is_none() {
+                self.cut().await;
             }
         }
-        self.cut();
-        self.evict(true);
+        self.cut().await;
+        self.evict().await;
         self.states.store().flush().or_halt("flushing the state");
     }
 
-    fn take(&mut self, job: Job) {
+    async fn take(&mut self, job: Job) {
         match job {
-            Job::Entry { entry, responder } => self.entry(*entry, responder),
+            Job::Entry { entry, responder } => self.entry(*entry, responder).await,
             // Whoever waits may have gone.
             Job::Barrier(done) => drop(done.send((self.applied, self.membership.clone()))),
             Job::Ask(question) => question(&self.ledger, &self.store),
             Job::Cut(done) => {
-                self.cut();
-                self.evict(true);
+                self.cut().await;
+                self.evict().await;
                 let _gone = done.send(());
             }
             Job::Install { state, history, done } => {
-                drop(done.send(self.install(state, history)));
+                drop(done.send(self.install(state, history).await));
             }
         }
     }
 
-    fn entry(&mut self, entry: Entry, responder: Option<ApplyResponder<Types>>) {
+    async fn entry(&mut self, entry: Entry, responder: Option<ApplyResponder<Types>>) {
         let log_id = entry.log_id;
         let mut reply = Reply::default();
         match entry.payload {
@@ -271,7 +268,7 @@ impl Applier {
                 self.membership = StoredMembership::new(Some(log_id), membership);
                 self.dirty_bytes += 1;
             }
-            EntryPayload::Normal(payload) => reply = self.normal(&payload),
+            EntryPayload::Normal(payload) => reply = self.normal(&payload).await,
         }
         self.applied = Some(log_id);
         if let Some(responder) = responder {
@@ -280,7 +277,7 @@ impl Applier {
         metrics::counter!("causeway_ledger_applied_entries_total").increment(1);
     }
 
-    fn normal(&mut self, payload: &Payload) -> Reply {
+    async fn normal(&mut self, payload: &Payload) -> Reply {
         let entry = ledger_proof::Entry::decode(payload.bytes()).or_halt("decoding an entry");
         let decoded = payload.take();
         let digests = decoded.as_ref().map(|decoded| decoded.blob_digests.clone());
@@ -303,7 +300,7 @@ impl Applier {
         metrics::counter!("causeway_ledger_applied_records_total").increment(records);
         let answers = std::mem::take(&mut self.out.answers);
         if records > 0 {
-            self.hand_over(self.ledger.entries(), payload);
+            self.hand_over(self.ledger.entries(), payload).await;
         }
         Reply { at: self.ledger.time(), answers }
     }
@@ -323,7 +320,7 @@ impl Applier {
         }
     }
 
-    fn hand_over(&mut self, entry: u64, payload: &Payload) {
+    async fn hand_over(&mut self, entry: u64, payload: &Payload) {
         let batch = Batch {
             entry,
             at: self.ledger.time(),
@@ -331,55 +328,52 @@ impl Applier {
             records: std::mem::take(&mut self.out.records),
             numbers: std::mem::take(&mut self.out.numbers),
         };
-        self.seal(seal::Job::Batch(batch));
+        self.seal(seal::Job::Batch(batch)).await;
     }
 
     /// Hands every changed row to be written after the history up to here.
-    fn cut(&mut self) {
-        self.evict(true);
-        let mut rows = WriteBatch::default();
-        let store = Arc::clone(&self.store);
-        self.ledger.drain_dirty(|key, row| store.put_row(&mut rows, key, row));
+    async fn cut(&mut self) {
+        self.evict().await;
+        let mut rows = rows::Batch::default();
+        self.ledger.drain_dirty(|key, row| put_row(&mut rows, key, row));
         for (digest, blob) in &self.blobs {
-            store.put_blob(&mut rows, digest, blob);
+            put_blob(&mut rows, digest, blob);
         }
-        let blobs = self.blobs.drain(..).map(|(digest, _)| digest).collect();
+        let (done, written) = oneshot::channel();
         let job = CutJob {
             rows,
             applied: self.applied,
             membership: self.membership.clone(),
-            blobs,
-            done: self.cut_done.clone(),
+            blobs: self.blobs.drain(..).map(|(digest, _)| digest).collect(),
+            done,
         };
-        self.seal(seal::Job::Cut(Box::new(job)));
-        (self.dirty_bytes, self.cut_at, self.cut_pending) = (0, Instant::now(), true);
+        self.seal(seal::Job::Cut(Box::new(job))).await;
+        (self.dirty_bytes, self.cut_at, self.cut_written) = (0, Instant::now(), Some(written));
     }
 
-    /// Forgets cold rows once the last cut is written; with `wait`, waits for it.
-    fn evict(&mut self, wait: bool) {
-        if !self.cut_pending {
-            return;
-        }
-        let written = if wait {
-            self.cut_written.recv().is_ok()
-        } else {
-            self.cut_written.try_recv().is_ok()
-        };
-        if written {
+    /// Waits for the last cut, then forgets cold rows.
+    async fn evict(&mut self) {
+        if let Some(written) = self.cut_written.take() {
+            written.await.or_halt("waiting for a cut");
             self.ledger.evict();
-            self.cut_pending = false;
         }
     }
 
-    fn install(&mut self, state: PathBuf, history: PathBuf) -> Result<(), Error> {
-        self.evict(true);
+    /// Forgets cold rows if the last cut is written.
+    fn evict_written(&mut self) {
+        if self.cut_written.as_mut().is_some_and(|written| written.try_recv().is_ok()) {
+            self.cut_written = None;
+            self.ledger.evict();
+        }
+    }
+
+    async fn install(&mut self, state: PathBuf, history: PathBuf) -> Result<(), Error> {
+        self.evict().await;
         let cut = StateStore::read_cut(&state)?;
-        let (done, extended) = mpsc::channel();
+        let (done, extended) = oneshot::channel();
         let position = cut.history.clone();
-        self.seal(seal::Job::Extend { received: history, position, done });
-        extended
-            .recv()
-            .unwrap_or_else(|_| halt("installing a snapshot", &"the seal thread ended"))?;
+        self.seal(seal::Job::Extend { received: history, position, done }).await;
+        extended.await.unwrap_or_else(|error| halt("installing a snapshot", &error))?;
         self.store = self.states.replace(&state)?;
         self.ledger = restore(&self.genesis, &self.store, &cut)?;
         (self.applied, self.membership) = (cut.applied, cut.membership);
@@ -394,8 +388,8 @@ impl Applier {
         self.next_due.store(due, Ordering::Relaxed);
     }
 
-    fn seal(&self, job: seal::Job) {
-        self.seal.send(job).or_halt("handing over to the seal thread");
+    async fn seal(&self, job: seal::Job) {
+        self.seal.send(job).await.or_halt("handing over to the seal worker");
     }
 }
 

@@ -1,23 +1,18 @@
-//! The node's one clock, and how far it is from the other voters' clocks; it stamps nothing itself.
+//! How far this node's clock is from the other voters' clocks; it stamps nothing itself.
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::Duration,
 };
 
 use ledger_types::Timestamp;
+use tokio::time::Instant;
 
 #[cfg(test)]
 mod tests;
 
 /// How long a clock that was heard counts.
 const HEARD_FOR: Duration = Duration::from_secs(2);
-
-/// This machine's time.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
-}
 
 /// Offsets of other nodes' clocks from ours; clones share them.
 #[derive(Clone, Debug)]

@@ -20,6 +20,8 @@ pub struct Settings {
     pub genesis: PathBuf,
     /// The folder of `log/ state/ history/ snapshot/`.
     pub data: PathBuf,
+    /// The high-water file, best on another disk than `data`; absent is `data/high-water`.
+    pub guard: Option<PathBuf>,
     /// Listens for participants and the operator.
     pub client_listen: SocketAddr,
     /// Listens for other nodes.
@@ -114,6 +116,11 @@ impl Default for Limits {
 }
 
 impl Settings {
+    /// Where the high-water file lies.
+    pub(crate) fn guard(&self) -> PathBuf {
+        self.guard.clone().unwrap_or_else(|| self.data.join("high-water"))
+    }
+
     /// Refuses settings that cannot work.
     ///
     /// # Errors

@@ -38,18 +38,21 @@ pub enum Error {
         /// What was read.
         what: String,
     },
-    /// RocksDB.
-    #[error("{what}: RocksDB failed")]
-    Rocks {
+    /// A database refused: it is damaged, in use, or its disk failed.
+    #[error("{what}: failed; if the cause says corruption, replace this node")]
+    Rows {
         /// What was done.
         what: &'static str,
         /// Why.
         #[source]
-        source: rocksdb::Error,
+        source: io::Error,
     },
     /// A row of the state.
     #[error("the stored state is of another version or network")]
     State(#[source] DecodeError),
+    /// The system gave no randomness.
+    #[error("the system gives no randomness: {0}")]
+    Random(String),
     /// Certificates.
     #[error("TLS cannot be set up")]
     Tls(#[source] services_runtime::tls::Error),
@@ -74,6 +77,14 @@ pub enum Error {
         #[source]
         source: tonic::transport::Error,
     },
+    /// Another node will have nothing to do with this one.
+    #[error("refused by node {node}: this node {reason}")]
+    Refused {
+        /// By which.
+        node: u64,
+        /// Why.
+        reason: String,
+    },
     /// Consensus.
     #[error("consensus failed: {0}")]
     Raft(String),
@@ -85,8 +96,8 @@ impl Error {
         move |source| Self::File { path, source }
     }
 
-    pub(crate) fn rocks(what: &'static str) -> impl FnOnce(rocksdb::Error) -> Self {
-        move |source| Self::Rocks { what, source }
+    pub(crate) fn rows(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Rows { what, source }
     }
 }
 

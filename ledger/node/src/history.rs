@@ -14,7 +14,10 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use ledger_proof::{Digest, Field, Frontier, Record, tree::TILE_HEIGHT};
+use ledger_proof::{
+    Digest, Field, Frontier, Record,
+    tree::{TILE_HEIGHT, sha256},
+};
 use ledger_types::{ParticipantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -34,8 +37,10 @@ pub(crate) const INDEX_ROW: u64 = 40;
 
 const ENTRY_FRAME: u8 = 1;
 const RECORD_FRAME: u8 = 2;
-/// Length and kind before each frame's bytes.
-const FRAME_HEAD: usize = 5;
+/// Length, kind and check before each frame's bytes.
+const FRAME_HEAD: usize = 4 + 1 + CHECK;
+/// Bytes of the digest over kind and bytes of a frame.
+const CHECK: usize = 8;
 
 /// How far history reaches: what the state was written with, and is cut back to after a crash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +153,12 @@ impl HistoryWriter {
         let files = Arc::new(Files { folder: folder.to_owned(), segments, numbers, tiles });
         let reader = History::new(Arc::clone(&files), &position);
         reader.settle_tiles(position.records).map_err(failed())?;
+        let found = reader.frontier(position.records).map_err(failed())?;
+        if !reader.tiles_follow(position.records).map_err(failed())? || found != frontier {
+            return Err(Error::Damaged {
+                what: "history, of another root than the state".to_owned(),
+            });
+        }
         let (data, index, tiles) = (Vec::new(), Vec::new(), Vec::new());
         let dirty = false;
         let writer = Self { files, position, frontier, current, data, index, tiles, dirty };
@@ -262,7 +273,9 @@ impl HistoryWriter {
         let reader = History::new(Arc::clone(&self.files), &position);
         reader.settle_tiles(position.records).map_err(failed())?;
         let found = reader.frontier(position.records).map_err(failed())?;
-        if found.to_bytes() != position.frontier {
+        if !reader.tiles_follow(position.records).map_err(failed())?
+            || found.to_bytes() != position.frontier
+        {
             return Err(Error::Damaged {
                 what: "a snapshot's history, of another root".to_owned(),
             });
@@ -309,11 +322,21 @@ fn frame(
     put: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
 ) -> io::Result<()> {
     let start = out.len();
-    out.extend_from_slice(&[0, 0, 0, 0, kind]);
+    out.extend_from_slice(&[0; FRAME_HEAD]);
     put(out)?;
     let length = u32::try_from(out.len() - start - FRAME_HEAD).map_err(io::Error::other)?;
-    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    let check = check(kind, &out[start + FRAME_HEAD..]);
+    let head = &mut out[start..start + FRAME_HEAD];
+    head[..4].copy_from_slice(&length.to_be_bytes());
+    head[4] = kind;
+    head[5..].copy_from_slice(&check);
     Ok(())
+}
+
+/// What tells damaged bytes of a frame.
+fn check(kind: u8, bytes: &[u8]) -> [u8; CHECK] {
+    let digest = sha256(&[&[kind], bytes]);
+    std::array::from_fn(|at| digest[at])
 }
 
 /// First records of the segments in `folder`, ascending.

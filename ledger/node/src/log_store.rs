@@ -1,4 +1,5 @@
-//! Raft's log and vote in their own RocksDB: nothing is acknowledged before it is synced; it never reads a payload.
+//! Raft's log and vote in their own database: nothing is acknowledged before it is synced and promised; it never reads a payload.
+mod open;
 mod writer;
 
 use std::{
@@ -6,22 +7,24 @@ use std::{
     fmt::Debug,
     io,
     ops::{Bound, RangeBounds},
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use futures_util::{Stream, TryStreamExt, stream};
+use ledger_proof::{Digest, tree::sha256};
 use openraft::{
     LogState, OptionalSend, RaftLogReader,
     storage::{IOFlushed, RaftLogStorage},
 };
-use rocksdb::{DB, DBRecoveryMode, Options};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use tokio::sync::mpsc;
 
 use crate::{
-    Error,
+    Error, host,
     raft::{Entry, LogIdOf, Types, VoteOf, entry_length, get_entry},
+    rows::Rows,
 };
+pub(crate) use open::Place;
 use writer::Op;
 
 #[cfg(test)]
@@ -32,7 +35,11 @@ const TAIL_BYTES_MAX: usize = 64 << 20;
 /// What one read hands to replication.
 const READ_BYTES_MAX: usize = 4 << 20;
 
+/// The one table of the log's database.
+const TABLE: &str = "default";
 const ENTRY: u8 = b'e';
+/// Bytes of the chain before an entry's own.
+const CHAIN: usize = 32;
 const VOTE: &[u8] = b"m/vote";
 const COMMITTED: &[u8] = b"m/committed";
 const PURGED: &[u8] = b"m/purged";
@@ -41,7 +48,7 @@ const PURGED: &[u8] = b"m/purged";
 #[derive(Clone, Debug)]
 pub(crate) struct LogStore {
     inner: Arc<Inner>,
-    ops: mpsc::Sender<Op>,
+    ops: mpsc::UnboundedSender<Op>,
 }
 
 /// Reads of the log.
@@ -52,7 +59,7 @@ pub(crate) struct LogReader {
 
 #[derive(Debug)]
 struct Inner {
-    db: DB,
+    rows: Rows,
     meta: Mutex<Meta>,
     tail: RwLock<Tail>,
 }
@@ -70,39 +77,48 @@ struct Meta {
 struct Tail {
     entries: VecDeque<Entry>,
     bytes: usize,
-    /// Entries below are in RocksDB.
+    /// Entries below are in the database.
     written_next: u64,
 }
 
 impl LogStore {
-    /// Opens the log in `folder`.
+    /// Opens the log, unless it is not all that this node promised.
     ///
     /// # Errors
-    /// When RocksDB finds it damaged or it cannot be read.
-    pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
-        let db = DB::open(&options(), folder).map_err(Error::rocks("opening the log"))?;
-        let mut meta = Meta {
-            vote: read(&db, VOTE)?,
-            committed: read(&db, COMMITTED)?,
-            purged: read(&db, PURGED)?,
-            last: None,
-        };
-        meta.last = last_entry(&db)?.or(meta.purged);
-        let written_next = meta.last.map_or(0, |last| last.index + 1);
+    /// When it is damaged, rolled back, or cannot be read.
+    pub(crate) fn open(place: &Place<'_>) -> Result<(Self, host::Worker), Error> {
+        let found = open::open(place)?;
+        let written_next = found.meta.last.map_or(0, |last| last.index + 1);
         let tail = Tail { written_next, ..Tail::default() };
-        let inner = Arc::new(Inner { db, meta: Mutex::new(meta), tail: RwLock::new(tail) });
-        let ops = writer::start(Arc::clone(&inner)).map_err(Error::file(folder))?;
-        Ok(Self { inner, ops })
+        let (rows, meta) = (found.rows, Mutex::new(found.meta));
+        let inner = Arc::new(Inner { rows, meta, tail: RwLock::new(tail) });
+        let (ops, worker) =
+            writer::start(Arc::clone(&inner), found.guard).map_err(Error::file(place.folder))?;
+        Ok((Self { inner, ops }, worker))
     }
 
-    /// Ends the writer and waits until it has closed the database.
-    #[cfg(test)]
-    fn closed(self) {
-        let inner = Arc::downgrade(&self.inner);
-        drop(self);
-        while inner.strong_count() > 0 {
-            std::thread::yield_now();
+    /// The log's last entry.
+    pub(crate) fn last(&self) -> Option<LogIdOf> {
+        self.inner.meta().last
+    }
+
+    /// The highest vote given.
+    pub(crate) fn vote(&self) -> Option<VoteOf> {
+        self.inner.meta().vote
+    }
+
+    /// Whether the log goes on where a state ends.
+    ///
+    /// # Errors
+    /// When entries between them are gone: the state is older than the log.
+    pub(crate) fn covers(&self, applied: Option<LogIdOf>) -> Result<(), Error> {
+        let purged = self.inner.meta().purged.map(|purged| purged.index);
+        if purged > applied.map(|applied| applied.index) {
+            return Err(Error::Damaged {
+                what: "the state, which ends before the log begins".to_owned(),
+            });
         }
+        Ok(())
     }
 
     /// Keeps only the last `kept` entries in memory.
@@ -121,38 +137,6 @@ impl LogStore {
     }
 }
 
-fn options() -> Options {
-    let mut options = Options::default();
-    options.create_if_missing(true);
-    options.set_paranoid_checks(true);
-    // Tolerates a torn last write, which was never acknowledged; anything else damaged is refused.
-    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
-    options.set_track_and_verify_wals_in_manifest(true);
-    options.set_write_buffer_size(64 << 20);
-    options.set_max_background_jobs(2);
-    options.set_keep_log_file_num(4);
-    options
-}
-
-fn read<T: DeserializeOwned>(db: &DB, key: &[u8]) -> Result<Option<T>, Error> {
-    let row = db.get(key).map_err(Error::rocks("reading the log's meta rows"))?;
-    row.map(|row| serde_json::from_slice(&row))
-        .transpose()
-        .map_err(|_| Error::Damaged { what: "log meta row".to_owned() })
-}
-
-fn last_entry(db: &DB) -> Result<Option<LogIdOf>, Error> {
-    let mut rows = db.raw_iterator();
-    rows.seek_for_prev(key(u64::MAX));
-    rows.status().map_err(Error::rocks("reading the log's end"))?;
-    let Some(row) = rows.value().filter(|_| rows.key().is_some_and(is_entry)) else {
-        return Ok(None);
-    };
-    get_entry(row.to_vec().into())
-        .map(|entry| Some(entry.log_id))
-        .map_err(|_| Error::Damaged { what: "last log entry".to_owned() })
-}
-
 fn is_entry(key: &[u8]) -> bool {
     key.first() == Some(&ENTRY)
 }
@@ -162,6 +146,24 @@ fn key(index: u64) -> [u8; 9] {
     let mut key = [ENTRY; 9];
     key[1..].copy_from_slice(&index.to_be_bytes());
     key
+}
+
+/// The chain up to an entry: over the chain up to the one before, and its bytes.
+fn chained(before: &Digest, entry: &[u8]) -> Digest {
+    sha256(&[before, entry])
+}
+
+/// The chain up to the last entry of a log whose entries came as a snapshot.
+fn chain_start(purged: &LogIdOf) -> Digest {
+    let (term, index) = (purged.leader_id.term.to_be_bytes(), purged.index.to_be_bytes());
+    sha256(&[b"causeway.log.start", &term, &index])
+}
+
+/// A row's chain and entry.
+fn split(row: &[u8]) -> io::Result<(Digest, &[u8])> {
+    let (chain, entry) =
+        row.split_first_chunk().ok_or_else(|| io::Error::other("a log row is too short"))?;
+    Ok((*chain, entry))
 }
 
 impl Inner {
@@ -175,7 +177,7 @@ impl Inner {
     }
 
     /// Entries of `[start, end)`, at least one if there is one, then at most `bytes_max`. What
-    /// leaves the tail meanwhile is in RocksDB, so reading goes on until nothing can be missing.
+    /// leaves the tail meanwhile is in the database, so reading goes on until nothing can be missing.
     fn entries(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
         let mut run = Run { next: start, end, bytes_left: bytes_max, entries: Vec::new() };
         let mut before = None;
@@ -210,23 +212,27 @@ impl Inner {
         }
     }
 
-    /// Reads on from RocksDB up to `stop`; `true` when the run is full.
+    /// Reads on from the database up to `stop`, each entry against the chain; `true` when the run
+    /// is full.
     fn entries_written(&self, run: &mut Run, stop: u64) -> io::Result<bool> {
-        let mut rows = self.db.raw_iterator();
-        rows.seek(key(run.next));
-        while let (Some(row_key), Some(row)) = (rows.key(), rows.value()) {
-            if !is_entry(row_key) || row_key >= &key(stop.min(run.end))[..] {
+        let (end, mut full, mut before) = (key(stop.min(run.end)), false, None);
+        self.rows.scan(TABLE, &key(run.next), |row_key, row| {
+            if !is_entry(row_key) || row_key >= &end[..] {
                 return Ok(false);
             }
-            let entry = get_entry(row.to_vec().into())?;
-            if !run.take(entry.log_id.index, row.len())? {
-                return Ok(true);
+            let (chain, bytes) = split(row)?;
+            if before.is_some_and(|before| chained(&before, bytes) != chain) {
+                return Err(io::Error::other("a log entry does not follow the one before"));
             }
-            run.entries.push(entry);
-            rows.next();
-        }
-        rows.status().map_err(io::Error::other)?;
-        Ok(false)
+            before = Some(chain);
+            let entry = get_entry(bytes.to_vec().into())?;
+            full = !run.take(entry.log_id.index, row.len())?;
+            if !full {
+                run.entries.push(entry);
+            }
+            Ok(!full)
+        })?;
+        Ok(full)
     }
 }
 
@@ -328,8 +334,8 @@ impl RaftLogStorage<Types> for LogStore {
     }
 
     async fn save_vote(&mut self, vote: &VoteOf) -> Result<(), io::Error> {
-        let row = json(vote)?;
-        self.synced(|done| Op::Meta { key: VOTE, row, done: Some(done) }).await?;
+        let vote_row = json(vote)?;
+        self.synced(|done| Op::Vote { vote: *vote, row: vote_row, done }).await?;
         self.inner.meta().vote = Some(*vote);
         Ok(())
     }
@@ -338,7 +344,7 @@ impl RaftLogStorage<Types> for LogStore {
         self.inner.meta().committed = committed;
         let Some(committed) = committed else { return Ok(()) };
         // Only shortens recovery, so it rides with the next synced write.
-        let op = Op::Meta { key: COMMITTED, row: json(&committed)?, done: None };
+        let op = Op::Committed { row: json(&committed)? };
         self.ops.send(op).map_err(|_| io::Error::other("the log's writer ended"))
     }
 
@@ -380,7 +386,7 @@ impl RaftLogStorage<Types> for LogStore {
                 meta.last = last.or(meta.purged);
             }
         }
-        self.synced(|done| Op::Truncate { from, done }).await
+        self.synced(|done| Op::Truncate { last, done }).await
     }
 
     async fn purge(&mut self, upto: LogIdOf) -> Result<(), io::Error> {
@@ -394,8 +400,7 @@ impl RaftLogStorage<Types> for LogStore {
             meta.purged = Some(upto);
             meta.last = meta.last.max(Some(upto));
         }
-        let row = json(&upto)?;
-        self.synced(|done| Op::Purge { upto: upto.index, row, done }).await
+        self.synced(|done| Op::Purge { upto, done }).await
     }
 }
 

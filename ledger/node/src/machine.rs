@@ -1,4 +1,4 @@
-//! Consensus's view of the state: applies by handing over to the apply thread, snapshots by checkpoint; it holds no state itself.
+//! Consensus's view of the state: applies by handing over to the apply worker, snapshots by checkpoint; it holds no state itself.
 use std::{io, sync::Arc};
 
 use futures_util::{Stream, StreamExt};
@@ -9,6 +9,7 @@ use openraft::{
 
 use crate::{
     apply::Apply,
+    host,
     raft::{LogIdOf, SnapshotMeta, StoredMembership, Types},
     snapshot::{Folder, Snapshots, meta},
     state_store::States,
@@ -30,13 +31,14 @@ impl RaftSnapshotBuilder<Types> for Machine {
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
         self.apply.cut().await.map_err(io::Error::other)?;
         let (states, snapshots) = (self.states.clone(), Arc::clone(&self.snapshots));
-        let built = tokio::task::spawn_blocking(move || {
+        let built = host::blocking(move || {
             let folder = snapshots.begin().map_err(crate::Error::file("snapshot"))?;
             states.store().checkpoint(&folder.state())?;
             let cut = snapshots.finish(&folder)?;
             Ok::<_, crate::Error>((folder, cut))
         });
-        let (folder, cut) = built.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+        let ended = || io::Error::other("the process is going down");
+        let (folder, cut) = built.await.ok_or_else(ended)?.map_err(io::Error::other)?;
         Ok(Snapshot { meta: meta(&cut), snapshot: folder })
     }
 }

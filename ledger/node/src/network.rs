@@ -6,10 +6,10 @@ use std::{
     path::PathBuf,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_util::{Stream, StreamExt, stream};
@@ -29,12 +29,13 @@ use openraft::{
 use proto::peer::{Frame, peer_client};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use services_runtime::{grpc::ClientLimits, tls::ClientTls};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tonic::{Status, Streaming, transport::Channel};
 
 use crate::{
-    clock,
+    divergence::Pulse,
     error::OrHalt,
+    hello::{Greeter, Welcome},
     raft::{Append, Types, VoteOf, put_append},
     snapshot::Folder,
 };
@@ -67,33 +68,38 @@ pub(crate) struct Network {
     pub(crate) tls: Arc<ClientTls>,
     /// Where history lies, of which snapshots send what the receiver lacks.
     pub(crate) history: PathBuf,
+    pub(crate) greeter: Greeter,
 }
 
 /// Calls one node.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
+    node: u64,
+    greeter: Greeter,
     channel: Result<Channel, String>,
     history: PathBuf,
 }
 
 impl Network {
-    pub(crate) fn peer(&self, address: &str, timeout_ms: Option<u64>) -> Peer {
+    pub(crate) fn peer(&self, node: u64, address: &str, timeout_ms: Option<u64>) -> Peer {
         let mut limits = ClientLimits::default();
         limits.timeout_ms = timeout_ms.unwrap_or(limits.timeout_ms);
         let channel = self.tls.channel(address, NODE_ROLE, &limits);
-        Peer { channel: channel.map_err(|error| error.to_string()), history: self.history.clone() }
+        let channel = channel.map_err(|error| error.to_string());
+        let (greeter, history) = (self.greeter.clone(), self.history.clone());
+        Peer { node, greeter, channel, history }
     }
 }
 
 impl RaftNetworkFactory<Types> for Network {
     type Network = Peer;
 
-    async fn new_client(&mut self, _target: u64, node: &BasicNode) -> Peer {
-        self.peer(&node.addr, None)
+    async fn new_client(&mut self, target: u64, node: &BasicNode) -> Peer {
+        self.peer(target, &node.addr, None)
     }
 
-    async fn new_snapshot_client(&mut self, _target: u64, node: &BasicNode) -> Peer {
-        self.peer(&node.addr, Some(SNAPSHOT_TIMEOUT_MS))
+    async fn new_snapshot_client(&mut self, target: u64, node: &BasicNode) -> Peer {
+        self.peer(target, &node.addr, Some(SNAPSHOT_TIMEOUT_MS))
     }
 }
 
@@ -116,17 +122,38 @@ impl Peer {
         unframe(&answer.map_err(unreachable)?.into_inner()).map_err(network)
     }
 
-    /// Asks for the node's clock: (asked at, its time, our time then).
-    pub(crate) async fn clock(
-        &self,
-    ) -> Result<(Instant, ledger_types::Timestamp, ledger_types::Timestamp), Status> {
+    /// Tells the node who we are and hears who it is.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn hello(&self) -> Result<Welcome, Status> {
+        let client = self.client().map_err(|error| Status::unavailable(error.to_string()));
+        let hello =
+            frame(&self.greeter.hello()).map_err(|error| Status::internal(error.to_string()))?;
+        let call = timeout(OPEN_TIMEOUT, async { client?.hello(hello).await });
+        let answer = call.await.map_err(|_| Status::deadline_exceeded("no answer to hello"))??;
+        unframe(&answer.into_inner()).map_err(|error| Status::internal(error.to_string()))
+    }
+
+    /// Nothing is sent to a node that must not take part, nor to one that refuses us.
+    async fn greeted(&self) -> Result<(), Unreachable<Types>> {
+        let welcome = self.hello().await.map_err(|status| Unreachable::new(&status))?;
+        let refused = welcome.refusal.map_or_else(|| self.greeter.judge(&welcome.hello), Err);
+        refused.map_err(|refusal| {
+            metrics::counter!("causeway_ledger_alarms_total").increment(1);
+            tracing::error!(node = self.node, %refusal, "nothing is sent to a node");
+            Unreachable::new(&refusal)
+        })
+    }
+
+    /// Exchanges clocks and roots: (asked at, its pulse).
+    pub(crate) async fn pulse(&self, ours: &Pulse) -> Result<(Instant, Pulse), Status> {
         let client = self.client().map_err(|error| Status::unavailable(error.to_string()));
         let asked = Instant::now();
-        let answer = client?.get_clock(Frame::default()).await?.into_inner();
-        let ours = clock::now();
-        let bytes = <[u8; 8]>::try_from(&answer.data[..]);
-        let micros = bytes.map_err(|_| Status::internal("a clock must be 8 bytes"))?;
-        Ok((asked, ledger_types::Timestamp::from_micros(u64::from_be_bytes(micros)), ours))
+        let ours = frame(ours).map_err(|error| Status::internal(error.to_string()))?;
+        let answer = client?.pulse(ours).await?.into_inner();
+        let its = unframe(&answer).map_err(|error| Status::internal(error.to_string()))?;
+        Ok((asked, its))
     }
 }
 
@@ -180,16 +207,20 @@ impl NetStreamAppend<Types> for Peer {
         S: Stream<Item = Append> + OptionalSend + Unpin + 'static,
     {
         Box::pin(async move {
+            self.greeted().await?;
             let mut client = self.client()?;
             let sent = Arc::new(AtomicU64::new(0));
-            let counted = Arc::clone(&sent);
+            let vote = Arc::new(OnceLock::new());
+            let (counted, under) = (Arc::clone(&sent), Arc::clone(&vote));
             let frames = input.map(move |request| {
                 counted.fetch_add(1, Ordering::Relaxed);
+                under.get_or_init(|| request.vote);
                 Frame { data: put_append(&request).or_halt("encoding an append") }
             });
             let opened = timeout(OPEN_TIMEOUT, client.append_stream(frames)).await;
             let answers = opened.map_err(unreachable)?.map_err(unreachable)?.into_inner();
-            let state = Some(Answers { answers, sent, heard: 0 });
+            let (node, greeter) = (self.node, self.greeter.clone());
+            let state = Some(Answers { answers, sent, heard: 0, node, greeter, vote });
             let answers: BoxStream<'s, _> = Box::pin(stream::unfold(state, next_answer));
             Ok(answers)
         })
@@ -201,6 +232,19 @@ struct Answers {
     answers: Streaming<Frame>,
     sent: Arc<AtomicU64>,
     heard: u64,
+    node: u64,
+    greeter: Greeter,
+    /// Of the first request, which is every request's.
+    vote: Arc<OnceLock<VoteOf>>,
+}
+
+impl Answers {
+    /// Remembers what the node can never again be without.
+    fn keep(&self, result: &StreamAppendResult<Types>) {
+        if let (Ok(Some(upto)), Some(vote)) = (result, self.vote.get()) {
+            self.greeter.acknowledged(self.node, *vote, *upto);
+        }
+    }
 }
 
 type Answer = Result<StreamAppendResult<Types>, RPCError<Types>>;
@@ -217,7 +261,10 @@ async fn next_answer(state: Option<Answers>) -> Option<(Answer, Option<Answers>)
             Ok(Ok(Some(answer))) => {
                 state.heard += 1;
                 return match unframe::<StreamAppendResult<Types>>(&answer) {
-                    Ok(result) => Some((Ok(result), Some(state))),
+                    Ok(result) => {
+                        state.keep(&result);
+                        Some((Ok(result), Some(state)))
+                    }
                     Err(error) => Some((Err(network(error)), None)),
                 };
             }

@@ -1,5 +1,10 @@
 //! The answering side between nodes: every entry is verified before consensus may acknowledge it; it answers nodes only.
-use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -10,9 +15,11 @@ use tokio::io::AsyncWriteExt;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
-    clock,
+    divergence::Pulse,
     error::halt,
-    history,
+    hello::{Greeter, Hello},
+    history::{self, History},
+    host,
     network::{Ballot, Frames, NODE_ROLE, frame, unframe},
     raft::{Append, Raft, get_append},
     snapshot::{Folder, Snapshots},
@@ -31,7 +38,10 @@ type Outcome = Result<(), (usize, Invalid)>;
 /// The service of other nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
-    pub(crate) raft: Raft,
+    /// Set once consensus has started; before, only hello is answered.
+    pub(crate) raft: Arc<OnceLock<Raft>>,
+    pub(crate) greeter: Greeter,
+    pub(crate) records: History,
     pub(crate) verifier: Verifier,
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) history: PathBuf,
@@ -47,6 +57,10 @@ impl Service {
             return Err(Status::permission_denied("the certificate is of another network"));
         }
         Ok(())
+    }
+
+    fn raft(&self) -> Result<&Raft, Status> {
+        self.raft.get().ok_or_else(|| Status::unavailable("this node is starting"))
     }
 }
 
@@ -72,8 +86,9 @@ impl peer_server::Peer for Service {
         self.admit(&request)?;
         let ended = self.shutdown.token();
         let frames = request.into_inner().take_until(ended.clone().cancelled_owned());
-        let appends = verified(frames, self.verifier.clone(), self.raft.clone());
-        let results = self.raft.stream_append(Box::pin(appends));
+        let raft = self.raft()?;
+        let appends = verified(frames, self.verifier.clone(), raft.clone());
+        let results = raft.stream_append(Box::pin(appends));
         let answers = results.map(|result| match result {
             Ok(result) => frame(&result).map_err(|error| internal(&error)),
             Err(fatal) => Err(Status::unavailable(fatal.to_string())),
@@ -85,8 +100,8 @@ impl peer_server::Peer for Service {
         self.admit(&request)?;
         let ballot: Ballot = unframe(request.get_ref()).map_err(|error| malformed(&error))?;
         let answer = match ballot.pre {
-            true => self.raft.pre_vote(ballot.request).await,
-            false => self.raft.vote(ballot.request).await,
+            true => self.raft()?.pre_vote(ballot.request).await,
+            false => self.raft()?.vote(ballot.request).await,
         };
         let answer = answer.map_err(|error| Status::unavailable(error.to_string()))?;
         frame(&answer).map(Response::new).map_err(|error| internal(&error))
@@ -95,7 +110,7 @@ impl peer_server::Peer for Service {
     async fn transfer_leader(&self, request: Request<Frame>) -> Result<Response<Frame>, Status> {
         self.admit(&request)?;
         let message = unframe(request.get_ref()).map_err(|error| malformed(&error))?;
-        let answer = self.raft.handle_transfer_leader(message).await;
+        let answer = self.raft()?.handle_transfer_leader(message).await;
         let answer = answer.map_err(|error| Status::unavailable(error.to_string()))?;
         frame(&answer).map(Response::new).map_err(|error| internal(&error))
     }
@@ -109,7 +124,7 @@ impl peer_server::Peer for Service {
         let head = receive(request.into_inner(), &folder).await?;
         let (vote, meta) = serde_json::from_slice(&head).map_err(|error| malformed(&error))?;
         let snapshot = Snapshot { meta, snapshot: folder };
-        let answer = self.raft.install_full_snapshot(vote, snapshot).await;
+        let answer = self.raft()?.install_full_snapshot(vote, snapshot).await;
         let answer = answer.map_err(|error| Status::unavailable(error.to_string()))?;
         frame(&answer).map(Response::new).map_err(|error| internal(&error))
     }
@@ -120,10 +135,30 @@ impl peer_server::Peer for Service {
         frame(&files).map(Response::new).map_err(|error| internal(&error))
     }
 
-    async fn get_clock(&self, request: Request<Frame>) -> Result<Response<Frame>, Status> {
+    async fn hello(&self, request: Request<Frame>) -> Result<Response<Frame>, Status> {
+        let identity = require_role(&request, &[NODE_ROLE]).map_err(Failure::into_status)?;
         self.admit(&request)?;
-        let data = clock::now().micros().to_be_bytes().to_vec().into();
-        Ok(Response::new(Frame { data }))
+        let hello: Hello = unframe(request.get_ref()).map_err(|error| malformed(&error))?;
+        if identity.id != hello.node.to_string() {
+            return Err(Status::permission_denied("the certificate is another node's"));
+        }
+        let greeter = self.greeter.clone();
+        // A node met for the first time is written down.
+        let welcome = host::blocking(move || greeter.welcome(&hello)).await;
+        let welcome = welcome.ok_or_else(|| Status::unavailable("this node is stopping"))?;
+        frame(&welcome).map(Response::new).map_err(|error| internal(&error))
+    }
+
+    async fn pulse(&self, request: Request<Frame>) -> Result<Response<Frame>, Status> {
+        self.admit(&request)?;
+        let its: Pulse = unframe(request.get_ref()).map_err(|error| malformed(&error))?;
+        let (history, at_micros) = (self.records.clone(), host::now().micros());
+        let records = its.records.min(history.tip().records);
+        let root = host::blocking(move || history.root(records)).await;
+        let root = root.ok_or_else(|| Status::unavailable("this node is stopping"))?;
+        let root = root.map_err(|error| internal(&error))?;
+        let ours = Pulse { at_micros, records, root };
+        frame(&ours).map(Response::new).map_err(|error| internal(&error))
     }
 }
 
@@ -158,15 +193,15 @@ async fn check(frame: Frame, verifier: Verifier) -> (Option<Append>, Outcome) {
         return (Some(append), Ok(()));
     }
     let learned = learn(&append, &verifier).await;
-    let checked = tokio::task::spawn_blocking(move || {
+    let checked = host::blocking(move || {
         let outcome = learned.map_err(|invalid| (0, invalid));
         let outcome = outcome.and_then(|()| verify(&append, &verifier));
         (append, outcome)
     });
     match checked.await {
-        Ok((append, outcome)) => (Some(append), outcome),
+        Some((append, outcome)) => (Some(append), outcome),
         // The runtime is going down.
-        Err(_) => (None, Ok(())),
+        None => (None, Ok(())),
     }
 }
 

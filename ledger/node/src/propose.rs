@@ -13,8 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
     apply::Apply,
-    clock::{self, Clocks},
+    clock::Clocks,
     config::Limits,
+    host,
     raft::{Decoded, Payload, Raft, Types},
     verify::Verified,
 };
@@ -143,7 +144,7 @@ impl Task {
     /// A tick only where nothing is in flight: every entry ticks too.
     fn tick_due(&self) -> bool {
         let idle = self.in_flight.available_permits() + 1 >= self.limits.entries_in_flight.max(1);
-        idle && self.apply.next_due().is_some_and(|due| due <= clock::now())
+        idle && self.apply.next_due().is_some_and(|due| due <= host::now())
             && self.raft.is_leader()
             && self.clocks.agree()
     }
@@ -173,7 +174,7 @@ impl Task {
         if !self.clocks.agree() {
             return refuse(batch, &Failure::Clock);
         }
-        self.stamp = self.stamp.max(clock::now());
+        self.stamp = self.stamp.max(host::now());
         let (payload, waiting) = assemble(self.stamp, batch);
         let (responder, answer) = ProgressResponder::complete_only();
         if self.raft.client_write_ff(payload, Some(responder)).await.is_err() {

@@ -12,7 +12,8 @@ use crate::{
     Error,
     folder::Source,
     history::{Position, Scan, Scanned, Unreadable},
-    state_store::{Cut, StateStore},
+    rows::Batch,
+    state_store::{Cut, StateStore, put_blob, put_row},
     verify::named_blob,
 };
 
@@ -243,11 +244,10 @@ impl Replay {
     /// The disk's.
     pub(crate) fn drain(&mut self, position: &Position) -> Result<(), Error> {
         let Some(ledger) = &mut self.ledger else { return Ok(()) };
-        let mut rows = Default::default();
-        let store = &self.store;
-        ledger.drain_dirty(|key, row| store.put_row(&mut rows, key, row));
+        let mut rows = Batch::default();
+        ledger.drain_dirty(|key, row| put_row(&mut rows, key, row));
         let cut = Cut { history: position.clone(), ..Cut::default() };
-        store.write(rows, &cut)?;
+        self.store.write(rows, &cut)?;
         ledger.evict();
         self.dirty_bytes = 0;
         Ok(())
@@ -258,11 +258,11 @@ impl Replay {
     /// # Errors
     /// The disk's.
     pub(crate) fn copy_blobs(&mut self, from: &StateStore) -> Result<u64, Error> {
-        let mut rows = Default::default();
+        let mut rows = Batch::default();
         let mut copied = 0;
         for digest in &self.blobs {
             if let Some(blob) = from.blob(digest)? {
-                self.store.put_blob(&mut rows, digest, &blob);
+                put_blob(&mut rows, digest, &blob);
                 copied += 1;
             }
         }

@@ -1,14 +1,10 @@
 //! Puts a node together, runs it until it is told to stop, and takes it down in order; it holds no rule of the ledger.
-use std::{
-    collections::BTreeMap,
-    fs,
-    sync::{Arc, mpsc},
-    thread::JoinHandle,
-    time::Duration,
-};
+mod watch;
+
+use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 
 use ledger_proof::Genesis;
-use openraft::{Config, SnapshotPolicy, async_runtime::watch::WatchReceiver, impls::BasicNode};
+use openraft::{Config, SnapshotPolicy, impls::BasicNode};
 use proto::{
     ledger::{admin_server::AdminServer, ledger_server::LedgerServer},
     peer::peer_server::PeerServer,
@@ -19,26 +15,23 @@ use services_runtime::{
     shutdown::Shutdown,
     tls::{self, ClientTls, ServerTls},
 };
-use tokio::{net::TcpListener, time::MissedTickBehavior};
+use tokio::net::TcpListener;
 use tonic::transport::server::Router;
 
 use crate::{
     Error, Settings,
     api::{self, Api},
-    apply::{self, Apply},
     clock::Clocks,
     config::Limits,
+    divergence::Comparisons,
     events,
-    history::{History, HistoryWriter},
-    log_store::LogStore,
-    machine::Machine,
+    hello::Greeter,
     members::{self, Used},
-    network::{MESSAGE_BYTES_MAX, Network, Peer},
+    network::{MESSAGE_BYTES_MAX, Network},
     peer, propose,
     raft::Raft,
-    restore, seal,
-    snapshot::Snapshots,
-    state_store::{Cut, States},
+    state_store::States,
+    storage::{Storage, Workers},
     verify::Verifier,
 };
 
@@ -47,10 +40,8 @@ mod tests;
 
 /// How often certificate files are looked at.
 const TLS_WATCH: Duration = Duration::from_secs(30);
-/// How often the other nodes' clocks are asked for.
-const CLOCK_EVERY: Duration = Duration::from_millis(500);
-/// How often role and log size are looked at.
-const WATCH_EVERY: Duration = Duration::from_millis(500);
+/// How often a new node asks others that do not answer yet.
+const GREET_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs one replica until `shutdown` is cancelled. Telemetry must have been started.
 ///
@@ -72,19 +63,14 @@ pub async fn run(
     node.stop().await
 }
 
-struct Threads {
-    apply: JoinHandle<()>,
-    seal: JoinHandle<()>,
-}
-
 struct Node {
     raft: Raft,
     network: Network,
     clocks: Clocks,
+    comparisons: Comparisons,
     api: Api,
-    peer: peer::Service,
     states: States,
-    threads: Threads,
+    workers: Workers,
 }
 
 impl Node {
@@ -94,16 +80,30 @@ impl Node {
         let genesis_bytes = ledger_proof::Field::to_bytes(&genesis);
         let restored = !genesis.predecessor.is_empty();
         let storage = Storage::open(settings, genesis)?;
-        let Storage { log, machine, history, threads } = storage;
-        let peer_client = ClientTls::load(settings.peer_tls.clone()).map_err(Error::Tls)?;
-        peer_client.watch(TLS_WATCH, shutdown);
+        let Storage { greeter, log, machine, history, workers } = storage;
+        let tls = ClientTls::load(settings.peer_tls.clone()).map_err(Error::Tls)?;
+        tls.watch(TLS_WATCH, shutdown);
         let history_folder = settings.data.join("history");
-        let network = Network { tls: peer_client, history: history_folder.clone() };
+        let network = Network { tls, history: history_folder.clone(), greeter: greeter.clone() };
+        let (states, apply) = (machine.states.clone(), machine.apply.clone());
+        let verifier = Verifier::new(network_id, apply.clone());
+        let peer = peer::Service {
+            raft: Arc::default(),
+            greeter: greeter.clone(),
+            records: history.clone(),
+            verifier: verifier.clone(),
+            snapshots: Arc::clone(&machine.snapshots),
+            history: history_folder.clone(),
+            network: network_id.to_string(),
+            shutdown: shutdown.clone(),
+        };
+        let consensus = Arc::clone(&peer.raft);
+        serve_peers(peer, settings, shutdown).await?;
+        greet(&network, &greeter, settings).await?;
         let config = Arc::new(raft_config(&settings.limits)?);
-        let (states, snapshots) = (machine.states.clone(), Arc::clone(&machine.snapshots));
-        let apply = machine.apply.clone();
         let raft = Raft::new(settings.node, config, network.clone(), log, machine.clone());
         let raft = raft.await.map_err(raft_failed)?;
+        let raft = consensus.get_or_init(|| raft).clone();
         initialize(&raft, settings).await?;
         let clocks = Clocks::new(settings.limits.clock_skew_ms_max);
         let (proposer, task) =
@@ -113,7 +113,6 @@ impl Node {
             token.run_until_cancelled(task.run()).await;
             Ok::<_, Error>(())
         });
-        let verifier = Verifier::new(network_id, apply.clone());
         let source = events::Source {
             history: history.clone(),
             states: states.clone(),
@@ -125,7 +124,7 @@ impl Node {
             network: network_id.to_string(),
             raft: raft.clone(),
             apply,
-            verifier: verifier.clone(),
+            verifier,
             proposer,
             history,
             source,
@@ -133,18 +132,11 @@ impl Node {
             used: Used::open(&settings.data)?,
             genesis: genesis_bytes.into(),
             restored,
-            history_folder: history_folder.clone(),
+            history_folder,
             submit_timeout: Duration::from_millis(settings.limits.submit_timeout_ms),
         };
-        let peer = peer::Service {
-            raft: raft.clone(),
-            verifier,
-            snapshots,
-            history: history_folder,
-            network: network_id.to_string(),
-            shutdown: shutdown.clone(),
-        };
-        Ok(Self { raft, network, clocks, api, peer, states, threads })
+        let comparisons = Comparisons::default();
+        Ok(Self { raft, network, clocks, comparisons, api, states, workers })
     }
 
     async fn serve(&self, settings: &Settings, shutdown: &Shutdown) -> Result<(), Error> {
@@ -155,34 +147,34 @@ impl Node {
                     .max_encoding_message_size(MESSAGE_BYTES_MAX),
             )
             .add_service(AdminServer::new(self.api.clone()));
-        // Appends and snapshots last as long as they last.
-        let limits = ServerLimits { timeout_ms: 3_600_000, ..ServerLimits::default() };
-        let peers = grpc::server(&limits).add_service(
-            PeerServer::new(self.peer.clone())
-                .max_decoding_message_size(MESSAGE_BYTES_MAX)
-                .max_encoding_message_size(MESSAGE_BYTES_MAX),
-        );
-        let client_tls = ServerTls::load(settings.client_tls.clone()).map_err(Error::Tls)?;
-        let peer_tls = ServerTls::load(settings.peer_tls.clone()).map_err(Error::Tls)?;
-        for tls in [&client_tls, &peer_tls] {
-            tls.watch(TLS_WATCH, shutdown);
-        }
-        listen("peers", peers, settings.peer_listen, peer_tls, settings, shutdown).await?;
-        listen("clients", clients, settings.client_listen, client_tls, settings, shutdown).await
+        let tls = ServerTls::load(settings.client_tls.clone()).map_err(Error::Tls)?;
+        tls.watch(TLS_WATCH, shutdown);
+        listen("clients", clients, settings.client_listen, tls, settings, shutdown).await
     }
 
     fn watch(&self, settings: &Settings, health: Option<health::State>, shutdown: &Shutdown) {
         let (raft, used) = (self.raft.clone(), self.api.used.clone());
-        let (network, clocks) = (self.network.clone(), self.clocks.clone());
         let (own, token) = (settings.node, shutdown.token());
-        shutdown.spawn("members", async move {
-            let start = |id, peer: &str| hear(network.peer(peer, Some(1_000)), id, clocks.clone());
+        let (network, clocks) = (self.network.clone(), self.clocks.clone());
+        let (comparisons, history) = (self.comparisons.clone(), self.api.history.clone());
+        shutdown.spawn("pulse", async move {
+            let start = |node, peer: &str| {
+                let pulses = watch::Pulses {
+                    node,
+                    peer: network.peer(node, peer, Some(1_000)),
+                    clocks: clocks.clone(),
+                    comparisons: comparisons.clone(),
+                    history: history.clone(),
+                };
+                pulses.run()
+            };
             let following = members::follow(raft, own, used, start);
             token.run_until_cancelled(following).await.unwrap_or(Ok(()))
         });
-        let watch = Watch {
+        let watch = watch::Watch {
             raft: self.raft.clone(),
             clocks: self.clocks.clone(),
+            comparisons: self.comparisons.clone(),
             history: self.api.history.clone(),
             health,
             limits: settings.limits.clone(),
@@ -199,16 +191,20 @@ impl Node {
     /// Stops consensus, then apply, then what writes history and state.
     async fn stop(self) -> Result<(), Error> {
         self.raft.shutdown().await.map_err(raft_failed)?;
-        let Self { raft, network, api, peer, states, threads, .. } = self;
-        drop((raft, network, api, peer));
+        let Self { raft, network, api, states, workers, .. } = self;
+        drop((raft, network, api));
         // Streams that still end hold the apply thread's sender; the state may also be replayed.
         let ended = tokio::task::spawn_blocking(move || {
             let deadline = std::time::Instant::now() + Duration::from_secs(5);
-            while !threads.apply.is_finished() && std::time::Instant::now() < deadline {
+            while !workers.apply.is_finished() && std::time::Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(10));
             }
-            if threads.apply.is_finished() {
-                drop((threads.apply.join(), threads.seal.join()));
+            if workers.apply.is_finished() {
+                workers.apply.join();
+                workers.seal.join();
+            }
+            if workers.log.is_finished() {
+                workers.log.join();
             }
             drop(states);
         });
@@ -216,58 +212,10 @@ impl Node {
     }
 }
 
-struct Storage {
-    log: LogStore,
-    machine: Machine,
-    history: History,
-    threads: Threads,
-}
-
-impl Storage {
-    fn open(settings: &Settings, genesis: Genesis) -> Result<Self, Error> {
-        let data = &settings.data;
-        fs::create_dir_all(data).map_err(Error::file(data))?;
-        bind_identity(settings, &genesis)?;
-        restore::adopt(data)?;
-        let states = States::open(&data.join("state"))?;
-        let start = apply::Start::from(genesis, &states.store())?;
-        let Cut { history: position, .. } = start.cut.clone();
-        let (writer, history) = HistoryWriter::open(&data.join("history"), position)?;
-        let snapshots = Arc::new(Snapshots::open(&data.join("snapshot"))?);
-        let log = LogStore::open(&data.join("log"))?;
-        let (seal, seal_thread): (mpsc::SyncSender<seal::Job>, _) =
-            seal::start(writer, history.clone(), states.clone()).map_err(Error::file(data))?;
-        let (apply, apply_thread): (Apply, _) =
-            apply::start(start, states.clone(), seal, settings.limits.cut_bytes)
-                .map_err(Error::file(data))?;
-        let machine = Machine { apply, states, snapshots };
-        let threads = Threads { apply: apply_thread, seal: seal_thread };
-        Ok(Self { log, machine, history, threads })
-    }
-}
-
 fn read_genesis(settings: &Settings) -> Result<Genesis, Error> {
     let path = &settings.genesis;
     let bytes = fs::read(path).map_err(Error::file(path))?;
     Genesis::read(&bytes).map_err(|source| Error::Genesis { path: path.clone(), source })
-}
-
-/// A data folder belongs to one node of one network for ever: under another id it would vote twice.
-fn bind_identity(settings: &Settings, genesis: &Genesis) -> Result<(), Error> {
-    let path = settings.data.join("IDENTITY");
-    let identity = format!("{} {}\n", genesis.network(), settings.node);
-    match fs::read_to_string(&path) {
-        Ok(found) if found == identity => Ok(()),
-        Ok(_) => Err(Error::Settings {
-            field: "data",
-            reason: "belongs to another node or network; give this node its own".to_owned(),
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            fs::write(&path, identity).map_err(Error::file(&path))?;
-            fs::File::open(&path).and_then(|file| file.sync_all()).map_err(Error::file(&path))
-        }
-        Err(error) => Err(Error::file(&path)(error)),
-    }
 }
 
 fn raft_config(limits: &Limits) -> Result<Config, Error> {
@@ -307,6 +255,50 @@ async fn initialize(raft: &Raft, settings: &Settings) -> Result<(), Error> {
     }
 }
 
+/// Answers other nodes; before consensus has started, only who this node is.
+async fn serve_peers(
+    peer: peer::Service,
+    settings: &Settings,
+    shutdown: &Shutdown,
+) -> Result<(), Error> {
+    // Appends and snapshots last as long as they last.
+    let limits = ServerLimits { timeout_ms: 3_600_000, ..ServerLimits::default() };
+    let peers = grpc::server(&limits).add_service(
+        PeerServer::new(peer)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX),
+    );
+    let tls = ServerTls::load(settings.peer_tls.clone()).map_err(Error::Tls)?;
+    tls.watch(TLS_WATCH, shutdown);
+    listen("peers", peers, settings.peer_listen, tls, settings, shutdown).await
+}
+
+/// Says hello to every other node before this one votes or acknowledges anything. A node with an
+/// empty disk waits for all of them: one that cannot be heard may know that this id had another.
+async fn greet(network: &Network, greeter: &Greeter, settings: &Settings) -> Result<(), Error> {
+    let new = greeter.is_new();
+    for other in settings.nodes.iter().filter(|other| other.id != settings.node) {
+        let peer = network.peer(other.id, &other.peer, Some(1_000));
+        let welcome = loop {
+            match peer.hello().await {
+                Ok(welcome) => break Some(welcome),
+                Err(_) if new => tokio::time::sleep(GREET_EVERY).await,
+                Err(_) => break None,
+            }
+        };
+        let Some(welcome) = welcome else { continue };
+        let refused = |reason: String| Error::Refused { node: other.id, reason };
+        if let Some(refusal) = welcome.refusal {
+            return Err(refused(refusal.to_string()));
+        }
+        if let Err(refusal) = greeter.judge(&welcome.hello) {
+            let reason = format!("will not go on with it, which {refusal}");
+            return Err(refused(reason));
+        }
+    }
+    Ok(())
+}
+
 async fn listen(
     name: &'static str,
     router: Router,
@@ -325,71 +317,6 @@ async fn listen(
         serving.await.map_err(|source| Error::Serve { name, source })
     });
     Ok(())
-}
-
-/// Asks another node for its clock, again and again.
-async fn hear(peer: Peer, id: u64, clocks: Clocks) {
-    let mut ticks = tokio::time::interval(CLOCK_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        if let Ok((asked, its, ours)) = peer.clock().await {
-            clocks.hear(id, asked, its, ours);
-        }
-    }
-}
-
-/// Follows leadership, readiness, clock and log size.
-struct Watch {
-    raft: Raft,
-    clocks: Clocks,
-    history: History,
-    health: Option<health::State>,
-    limits: Limits,
-    leader: Option<u64>,
-    apply: Apply,
-    /// Entry and bytes applied when a snapshot was last asked for.
-    snapshot_tried: (u64, u64),
-}
-
-impl Watch {
-    async fn run(mut self) -> Result<(), Error> {
-        let mut ticks = tokio::time::interval(WATCH_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            let metrics = self.raft.metrics().borrow_watched().clone();
-            if let Err(fatal) = &metrics.running_state {
-                return Err(Error::Raft(fatal.to_string()));
-            }
-            if metrics.current_leader != self.leader {
-                self.leader = metrics.current_leader;
-                metrics::counter!("causeway_ledger_leader_changes_total").increment(1);
-                tracing::info!(leader = self.leader, term = metrics.current_term, "leader changed");
-            }
-            if let Some(health) = &self.health {
-                health.set("ready", self.leader.is_some());
-            }
-            metrics::counter!("causeway_ledger_records_total").absolute(self.history.tip().records);
-            let applied = metrics.last_applied.map_or(0, |applied| applied.index);
-            let covered = metrics.snapshot.map_or(0, |snapshot| snapshot.index);
-            let since = covered.max(self.snapshot_tried.0);
-            let bytes = self.apply.bytes();
-            if applied >= since + self.limits.snapshot_entries
-                || bytes >= self.snapshot_tried.1 + self.limits.snapshot_bytes
-            {
-                self.snapshot_tried = (applied, bytes);
-                self.raft.trigger().snapshot().await.map_err(raft_failed)?;
-            }
-            if self.raft.is_leader() && !self.clocks.agree() {
-                metrics::counter!("causeway_ledger_alarms_total").increment(1);
-                tracing::error!("this clock disagrees with the other voters'; handing over");
-                if let Some(to) = self.clocks.nearest() {
-                    self.raft.trigger().transfer_leader(to).await.map_err(raft_failed)?;
-                }
-            }
-        }
-    }
 }
 
 fn raft_failed(error: impl std::fmt::Display) -> Error {

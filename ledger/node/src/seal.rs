@@ -1,53 +1,55 @@
-//! The thread behind apply: hashes records, writes history, and writes changed rows only after the history they belong to is synced.
-use std::{io, path::PathBuf, sync::mpsc, thread};
+//! The worker behind apply: hashes records, writes history, and writes changed rows only after the history they belong to is synced.
+use std::{io, path::PathBuf};
 
 use ledger_proof::Digest;
-use rocksdb::WriteBatch;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Error,
     error::OrHalt,
     history::{Batch, History, HistoryWriter, Position},
+    host,
     raft::{LogIdOf, StoredMembership},
+    rows,
     state_store::{Cut, States},
 };
 
 /// Batches that may wait, so that apply does not run away from the disk.
 const QUEUE: usize = 64;
 
-/// What the thread is asked for, in order.
+/// What the worker is asked for, in order.
 pub(crate) enum Job {
     /// Hash and append an entry's records.
     Batch(Batch),
     /// Write the rows that changed up to here.
     Cut(Box<CutJob>),
     /// Take over a received history.
-    Extend { received: PathBuf, position: Position, done: mpsc::Sender<Result<(), Error>> },
+    Extend { received: PathBuf, position: Position, done: oneshot::Sender<Result<(), Error>> },
 }
 
 /// Changed rows, and what they are the state after.
 pub(crate) struct CutJob {
-    pub(crate) rows: WriteBatch,
+    pub(crate) rows: rows::Batch,
     pub(crate) applied: Option<LogIdOf>,
     pub(crate) membership: StoredMembership,
     pub(crate) blobs: Vec<Digest>,
-    pub(crate) done: mpsc::Sender<()>,
+    pub(crate) done: oneshot::Sender<()>,
 }
 
-/// Starts the thread; it ends when the sender is gone.
+/// Starts the worker; it ends when the sender is gone.
 pub(crate) fn start(
     mut writer: HistoryWriter,
     history: History,
     states: States,
-) -> io::Result<(mpsc::SyncSender<Job>, thread::JoinHandle<()>)> {
-    let (sender, jobs) = mpsc::sync_channel(QUEUE);
-    let thread = thread::Builder::new().name("seal".to_owned()).spawn(move || {
-        while let Ok(job) = jobs.recv() {
+) -> io::Result<(mpsc::Sender<Job>, host::Worker)> {
+    let (sender, mut jobs) = mpsc::channel(QUEUE);
+    let worker = host::spawn("seal", async move {
+        while let Some(job) = jobs.recv().await {
             run(job, &mut writer, &history, &states);
         }
         writer.sync().or_halt("syncing history");
     })?;
-    Ok((sender, thread))
+    Ok((sender, worker))
 }
 
 fn run(job: Job, writer: &mut HistoryWriter, history: &History, states: &States) {

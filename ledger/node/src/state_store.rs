@@ -1,4 +1,4 @@
-//! The state's rows and the sealed blobs in RocksDB without a log of its own: the Raft log replays what a crash takes.
+//! The state's rows and the sealed blobs in a database without a log of its own: the Raft log replays what a crash takes.
 use std::{
     collections::HashMap,
     fs, io,
@@ -8,16 +8,13 @@ use std::{
 
 use bytes::Bytes;
 use ledger_proof::Digest;
-use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, IteratorMode, Options,
-    WriteBatch, checkpoint::Checkpoint,
-};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
     history::Position,
     raft::{LogIdOf, StoredMembership},
+    rows::{Batch, Kind, Rows},
 };
 
 const ROWS: &str = "rows";
@@ -41,7 +38,7 @@ pub(crate) struct Cut {
 /// One opened state folder.
 #[derive(Debug)]
 pub(crate) struct StateStore {
-    db: DB,
+    rows: Rows,
 }
 
 /// The state folder in use, its replacement by a snapshot, and blobs not yet written.
@@ -65,27 +62,15 @@ impl StateStore {
     /// Opens a state folder.
     ///
     /// # Errors
-    /// RocksDB's.
+    /// When it is damaged or cannot be read.
     pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
-        let families = [ROWS, BLOBS, META];
-        let families = families.map(|name| ColumnFamilyDescriptor::new(name, family(name)));
-        let mut options = Options::default();
-        options.create_if_missing(true);
-        options.create_missing_column_families(true);
-        options.set_atomic_flush(true);
-        options.set_paranoid_checks(true);
-        options.set_max_background_jobs(2);
-        options.set_keep_log_file_num(4);
-        options.set_bytes_per_sync(1 << 20);
-        let db = DB::open_cf_descriptors(&options, folder, families)
-            .map_err(Error::rocks("opening the state"))?;
-        Ok(Self { db })
+        let rows = Rows::open(folder, Kind::State).map_err(Error::rows("opening the state"))?;
+        Ok(Self { rows })
     }
 
     /// What the rows are the state after; `None` before the founding.
     pub(crate) fn cut(&self) -> Result<Option<Cut>, Error> {
-        let row = self.db.get_cf(self.family(META), CUT);
-        let row = row.map_err(Error::rocks("reading the state's cut"))?;
+        let row = self.rows.get(META, CUT).map_err(Error::rows("reading the state's cut"))?;
         row.map(|row| serde_json::from_slice(&row))
             .transpose()
             .map_err(|_| Error::Damaged { what: "the state's cut".to_owned() })
@@ -96,10 +81,8 @@ impl StateStore {
     /// # Errors
     /// When it is damaged or cannot be read.
     pub(crate) fn open_read_only(folder: &Path) -> Result<Self, Error> {
-        let families = [ROWS, BLOBS, META];
-        let db = DB::open_cf_for_read_only(&Options::default(), folder, families, false)
-            .map_err(Error::rocks("opening a snapshot"))?;
-        Ok(Self { db })
+        let rows = Rows::open_read_only(folder, Kind::State);
+        Ok(Self { rows: rows.map_err(Error::rows("opening a snapshot"))? })
     }
 
     /// The cut of a state folder that is not in use.
@@ -116,102 +99,75 @@ impl StateStore {
     /// # Errors
     /// When one cannot be read.
     pub(crate) fn each_row(&self, mut take: impl FnMut(&[u8], &[u8])) -> Result<(), Error> {
-        for row in self.db.iterator_cf(self.family(ROWS), IteratorMode::Start) {
-            let (key, row) = row.map_err(Error::rocks("reading the state"))?;
-            take(&key, &row);
-        }
-        Ok(())
+        let scanned = self.rows.scan(ROWS, &[], |key, row| {
+            take(key, row);
+            Ok(true)
+        });
+        scanned.map_err(Error::rows("reading the state"))
     }
 
     /// Every hot row.
     pub(crate) fn hot_rows(&self) -> Result<HotRows, Error> {
-        let rows = self.db.iterator_cf(self.family(ROWS), IteratorMode::Start);
         let mut hot = Vec::new();
-        for row in rows {
-            let (key, row) = row.map_err(Error::rocks("reading the state"))?;
-            if key.first().is_none_or(|at| *at >= COLD) {
-                break;
+        let scanned = self.rows.scan(ROWS, &[], |key, row| {
+            let is_hot = key.first().is_some_and(|at| *at < COLD);
+            if is_hot {
+                hot.push((key.into(), row.into()));
             }
-            hot.push((key, row));
-        }
+            Ok(is_hot)
+        });
+        scanned.map_err(Error::rows("reading the state"))?;
         Ok(hot)
     }
 
     /// The rows of `keys`, in their order.
     pub(crate) fn rows(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, Error> {
-        let found = self.db.batched_multi_get_cf(self.family(ROWS), keys, false);
-        let rows = found.into_iter().map(|row| row.map(|row| row.map(|row| row.to_vec())));
-        rows.collect::<Result<_, _>>().map_err(Error::rocks("reading state rows"))
+        self.rows.many(ROWS, keys).map_err(Error::rows("reading state rows"))
     }
 
     /// One row.
     pub(crate) fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        self.db.get_cf(self.family(ROWS), key).map_err(Error::rocks("reading a state row"))
-    }
-
-    /// Adds a changed or removed row to a batch.
-    pub(crate) fn put_row(&self, batch: &mut WriteBatch, key: &[u8], row: Option<&[u8]>) {
-        match row {
-            Some(row) => batch.put_cf(self.family(ROWS), key, row),
-            None => batch.delete_cf(self.family(ROWS), key),
-        }
-    }
-
-    /// Adds a blob to a batch.
-    pub(crate) fn put_blob(&self, batch: &mut WriteBatch, digest: &Digest, blob: &[u8]) {
-        batch.put_cf(self.family(BLOBS), digest, blob);
+        self.rows.get(ROWS, key).map_err(Error::rows("reading a state row"))
     }
 
     /// Writes rows and the cut they belong to together; durable with the next flush.
-    pub(crate) fn write(&self, mut batch: WriteBatch, cut: &Cut) -> Result<(), Error> {
+    pub(crate) fn write(&self, mut batch: Batch, cut: &Cut) -> Result<(), Error> {
         let row = serde_json::to_vec(cut)
             .map_err(|_| Error::Damaged { what: "the state's cut".to_owned() })?;
-        batch.put_cf(self.family(META), CUT, row);
+        batch.put(META, CUT, &row);
         metrics::counter!("causeway_ledger_state_bytes_total")
-            .increment(u64::try_from(batch.size_in_bytes()).unwrap_or(0));
-        self.db.write_without_wal(batch).map_err(Error::rocks("writing the state"))
+            .increment(u64::try_from(batch.bytes()).unwrap_or(0));
+        self.rows.write(&batch, false).map_err(Error::rows("writing the state"))
     }
 
     /// Flushes everything and links the files into a new folder.
     pub(crate) fn checkpoint(&self, folder: &Path) -> Result<(), Error> {
-        let checkpoint = Checkpoint::new(&self.db).map_err(Error::rocks("making a checkpoint"))?;
-        checkpoint.create_checkpoint(folder).map_err(Error::rocks("making a checkpoint"))
+        self.rows.checkpoint(folder).map_err(Error::rows("making a checkpoint"))
     }
 
     /// Flushes everything.
     pub(crate) fn flush(&self) -> Result<(), Error> {
-        let families = [ROWS, BLOBS, META].map(|name| self.family(name));
-        let mut options = rocksdb::FlushOptions::default();
-        options.set_wait(true);
-        self.db.flush_cfs_opt(&families, &options).map_err(Error::rocks("flushing the state"))
+        self.rows.flush().map_err(Error::rows("flushing the state"))
     }
 
     /// A blob as stored.
     pub(crate) fn blob(&self, digest: &Digest) -> Result<Option<Bytes>, Error> {
-        let blob = self.db.get_cf(self.family(BLOBS), digest);
-        blob.map(|blob| blob.map(Bytes::from)).map_err(Error::rocks("reading a blob"))
-    }
-
-    fn family(&self, name: &'static str) -> &ColumnFamily {
-        self.db.cf_handle(name).expect("opened with every family")
+        let blob = self.rows.get(BLOBS, digest).map_err(Error::rows("reading a blob"))?;
+        Ok(blob.map(Bytes::from))
     }
 }
 
-fn family(name: &str) -> Options {
-    let mut options = Options::default();
-    options.set_compression_type(rocksdb::DBCompressionType::Lz4);
-    if name == ROWS {
-        // Most reads ask for a row that is not there: a new transfer's.
-        let mut table = BlockBasedOptions::default();
-        table.set_bloom_filter(10.0, false);
-        table.set_block_cache(&Cache::new_lru_cache(128 << 20));
-        table.set_optimize_filters_for_memory(true);
-        options.set_block_based_table_factory(&table);
-        options.set_memtable_whole_key_filtering(true);
-        options.set_memtable_prefix_bloom_ratio(0.05);
-        options.set_write_buffer_size(96 << 20);
+/// Adds a changed or removed row to a batch.
+pub(crate) fn put_row(batch: &mut Batch, key: &[u8], row: Option<&[u8]>) {
+    match row {
+        Some(row) => batch.put(ROWS, key, row),
+        None => batch.remove(ROWS, key),
     }
-    options
+}
+
+/// Adds a blob to a batch.
+pub(crate) fn put_blob(batch: &mut Batch, digest: &Digest, blob: &[u8]) {
+    batch.put(BLOBS, digest, blob);
 }
 
 impl States {

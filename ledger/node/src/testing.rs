@@ -17,8 +17,9 @@ use services_runtime::tls::Files;
 
 use crate::{
     apply::{self, Start},
-    clock,
     history::HistoryWriter,
+    host::{self, Worker},
+    log_store::{LogStore, Place},
     machine::Machine,
     seal,
     snapshot::Snapshots,
@@ -68,7 +69,7 @@ pub(crate) fn genesis() -> Genesis {
 
 /// An envelope that admits one participant, signed by `key`.
 pub(crate) fn admit(network: NetworkId, participant: u32, key: &SigningKey) -> Bytes {
-    admit_until(clock::now().plus_micros(3_600_000_000), network, participant, key)
+    admit_until(host::now().plus_micros(3_600_000_000), network, participant, key)
 }
 
 /// The same with a `valid_until`.
@@ -101,16 +102,22 @@ pub(crate) fn admit_until(
 }
 
 /// State machine and history in a folder.
-pub(crate) fn machine(folder: &Path) -> (Machine, [std::thread::JoinHandle<()>; 2]) {
+pub(crate) fn machine(folder: &Path) -> (Machine, Vec<Worker>) {
     let states = States::open(&folder.join("state")).expect("a state");
     let start = Start::from(genesis(), &states.store()).expect("a ledger");
     let position = start.cut.history.clone();
     let (writer, history) =
         HistoryWriter::open(&folder.join("history"), position).expect("a history");
     let snapshots = Snapshots::open(&folder.join("snapshot")).expect("snapshots").into();
-    let (seal, sealing) = seal::start(writer, history, states.clone()).expect("a thread");
-    let (apply, applying) = apply::start(start, states.clone(), seal, 1 << 20).expect("a thread");
-    (Machine { apply, states, snapshots }, [applying, sealing])
+    let (seal, sealing) = seal::start(writer, history, states.clone()).expect("a worker");
+    let (apply, applying) = apply::start(start, states.clone(), seal, 1 << 20).expect("a worker");
+    (Machine { apply, states, snapshots }, vec![applying, sealing])
+}
+
+/// The log in a folder.
+pub(crate) fn log(folder: &Path) -> Result<(LogStore, Worker), crate::Error> {
+    let guard = folder.join("high-water");
+    LogStore::open(&Place { folder: &folder.join("log"), guard: &guard, owner: "test" })
 }
 
 /// A certificate authority.

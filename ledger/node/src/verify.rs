@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     apply::{Apply, Stopped},
-    clock,
+    host,
     raft::{Decoded, DecodedCommand, Payload},
 };
 
@@ -140,8 +140,8 @@ impl Verifier {
             return self.ingress(envelope, blobs);
         }
         let verifier = self.clone();
-        let checked = tokio::task::spawn_blocking(move || verifier.ingress(envelope, blobs));
-        checked.await.map_err(|_| Stopped)?
+        let checked = host::blocking(move || verifier.ingress(envelope, blobs));
+        checked.await.ok_or(Stopped)?
     }
 
     fn ingress(&self, envelope: Bytes, blobs: Vec<Bytes>) -> Result<Verified, Invalid> {
@@ -149,7 +149,7 @@ impl Verifier {
         let valid_until =
             Envelope::decode(&envelope).map_err(Invalid::Malformed)?.header.valid_until;
         // The core refuses it too, but would have to remember that for as long as it says.
-        if valid_until > clock::now().plus_micros(VALIDITY_MICROS_MAX + CLOCKS_APART_MICROS) {
+        if valid_until > host::now().plus_micros(VALIDITY_MICROS_MAX + CLOCKS_APART_MICROS) {
             return Err(Invalid::ValidUntil);
         }
         let blob_digests = digests(blobs.iter().map(|blob| &blob[..]))?;

@@ -1,7 +1,6 @@
 //! The median of the clocks heard, and whether ours is close enough to it.
-use std::time::Instant;
-
 use ledger_types::Timestamp;
+use tokio::time::Instant;
 
 use super::Clocks;
 

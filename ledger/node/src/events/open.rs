@@ -59,6 +59,7 @@ impl Opener {
             Reader::Participant(_) => blob = self.blob(&record)?,
             Reader::Operator => item = self.item(&record, cursor)?,
         }
+        self.own_number(&record, number)?;
         let salts = Part::ALL.map(|part| record.salt(part));
         let mut parts = Vec::new();
         for (part, bytes) in Part::ALL.into_iter().zip(record.parts) {
@@ -68,6 +69,20 @@ impl Opener {
         }
         let (sequence, kind, at) = (record.sequence, record.kind, record.at);
         Ok(RecordEvent { sequence, kind, at, number, parts, digests, blob, item })
+    }
+
+    /// A participant's record says its number itself: the list of numbers may be damaged.
+    fn own_number(&self, record: &Record, number: u64) -> io::Result<()> {
+        let Reader::Participant(id) = self.reader else { return Ok(()) };
+        let own = Part::ALL.into_iter().filter(|part| *part != Part::Shared).any(|part| {
+            let mut bytes = Bytes::new(&record.parts[part.index()]);
+            let head = (bytes.get::<ParticipantId>().ok(), bytes.get::<u64>().ok());
+            head == (Some(id), Some(number))
+        });
+        match own {
+            true => Ok(()),
+            false => Err(io::Error::other("a participant's number leads to another record")),
+        }
     }
 
     /// A party's part starts with whose it is.

@@ -10,7 +10,8 @@ use ledger_types::{ParticipantId, Timestamp};
 use tokio::sync::watch;
 
 use super::{
-    ENTRY_FRAME, FRAME_HEAD, Files, INDEX_ROW, Position, RECORD_FRAME, Segment, read_at, tiles,
+    ENTRY_FRAME, FRAME_HEAD, Files, INDEX_ROW, Position, RECORD_FRAME, Segment, check, read_at,
+    tiles,
 };
 
 /// What a run reads at once.
@@ -84,6 +85,11 @@ impl History {
     /// Makes the tiles those of the first `records` records.
     pub(super) fn settle_tiles(&self, records: u64) -> io::Result<()> {
         self.files.tiles.settle(records, |first, count| self.leaves(first, count))
+    }
+
+    /// Whether the tiles follow from the leaf hashes of the first `records` records.
+    pub(super) fn tiles_follow(&self, records: u64) -> io::Result<bool> {
+        self.files.tiles.follow(records, |first, count| self.leaves(first, count))
     }
 
     /// Leaf hashes in a row.
@@ -192,6 +198,9 @@ impl Cursor {
         let at = usize::try_from(offset - self.chunk_at).map_err(io::Error::other)?;
         if self.chunk.get(at + 4) != Some(&kind) {
             return Err(io::Error::other("history's index points to another kind of frame"));
+        }
+        if self.chunk.get(at + 5..from) != Some(&check(kind, &self.chunk[from..to])[..]) {
+            return Err(io::Error::other("a frame of history is damaged"));
         }
         Ok(&self.chunk[from..to])
     }

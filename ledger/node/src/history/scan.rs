@@ -9,7 +9,9 @@ use std::{
 use ledger_proof::{DecodeError, Field, Frontier, Reader, Record};
 use ledger_types::Timestamp;
 
-use super::{ENTRY_FRAME, FRAME_HEAD, INDEX_ROW, RECORD_FRAME, segment_name, segment_starts};
+use super::{
+    ENTRY_FRAME, FRAME_HEAD, INDEX_ROW, RECORD_FRAME, check, segment_name, segment_starts,
+};
 
 const BUFFER: usize = 1 << 20;
 /// No frame is longer: an entry with its envelopes.
@@ -206,6 +208,9 @@ impl Segment {
         let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
         self.data.read_exact(&mut bytes)?;
         self.offset += u64::try_from(FRAME_HEAD).map_err(io::Error::other)? + u64::from(length);
+        if check(head[4], &bytes)[..] != head[5..] {
+            return Err(io::Error::other("a frame's bytes are not those that were written"));
+        }
         Ok(Some(Frame { kind: head[4], bytes, at }))
     }
 }

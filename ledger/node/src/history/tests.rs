@@ -87,6 +87,43 @@ fn lost_bytes_are_refused() {
 }
 
 #[test]
+fn flipped_bits_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut writer, _) = HistoryWriter::open(folder.path(), Position::default()).unwrap();
+    writer.append(&batch(0, 600)).unwrap();
+    writer.sync().unwrap();
+    let end = writer.position();
+    drop(writer);
+    let flip = |name: &str, at: usize| {
+        let path = folder.path().join(name);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[at] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    };
+    for (name, at) in [
+        (segment_name(0, "idx"), 40 * 599),
+        (segment_name(0, "idx"), 3),
+        ("tiles/1".to_owned(), 40),
+    ] {
+        flip(&name, at);
+        assert!(HistoryWriter::open(folder.path(), end.clone()).is_err(), "{name} at {at}");
+        flip(&name, at);
+    }
+    // Records are read against their check, and their places against their numbers.
+    let length = usize::try_from(end.length).unwrap();
+    for (name, at) in
+        [(segment_name(0, "seg"), length - 3), (segment_name(0, "idx"), 40 * 599 + 35)]
+    {
+        flip(&name, at);
+        let (_writer, history) = HistoryWriter::open(folder.path(), end.clone()).unwrap();
+        assert!(Cursor::new(history).record(599).is_err(), "{name} at {at}");
+        flip(&name, at);
+    }
+    let (_writer, history) = HistoryWriter::open(folder.path(), end).unwrap();
+    assert_eq!(Cursor::new(history).record(599).unwrap(), record(599));
+}
+
+#[test]
 fn roots_at_any_size_come_of_tiles_that_can_be_rebuilt() {
     let folder = tempfile::tempdir().unwrap();
     let (mut writer, history) = HistoryWriter::open(folder.path(), Position::default()).unwrap();

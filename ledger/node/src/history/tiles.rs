@@ -65,12 +65,31 @@ impl Tiles {
                     1 => leaves(index * tile, tile)?,
                     _ => self.read(level - 1, index * tile, tile)?,
                 };
-                let mut frontier = Frontier::default();
-                below.into_iter().for_each(|hash| frontier.push(hash));
-                self.append(level, &frontier.root())?;
+                self.append(level, &root(below))?;
             }
         }
         self.sync()
+    }
+
+    /// Whether every tile's hash follows from those below it.
+    pub(super) fn follow(
+        &self,
+        records: u64,
+        leaves: impl Fn(u64, u64) -> io::Result<Vec<Digest>>,
+    ) -> io::Result<bool> {
+        let tile = u64::from(FULL_TILE);
+        for level in 1..=LEVELS {
+            for index in 0..full(records, level) {
+                let below = match level {
+                    1 => leaves(index * tile, tile)?,
+                    _ => self.read(level - 1, index * tile, tile)?,
+                };
+                if self.read(level, index, 1)? != [root(below)] {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// Adds the next hash of a level.
@@ -103,4 +122,11 @@ impl Tiles {
         let file = place.and_then(|place| self.levels.get(place));
         file.ok_or_else(|| io::Error::other("no such level of tiles"))
     }
+}
+
+/// The root of a full tile.
+fn root(hashes: Vec<Digest>) -> Digest {
+    let mut frontier = Frontier::default();
+    hashes.into_iter().for_each(|hash| frontier.push(hash));
+    frontier.root()
 }

@@ -15,6 +15,7 @@ use services_runtime::{
 
 use crate::{
     Limits, Node, Settings,
+    rows::{Kind, Rows},
     testing::{Ca, admit, genesis, operator_key},
 };
 
@@ -55,6 +56,7 @@ impl Cluster {
             data: folder.join(format!("data-{id}")),
             client_listen: *client,
             peer_listen: *peer,
+            guard: None,
             health_listen: None,
             nodes: nodes.clone(),
             join: false,
@@ -87,6 +89,24 @@ impl Cluster {
             running.await.unwrap().unwrap();
             assert_eq!(shutdown.wait(Duration::from_secs(10)).await, Outcome::Clean);
         }
+    }
+
+    /// Starts a node that must end by itself, and gives why it did.
+    async fn refused(&mut self, at: usize) -> crate::Error {
+        self.start(at);
+        let (shutdown, running) = self.running[at].take().unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(20), running).await;
+        let error = ended.expect("the node ends by itself").unwrap().unwrap_err();
+        // A process would end here.
+        shutdown.cancel();
+        assert_eq!(shutdown.wait(Duration::from_secs(10)).await, Outcome::Clean);
+        let data = &self.settings[at].data;
+        for (folder, kind) in [("log", Kind::Log), ("state/0", Kind::State)] {
+            while Rows::open(&data.join(folder), kind).is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        error
     }
 
     async fn submit(&self, participant: u32) -> Submitted {
@@ -172,6 +192,55 @@ async fn three_nodes_elect_answer_and_agree() {
             Event::Heartbeat { .. } => panic!("a heartbeat although record {sequence} is there"),
         }
     }
+    for at in 0..3 {
+        cluster.stop(at).await;
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for found in std::fs::read_dir(from).unwrap() {
+        let found = found.unwrap();
+        match found.file_type().unwrap().is_dir() {
+            true => copy(&found.path(), &to.join(found.file_name())),
+            false => drop(std::fs::copy(found.path(), to.join(found.file_name())).unwrap()),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_was_wiped_or_rolled_back_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::new(folder.path());
+    (0..3).for_each(|at| cluster.start(at));
+    cluster.submit(100).await;
+    let leader = usize::try_from(cluster.status(1).await.leader).unwrap();
+    let away = leader % 3;
+    let data = cluster.settings[away].data.clone();
+    let former = folder.path().join("former");
+
+    cluster.stop(away).await;
+    copy(&data, &former);
+    cluster.start(away);
+    let last = cluster.submit(101).await;
+    cluster.root(away + 1, last.outcomes[0].sequence + 2).await;
+    cluster.stop(away).await;
+    let kept = folder.path().join("kept");
+    std::fs::rename(&data, &kept).unwrap();
+
+    let wiped = cluster.refused(away).await;
+    assert!(wiped.to_string().contains("new node id"), "{wiped}");
+    std::fs::remove_dir_all(&data).unwrap();
+    // All of an older copy agrees with itself: only the others know better.
+    std::fs::rename(&former, &data).unwrap();
+    let rolled_back = cluster.refused(away).await;
+    assert!(rolled_back.to_string().contains("rolled back"), "{rolled_back}");
+
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::rename(&kept, &data).unwrap();
+    cluster.start(away);
+    let last = cluster.submit(102).await;
+    cluster.root(away + 1, last.outcomes[0].sequence + 2).await;
     for at in 0..3 {
         cluster.stop(at).await;
     }

@@ -6,14 +6,14 @@ use ledger_types::{NetworkId, Timestamp};
 
 use super::{Invalid, Verifier};
 use crate::{
-    clock,
+    host,
     raft::Payload,
     testing::{admit, admit_until, genesis, machine, operator_key},
 };
 
 async fn check(envelope: Bytes, blobs: Vec<Bytes>) -> &'static str {
     let folder = tempfile::tempdir().unwrap();
-    let (machine, threads) = machine(folder.path());
+    let (machine, workers) = machine(folder.path());
     let verifier = Verifier::new(genesis().network(), machine.apply.clone());
     let learned = verifier.learn(&[&envelope]).await;
     let ingress = learned.and_then(|_| verifier.ingress(envelope.clone(), blobs.clone()));
@@ -23,14 +23,14 @@ async fn check(envelope: Bytes, blobs: Vec<Bytes>) -> &'static str {
     let entry = verifier.entry(&Payload::new(bytes.into(), None));
     drop((verifier, machine));
     // A store whose folder goes while its threads write stops the process, as it must.
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    workers.into_iter().for_each(host::Worker::join);
     match (ingress, entry) {
         (Ok(_), Ok(())) => "in",
         (Err(Invalid::Malformed(_)), Err(Invalid::Malformed(_))) => "malformed",
         (Err(Invalid::Network), Err(Invalid::Network)) => "network",
         (Err(Invalid::Signature { .. }), Err(Invalid::Signature { .. })) => "signature",
         (Err(Invalid::KeyUnknown { .. }), Err(Invalid::KeyUnknown { .. })) => "key",
-        // What the log holds was let in by a leader's clock, which is not asked again.
+        // What the log holds was let in by a leader's host, which is not asked again.
         (Err(Invalid::ValidUntil), Ok(())) => "valid_until",
         // Another's entry may carry blobs of other envelopes.
         (Err(Invalid::Blobs(_)), Ok(())) => "blob",
@@ -50,7 +50,7 @@ async fn only_what_is_signed_and_whole_is_let_in() {
     let good = admit(network, 7, &operator_key());
     let last = good.len() - 1;
     let other = SigningKey::from_bytes(&[9; 32]);
-    let years = clock::now().plus_micros(VALIDITY_MICROS_MAX * 400);
+    let years = host::now().plus_micros(VALIDITY_MICROS_MAX * 400);
     let cases = [
         (good.clone(), vec![], "in"),
         // Within `valid_until`, which the signature covers.

@@ -1,0 +1,145 @@
+//! What two nodes say of themselves before anything else, and when one must not go on with the other; it holds no entry.
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    identity::{Identity, Seen},
+    log_store::LogStore,
+    raft::{LogIdOf, VoteOf},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// The versions of what nodes say to each other that this build speaks: the first, the last.
+pub(crate) const VERSIONS: (u32, u32) = (1, 1);
+
+/// What a node says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    /// The versions it speaks: the first, the last.
+    pub(crate) versions: (u32, u32),
+    pub(crate) network: String,
+    pub(crate) node: u64,
+    /// Its data folder.
+    pub(crate) folder: String,
+    /// The last entry of its log.
+    pub(crate) last: Option<LogIdOf>,
+}
+
+/// What a node answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Welcome {
+    pub(crate) hello: Hello,
+    /// Why it will have nothing to do with who asked.
+    pub(crate) refusal: Option<Refusal>,
+}
+
+/// Why a node must not take part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error(
+        "speaks versions {0} to {1} of the protocol, which is none of ours; upgrade one step at a time"
+    )]
+    Versions(u32, u32),
+    #[error("is of another network")]
+    Network,
+    #[error("has our own node id; give every node its own")]
+    OwnId,
+    #[error(
+        "comes with another data folder than node {0} had before: its disk was wiped or exchanged; bring it back under a new node id"
+    )]
+    Folder(u64),
+    #[error(
+        "has lost entries that it acknowledged to us: its disk was rolled back; bring it back under a new node id"
+    )]
+    RolledBack,
+    #[error("cannot be checked: the list of nodes seen cannot be written")]
+    Unwritable,
+}
+
+/// Judges others by what is known of them; clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Greeter {
+    identity: Identity,
+    seen: Arc<Seen>,
+    log: LogStore,
+    /// What each node acknowledged to this one while it led, and under which vote.
+    acknowledged: Arc<Mutex<BTreeMap<u64, (VoteOf, LogIdOf)>>>,
+}
+
+impl Greeter {
+    pub(crate) fn new(identity: Identity, seen: Seen, log: LogStore) -> Self {
+        Self { identity, seen: Arc::new(seen), log, acknowledged: Arc::default() }
+    }
+
+    /// What this node says of itself.
+    pub(crate) fn hello(&self) -> Hello {
+        Hello {
+            versions: VERSIONS,
+            network: self.identity.network.to_string(),
+            node: self.identity.node,
+            folder: self.identity.folder.clone(),
+            last: self.log.last(),
+        }
+    }
+
+    /// Answers another node.
+    pub(crate) fn welcome(&self, other: &Hello) -> Welcome {
+        let refusal = self.judge(other).err();
+        if let Some(refusal) = &refusal {
+            metrics::counter!("causeway_ledger_alarms_total").increment(1);
+            tracing::error!(node = other.node, %refusal, "another node is refused");
+        }
+        Welcome { hello: self.hello(), refusal }
+    }
+
+    /// Whether this node may go on with another.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn judge(&self, other: &Hello) -> Result<(), Refusal> {
+        let (first, last) = other.versions;
+        if first > VERSIONS.1 || last < VERSIONS.0 {
+            return Err(Refusal::Versions(first, last));
+        }
+        if other.network != self.identity.network.to_string() {
+            return Err(Refusal::Network);
+        }
+        if other.node == self.identity.node {
+            return Err(Refusal::OwnId);
+        }
+        match self.seen.same(other.node, &other.folder) {
+            Ok(true) => {}
+            Ok(false) => return Err(Refusal::Folder(other.node)),
+            Err(error) => {
+                tracing::error!(%error, "the list of nodes seen cannot be written");
+                return Err(Refusal::Unwritable);
+            }
+        }
+        let acknowledged = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
+        match acknowledged.get(&other.node) {
+            // Under another vote its end may have been cut off rightly.
+            Some((vote, had)) if Some(*vote) == self.log.vote() && other.last < Some(*had) => {
+                Err(Refusal::RolledBack)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Keeps what a node acknowledged under a vote.
+    pub(crate) fn acknowledged(&self, node: u64, vote: VoteOf, upto: LogIdOf) {
+        let mut acknowledged = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = acknowledged.entry(node).or_insert((vote, upto));
+        *kept = if kept.0 == vote { (vote, kept.1.max(upto)) } else { (vote, upto) };
+    }
+
+    /// Whether this node has promised nothing yet: its first start.
+    pub(crate) fn is_new(&self) -> bool {
+        self.log.last().is_none() && self.log.vote().is_none()
+    }
+}

@@ -9,6 +9,7 @@ mod gateway_store;
 mod iso20022;
 mod kill_leader;
 mod ofac;
+mod operator;
 mod partner;
 mod rates;
 mod readme;

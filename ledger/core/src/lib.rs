@@ -18,6 +18,7 @@ mod output;
 mod participant;
 mod quote;
 mod record;
+mod refound;
 mod returns;
 mod rows;
 mod settle;

@@ -4,6 +4,7 @@ mod conservation;
 mod envelopes;
 mod operator;
 mod quotes;
+mod refound;
 mod states;
 mod submits;
 mod world;

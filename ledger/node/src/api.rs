@@ -2,7 +2,7 @@
 mod admin;
 mod view;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use ledger_proof::{Envelope, ItemKind};
@@ -26,6 +26,8 @@ use crate::{
     events::{Events, Reader, Source},
     history::{Cursor, History},
     host,
+    machine::Machine,
+    members::Used,
     peer::IntoStatus,
     propose::{Answered, Failure, Proposer},
     raft::Raft,
@@ -48,6 +50,13 @@ pub(crate) struct Api {
     pub(crate) proposer: Proposer,
     pub(crate) history: History,
     pub(crate) source: Source,
+    pub(crate) machine: Machine,
+    pub(crate) used: Used,
+    /// The genesis file, for backups.
+    pub(crate) genesis: Bytes,
+    /// The genesis names a predecessor.
+    pub(crate) restored: bool,
+    pub(crate) history_folder: PathBuf,
     pub(crate) submit_timeout: Duration,
 }
 

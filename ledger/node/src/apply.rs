@@ -136,6 +136,12 @@ impl Start {
     /// When the rows are not of this genesis.
     pub(crate) fn from(genesis: Genesis, store: &StateStore) -> Result<Self, Error> {
         let Some(cut) = store.cut()? else {
+            if !genesis.predecessor.is_empty() {
+                // Such a genesis founds nothing by itself: a snapshot brings the state.
+                let ledger = Ledger::restore(&genesis, std::iter::empty::<([u8; 0], [u8; 0])>());
+                let ledger = ledger.map_err(Error::State)?;
+                return Ok(Self { genesis, ledger, cut: Cut::default(), founding: None });
+            }
             let (ledger, founding) = Ledger::found(&genesis);
             return Ok(Self { genesis, ledger, cut: Cut::default(), founding: Some(founding) });
         };

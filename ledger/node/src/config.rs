@@ -28,8 +28,11 @@ pub struct Settings {
     pub peer_listen: SocketAddr,
     /// Serves health and metrics on loopback; absent serves none.
     pub health_listen: Option<SocketAddr>,
-    /// Every node, this one included.
+    /// Every node that this one founds the cluster with, this one included; the membership rules later.
     pub nodes: Vec<Node>,
+    /// This node joins a cluster that exists: it founds none and waits to be added.
+    #[serde(default)]
+    pub join: bool,
     /// Certificates under the participants' CA.
     pub client_tls: Files,
     /// Certificates under the nodes' CA.

@@ -1,6 +1,8 @@
 //! Every entry and record for ever, in append-only segments equal on all nodes; it is written by one thread and decides nothing.
+mod extent;
 mod numbers;
 mod reader;
+mod scan;
 mod tiles;
 
 use std::{
@@ -20,7 +22,10 @@ use ledger_types::{ParticipantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, host};
+pub(crate) use extent::extent;
 pub(crate) use reader::{Cursor, History, Tip};
+pub use scan::Unreadable;
+pub(crate) use scan::{Scan, Scanned};
 
 #[cfg(test)]
 mod tests;

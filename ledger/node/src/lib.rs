@@ -3,11 +3,13 @@
 
 mod api;
 mod apply;
+mod backup;
 mod clock;
 mod config;
 mod divergence;
 mod error;
 mod events;
+pub mod folder;
 mod guard;
 mod hello;
 mod history;
@@ -15,10 +17,13 @@ mod host;
 mod identity;
 mod log_store;
 mod machine;
+mod members;
 mod network;
 mod peer;
 mod propose;
 mod raft;
+pub mod replay;
+pub mod restore;
 mod rows;
 mod run;
 mod seal;
@@ -33,4 +38,5 @@ mod verify;
 
 pub use config::{Limits, Node, Settings};
 pub use error::Error;
+pub use history::Unreadable;
 pub use run::run;

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use openraft::{EntryPayload, Snapshot};
+use openraft::{EntryPayload, Snapshot, raft::AppendEntriesResponse};
 use proto::peer::{Frame, SnapshotPiece, peer_server};
 use services_runtime::{error::Failure, shutdown::Shutdown, tls::require_role};
 use tonic::{Request, Response, Status, Streaming};
@@ -31,6 +31,9 @@ const VERIFY_AHEAD: usize = 4;
 /// How often and how long a key is awaited that an unapplied entry may bring.
 const KEY_PAUSE: Duration = Duration::from_millis(20);
 const KEY_ATTEMPTS: u32 = 100;
+
+/// Whether an append verifies; else how many of its entries do before the first that does not.
+type Outcome = Result<(), (usize, Invalid)>;
 
 /// The service of other nodes.
 #[derive(Clone, Debug)]
@@ -181,7 +184,7 @@ fn verified(
 }
 
 /// Decodes and verifies off the runtime's own threads.
-async fn check(frame: Frame, verifier: Verifier) -> (Option<Append>, Result<(), Invalid>) {
+async fn check(frame: Frame, verifier: Verifier) -> (Option<Append>, Outcome) {
     let append = match get_append(frame.data) {
         Ok(append) => append,
         Err(error) => halt("reading an append from the leader", &error),
@@ -191,7 +194,8 @@ async fn check(frame: Frame, verifier: Verifier) -> (Option<Append>, Result<(), 
     }
     let learned = learn(&append, &verifier).await;
     let checked = host::blocking(move || {
-        let outcome = learned.and_then(|()| verify(&append, &verifier));
+        let outcome = learned.map_err(|invalid| (0, invalid));
+        let outcome = outcome.and_then(|()| verify(&append, &verifier));
         (append, outcome)
     });
     match checked.await {
@@ -210,10 +214,10 @@ async fn learn(append: &Append, verifier: &Verifier) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn verify(append: &Append, verifier: &Verifier) -> Result<(), Invalid> {
-    for entry in &append.entries {
+fn verify(append: &Append, verifier: &Verifier) -> Outcome {
+    for (place, entry) in append.entries.iter().enumerate() {
         if let EntryPayload::Normal(payload) = &entry.payload {
-            verifier.entry(payload)?;
+            verifier.entry(payload).map_err(|invalid| (place, invalid))?;
         }
     }
     Ok(())
@@ -230,37 +234,46 @@ fn payloads(append: &Append) -> impl Iterator<Item = &Bytes> {
 /// key may only be missing because the entry that adds it is not applied here yet.
 async fn settle(
     append: Option<Append>,
-    outcome: Result<(), Invalid>,
+    outcome: Outcome,
     verifier: &Verifier,
     raft: &Raft,
 ) -> Option<Append> {
     let append = append?;
     let mut outcome = outcome;
     for _ in 0..KEY_ATTEMPTS {
-        match outcome {
+        let sound = match outcome {
             Ok(()) => return Some(append),
-            Err(Invalid::Stopped(_)) => return None,
-            Err(Invalid::KeyUnknown { .. }) => {}
-            Err(
+            Err((_, Invalid::Stopped(_))) => return None,
+            Err((sound, Invalid::KeyUnknown { .. })) => sound,
+            Err((
+                _,
                 invalid @ (Invalid::Malformed(_)
                 | Invalid::ValidUntil
                 | Invalid::Network
                 | Invalid::Blobs(_)
                 | Invalid::Signature { .. }),
-            ) => halt("verifying an entry from the leader", &invalid),
-        }
-        // Tells consensus how far the leader has committed, without the entries.
-        let heartbeat = Append {
+            )) => halt("verifying an entry from the leader", &invalid),
+        };
+        // Tells consensus how far the leader has committed. A node that catches up may find the
+        // key's own entry in this append, ahead of the one that needs it.
+        let ahead = Append {
             vote: append.vote,
             prev_log_id: append.prev_log_id,
-            entries: Vec::new(),
+            entries: append.entries[..sound].to_vec(),
             leader_commit: append.leader_commit,
         };
-        raft.append_entries(heartbeat).await.ok()?;
+        match raft.append_entries(ahead).await.ok()? {
+            AppendEntriesResponse::Success | AppendEntriesResponse::PartialSuccess(_) => {}
+            // The leader looks for where its log and this one meet. Without entries there is nothing
+            // to verify, and the answer is the same.
+            AppendEntriesResponse::Conflict | AppendEntriesResponse::HigherVote(_) => {
+                return Some(Append { entries: Vec::new(), ..append });
+            }
+        }
         tokio::time::sleep(KEY_PAUSE).await;
         outcome = match learn(&append, verifier).await {
             Ok(()) => verify(&append, verifier),
-            Err(invalid) => Err(invalid),
+            Err(invalid) => Err((0, invalid)),
         };
     }
     tracing::error!("an entry from the leader is signed with a key that this node lacks");

@@ -27,6 +27,7 @@ use crate::{
     events,
     hello::Greeter,
     host,
+    members::{self, Used},
     network::{Dial, MESSAGE_BYTES_MAX, NODE_ROLE, Network},
     peer, propose,
     raft::Raft,
@@ -86,6 +87,10 @@ pub(crate) struct Opened {
     pub(crate) peer: peer::Service,
     network: Network,
     storage: Storage,
+    /// The genesis as clients are shown it.
+    genesis: bytes::Bytes,
+    /// Whether the network goes on where another ended.
+    restored: bool,
 }
 
 impl Opened {
@@ -96,6 +101,8 @@ impl Opened {
     pub(crate) fn new(settings: &Settings, dial: Dial, shutdown: &Shutdown) -> Result<Self, Error> {
         let genesis = read_genesis(settings)?;
         let network_id = genesis.network();
+        let genesis_bytes = ledger_proof::Field::to_bytes(&genesis).into();
+        let restored = !genesis.predecessor.is_empty();
         let storage = Storage::open(settings, genesis)?;
         let (greeter, history) = (storage.greeter.clone(), settings.data.join("history"));
         let network = Network { dial, history: history.clone(), greeter: greeter.clone() };
@@ -109,7 +116,7 @@ impl Opened {
             network: network_id.to_string(),
             shutdown: shutdown.clone(),
         };
-        Ok(Self { peer, network, storage })
+        Ok(Self { peer, network, storage, genesis: genesis_bytes, restored })
     }
 }
 
@@ -123,12 +130,12 @@ impl Node {
         settings: &Settings,
         shutdown: &Shutdown,
     ) -> Result<Self, Error> {
-        let Opened { peer, network, storage } = opened;
+        let Opened { peer, network, storage, genesis, restored } = opened;
         let Storage { greeter, log, machine, history, workers } = storage;
         greet(&network, &greeter, settings).await?;
         let config = Arc::new(raft_config(&settings.limits)?);
         let (states, apply) = (machine.states.clone(), machine.apply.clone());
-        let raft = Raft::new(settings.node, config, network.clone(), log, machine);
+        let raft = Raft::new(settings.node, config, network.clone(), log, machine.clone());
         let raft = raft.await.map_err(raft_failed)?;
         let raft = peer.raft.get_or_init(|| raft).clone();
         initialize(&raft, settings).await?;
@@ -156,6 +163,11 @@ impl Node {
             proposer,
             history,
             source,
+            machine,
+            used: Used::open(&settings.data)?,
+            genesis,
+            restored,
+            history_folder: peer.history,
             submit_timeout: Duration::from_millis(settings.limits.submit_timeout_ms),
         };
         let comparisons = Comparisons::default();
@@ -176,21 +188,25 @@ impl Node {
         health: Option<health::State>,
         shutdown: &Shutdown,
     ) {
-        for other in settings.nodes.iter().filter(|other| other.id != settings.node) {
-            let pulse = watch::Pulses {
-                node: other.id,
-                peer: self.network.peer(other.id, &other.peer, Some(1_000)),
-                clocks: self.clocks.clone(),
-                comparisons: self.comparisons.clone(),
-                history: self.api.history.clone(),
+        let (raft, used) = (self.raft.clone(), self.api.used.clone());
+        let (own, token) = (settings.node, shutdown.token());
+        let (network, clocks) = (self.network.clone(), self.clocks.clone());
+        let (comparisons, history) = (self.comparisons.clone(), self.api.history.clone());
+        let following = host::seeded(async move {
+            let start = |node, peer: &str| {
+                let pulses = watch::Pulses {
+                    node,
+                    peer: network.peer(node, peer, Some(1_000)),
+                    clocks: clocks.clone(),
+                    comparisons: comparisons.clone(),
+                    history: history.clone(),
+                };
+                host::seeded(pulses.run())
             };
-            let token = shutdown.token();
-            let pulsing = host::seeded(async move {
-                token.run_until_cancelled(pulse.run()).await;
-                Ok::<_, Error>(())
-            });
-            shutdown.spawn("pulse", pulsing);
-        }
+            let following = members::follow(raft, own, used, start);
+            token.run_until_cancelled(following).await.unwrap_or(Ok(()))
+        });
+        shutdown.spawn("pulse", following);
         let watch = watch::Watch {
             raft: self.raft.clone(),
             clocks: self.clocks.clone(),
@@ -267,7 +283,7 @@ fn raft_config(limits: &Limits) -> Result<Config, Error> {
 
 /// Every node founds the same cluster of voters; a cluster that exists stays as it is.
 async fn initialize(raft: &Raft, settings: &Settings) -> Result<(), Error> {
-    if raft.is_initialized().await.map_err(raft_failed)? {
+    if settings.join || raft.is_initialized().await.map_err(raft_failed)? {
         return Ok(());
     }
     let members = settings.nodes.iter().map(|node| (node.id, BasicNode::new(&node.peer)));
@@ -316,7 +332,8 @@ pub(crate) fn peer_router(peer: peer::Service) -> Router {
 /// Says hello to every other node before this one votes or acknowledges anything. A node with an
 /// empty disk waits for all of them: one that cannot be heard may know that this id had another.
 async fn greet(network: &Network, greeter: &Greeter, settings: &Settings) -> Result<(), Error> {
-    let new = greeter.is_new();
+    // One that joins has an id that the leader never saw before.
+    let new = greeter.is_new() && !settings.join;
     for other in settings.nodes.iter().filter(|other| other.id != settings.node) {
         let peer = network.peer(other.id, &other.peer, Some(1_000));
         let welcome = loop {

@@ -76,15 +76,34 @@ impl StateStore {
             .map_err(|_| Error::Damaged { what: "the state's cut".to_owned() })
     }
 
+    /// Opens a state folder that is not in use, and changes nothing in it.
+    ///
+    /// # Errors
+    /// When it is damaged or cannot be read.
+    pub(crate) fn open_read_only(folder: &Path) -> Result<Self, Error> {
+        let rows = Rows::open_read_only(folder, Kind::State);
+        Ok(Self { rows: rows.map_err(Error::rows("opening a snapshot"))? })
+    }
+
     /// The cut of a state folder that is not in use.
     ///
     /// # Errors
     /// When it holds none.
     pub(crate) fn read_cut(folder: &Path) -> Result<Cut, Error> {
-        let rows = Rows::open_read_only(folder, Kind::State);
-        let rows = rows.map_err(Error::rows("opening a snapshot"))?;
         let damaged = || Error::Damaged { what: "a snapshot without a cut".to_owned() };
-        Self { rows }.cut()?.ok_or_else(damaged)
+        Self::open_read_only(folder)?.cut()?.ok_or_else(damaged)
+    }
+
+    /// Every row, in key order.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub(crate) fn each_row(&self, mut take: impl FnMut(&[u8], &[u8])) -> Result<(), Error> {
+        let scanned = self.rows.scan(ROWS, &[], |key, row| {
+            take(key, row);
+            Ok(true)
+        });
+        scanned.map_err(Error::rows("reading the state"))
     }
 
     /// Every hot row.
@@ -131,7 +150,8 @@ impl StateStore {
         self.rows.flush().map_err(Error::rows("flushing the state"))
     }
 
-    fn blob(&self, digest: &Digest) -> Result<Option<Bytes>, Error> {
+    /// A blob as stored.
+    pub(crate) fn blob(&self, digest: &Digest) -> Result<Option<Bytes>, Error> {
         let blob = self.rows.get(BLOBS, digest).map_err(Error::rows("reading a blob"))?;
         Ok(blob.map(Bytes::from))
     }
@@ -221,7 +241,8 @@ impl States {
     }
 }
 
-fn current(folder: &Path) -> io::Result<String> {
+/// The name of the folder in use.
+pub(crate) fn current(folder: &Path) -> io::Result<String> {
     match fs::read_to_string(folder.join("CURRENT")) {
         Ok(name) => Ok(name.trim().to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok("0".to_owned()),

@@ -11,7 +11,7 @@ use crate::{
     identity::{Identity, Seen},
     log_store::{LogStore, Place},
     machine::Machine,
-    seal,
+    restore, seal,
     snapshot::Snapshots,
     state_store::{Cut, States},
 };
@@ -41,6 +41,7 @@ impl Storage {
         let (data, guard) = (&settings.data, settings.guard());
         fs::create_dir_all(data).map_err(Error::file(data))?;
         let identity = Identity::bind(data, &guard, genesis.network(), settings.node)?;
+        restore::adopt(data)?;
         let place = Place { folder: &data.join("log"), guard: &guard, owner: &identity.folder };
         let (log, log_worker) = LogStore::open(&place)?;
         let states = States::open(&data.join("state"))?;

@@ -208,7 +208,7 @@ impl Verifier {
 
 /// The blob that an item names.
 #[expect(clippy::wildcard_enum_match_arm, reason = "only two kinds of item carry a blob's digest")]
-fn named_blob(item: &Item) -> Option<Digest> {
+pub(crate) fn named_blob(item: &Item) -> Option<Digest> {
     match item {
         Item::Submit(item) | Item::Return(item) => Some(item.blob_digest),
         _ => None,

@@ -2,4 +2,10 @@
 //! or see personal data.
 
 pub mod authority;
+pub mod backup;
+pub mod cluster;
 pub mod commands;
+pub mod offline;
+pub mod operate;
+pub mod restore;
+pub mod rotate;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+pub mod operator;
+
 const EXIT_STATUS: &str = "\
 Exit status:
   0  done
@@ -20,6 +22,19 @@ Examples:
       a network of your own
   causeway network new ./net --host ledger.example.org --host 192.0.2.10
       servers that are reached by name and address from other machines";
+
+const ADD_NODE_EXAMPLES: &str = "\
+Examples:
+  causeway network add-node ./net
+      a fourth node of three
+  causeway network add-node ./net --without 2 --host ledger4.example.org
+      one that takes the place of node 2, which is lost";
+
+const RENEW_EXAMPLES: &str = "\
+Examples:
+  causeway network renew ./net --dry-run
+  causeway network renew ./net --within 366
+      every certificate that ends within a year";
 
 const BENCH_EXAMPLES: &str = "\
 Examples:
@@ -295,6 +310,8 @@ pub enum Admin {
         #[arg(long = "scope", default_values = ["read", "send", "decide"])]
         scopes: Vec<String>,
     },
+    #[command(flatten)]
+    Operator(operator::Operator),
 }
 
 #[derive(Debug, Subcommand)]
@@ -302,6 +319,38 @@ pub enum Network {
     /// Make a new network in DIR, which must be absent or empty.
     #[command(after_help = NETWORK_NEW_EXAMPLES)]
     New(NetworkNew),
+    /// Make the folder of one more node: keys, certificates, settings. It joins by `admin`.
+    #[command(after_help = ADD_NODE_EXAMPLES)]
+    AddNode(AddNode),
+    /// Issue certificates anew before they end; running services take them by themselves.
+    #[command(after_help = RENEW_EXAMPLES)]
+    Renew(Renew),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct AddNode {
+    /// The network's folder.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// A node that is lost, which the new one need not hear from; repeat for more.
+    #[arg(long, value_name = "NODE")]
+    pub without: Vec<u64>,
+    /// A DNS name or address by which it is reached; repeat for more.
+    #[arg(long = "host", value_name = "HOST", default_values = ["localhost", "127.0.0.1", "::1"])]
+    pub hosts: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Renew {
+    /// The network's folder, with its `ca`.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Only those that end within this many days.
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    pub within: u32,
+    /// Only say which.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -48,6 +48,12 @@ fn dispatch(args: Args) -> anyhow::Result<Answer> {
                 out::line(&summary.to_string());
             }
         }
+        Command::Network(args::Network::AddNode(add)) => {
+            return Ok(network::grow::run(&add)?.print(args.json));
+        }
+        Command::Network(args::Network::Renew(renew)) => {
+            return Ok(network::renew::run(&renew)?.print(args.json));
+        }
         Command::Bench(bench) => return bench::run(&bench, args.json),
         Command::Demo(demo) => return demo::run(&demo, args.json),
         Command::Ledger(config) => return services::run(Service::Ledger, &config.config),

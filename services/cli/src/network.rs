@@ -2,8 +2,10 @@
 //! start a service.
 
 pub mod founding;
+pub mod grow;
 pub mod keys;
 pub mod new;
 pub mod pki;
 pub mod plan;
+pub mod renew;
 pub mod settings;

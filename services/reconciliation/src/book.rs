@@ -101,7 +101,11 @@ impl Book {
     /// When it contradicts the books; the book is then useless.
     pub fn apply(&mut self, record: &Record) -> Result<(), Error> {
         match &record.content {
-            Content::Genesis(genesis) => self.found(genesis),
+            Content::Genesis(genesis) if record.sequence == 0 => self.found(genesis),
+            // A restored network goes on with everything that its predecessor had.
+            Content::Genesis(genesis) => {
+                self.changes.network = Some(sha256(&[&genesis.to_bytes()]));
+            }
             Content::Entry(_) | Content::EnvelopeRefusal => {}
             // A repeated answer, and a resolve that found its transfer, move nothing.
             Content::Outcome { shared, .. } if shared.first_sequence != 0 => {}

@@ -67,7 +67,9 @@ impl Model {
             Item::Cancel(cancel) => {
                 self.settle(author, (author, cancel.uetr), TransferState::Cancelled)
             }
-            _ => Expected::Done(None),
+            Item::Admit(_) | Item::AddKey(_) | Item::SetCorridor(_) => Expected::Done(None),
+            // Clients of the simulation ask for nothing else.
+            other => unreachable!("{other:?}"),
         }
     }
 
@@ -116,10 +118,8 @@ impl Model {
         to: TransferState,
     ) -> Expected {
         let Some(transfer) = self.transfers.get(&id).cloned() else { return Expected::Refused };
-        let may = match to {
-            TransferState::Cancelled => author == id.0,
-            _ => author == transfer.creditor_agent,
-        };
+        let may =
+            author == if to == TransferState::Cancelled { id.0 } else { transfer.creditor_agent };
         if transfer.state != TransferState::Pending || !may {
             return Expected::Refused;
         }

@@ -87,6 +87,7 @@ fn settings(cluster: &Cluster, node: u64) -> Settings {
         peer_listen: unused,
         health_listen: None,
         nodes: nodes.collect(),
+        join: !cluster.founders.contains(&node),
         client_tls: none(),
         peer_tls: none(),
         limits: Limits {

@@ -33,7 +33,7 @@ pub fn run(options: &Options) -> Report {
     fastrand::seed(options.seed);
     let machines = Rc::new(Machines::new(options.seed ^ 1));
     install(Rc::clone(&machines) as _, options.seed);
-    let founders: Vec<u64> = (1..=if options.seed % 3 == 0 { 5 } else { 3 }).collect();
+    let founders: Vec<u64> = (1..=if options.seed.is_multiple_of(3) { 5 } else { 3 }).collect();
     std::fs::write(genesis_file(folder.path()), genesis().to_bytes()).expect("a genesis");
     let cluster = Rc::new(Cluster {
         folder: folder.path().to_owned(),
@@ -109,7 +109,7 @@ impl Run {
             self.violations.push(error.to_string());
         }
         self.now_ms += TICK_MS;
-        if self.now_ms % LOOK_MS == 0 {
+        if self.now_ms.is_multiple_of(LOOK_MS) {
             self.watcher.look(&self.cluster, &mut self.violations);
         }
         for (node, why) in self.cluster.refused.borrow_mut().drain(..) {
@@ -131,7 +131,7 @@ impl Run {
             let records = running.get(voter).map(|replica| replica.status().records);
             records == Some(status.records)
         });
-        self.work.idle.get() == CLIENTS && equal && self.now_ms % 1_000 == 0
+        self.work.idle.get() == CLIENTS && equal && self.now_ms.is_multiple_of(1_000)
     }
 
     fn report(mut self, seed: u64) -> Report {

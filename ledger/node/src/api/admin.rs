@@ -1,4 +1,4 @@
-//! The operator's view of one node: its role, its roots, handing over leadership; it changes no money.
+//! The operator's view of one node: its role, its roots, membership, backups; it changes no money.
 use std::fs;
 
 use openraft::{ServerState, async_runtime::watch::WatchReceiver};
@@ -7,11 +7,16 @@ use tonic::{Request, Response, Status};
 
 use super::{Api, Caller, unavailable};
 
+mod backup;
+mod members;
+
 /// Clock ticks of `/proc/self/stat`, as Linux fixes them for user space.
 const TICKS_PER_SECOND: u64 = 100;
 
 #[tonic::async_trait]
 impl admin_server::Admin for Api {
+    type BackupStream = backup::Pieces;
+
     async fn get_status(
         &self,
         request: Request<wire::GetStatusRequest>,
@@ -64,9 +69,7 @@ impl admin_server::Admin for Api {
         &self,
         request: Request<wire::TransferLeaderRequest>,
     ) -> Result<Response<wire::TransferLeaderResponse>, Status> {
-        if self.caller(&request)? != Caller::Operator {
-            return Err(Status::permission_denied("only the operator may"));
-        }
+        self.operator(&request)?;
         let to = request.into_inner().to;
         if !self.raft.is_leader() {
             let leader = self.raft.current_leader().await;
@@ -78,6 +81,56 @@ impl admin_server::Admin for Api {
         let sent = self.raft.trigger().transfer_leader(to).await;
         sent.map_err(|error| Status::unavailable(error.to_string()))?;
         Ok(Response::new(wire::TransferLeaderResponse {}))
+    }
+
+    async fn get_cluster(
+        &self,
+        request: Request<wire::GetClusterRequest>,
+    ) -> Result<Response<wire::GetClusterResponse>, Status> {
+        self.operator(&request)?;
+        members::cluster(self).await.map(Response::new)
+    }
+
+    async fn add_learner(
+        &self,
+        request: Request<wire::AddLearnerRequest>,
+    ) -> Result<Response<wire::MembershipResponse>, Status> {
+        self.operator(&request)?;
+        let request = request.into_inner();
+        members::add_learner(self, request.node, &request.peer).await.map(Response::new)
+    }
+
+    async fn promote(
+        &self,
+        request: Request<wire::MemberRequest>,
+    ) -> Result<Response<wire::MembershipResponse>, Status> {
+        self.operator(&request)?;
+        members::promote(self, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn remove_node(
+        &self,
+        request: Request<wire::MemberRequest>,
+    ) -> Result<Response<wire::MembershipResponse>, Status> {
+        self.operator(&request)?;
+        members::remove(self, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn backup(
+        &self,
+        request: Request<wire::BackupRequest>,
+    ) -> Result<Response<backup::Pieces>, Status> {
+        self.operator(&request)?;
+        backup::pieces(self, request.into_inner().has).await.map(Response::new)
+    }
+}
+
+impl Api {
+    fn operator<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        match self.caller(request)? {
+            Caller::Operator => Ok(()),
+            Caller::Participant(_) => Err(Status::permission_denied("only the operator may")),
+        }
     }
 }
 

@@ -11,12 +11,7 @@ use proto::peer::SnapshotPiece;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::{
-    history::{self, Position, segment_name},
-    host,
-    snapshot::Folder,
-    state_store::StateStore,
-};
+use crate::{history, host, snapshot::Folder, state_store::StateStore};
 
 const PIECE_BYTES: u64 = 256 << 10;
 
@@ -85,7 +80,7 @@ fn parts(
     let position = StateStore::read_cut(&folder.state()).map_err(io::Error::other)?.history;
     for (name, length) in history::list(history)? {
         let from = has.get(&name).copied().unwrap_or(0);
-        let to = upto(&name, length, &position);
+        let to = history::extent(&name, length, &position);
         if from < to {
             let path = history.join(&name);
             let name = format!("history/{name}@{from}");
@@ -93,21 +88,6 @@ fn parts(
         }
     }
     Ok(parts)
-}
-
-/// How much of a history file belongs to the snapshot.
-fn upto(name: &str, length: u64, position: &Position) -> u64 {
-    let last = |suffix| name == segment_name(position.segment, suffix);
-    let first = name.split_once('.').and_then(|(first, _)| first.parse::<u64>().ok());
-    if last("seg") {
-        position.length
-    } else if last("idx") {
-        (position.records - position.segment) * history::INDEX_ROW
-    } else if !name.contains('/') && first.is_some_and(|first| first > position.segment) {
-        0
-    } else {
-        length
-    }
 }
 
 /// Reads the parts piece by piece.

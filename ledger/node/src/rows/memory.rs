@@ -12,6 +12,8 @@ use crate::simulation::{Bug, planted};
 /// Everything of a database in one file, in folders that are copied or sent.
 const FILE: &str = "rows.image";
 
+/// The rows of a table as a file holds them.
+type Table = Vec<(Vec<u8>, Vec<u8>)>;
 type Tables = BTreeMap<String, BTreeMap<Vec<u8>, Vec<u8>>>;
 
 /// A database on a simulated disk.
@@ -179,6 +181,6 @@ fn put(tables: &Tables) -> io::Result<Vec<u8>> {
 }
 
 fn get(bytes: &[u8]) -> io::Result<Tables> {
-    let rows: Vec<(String, Vec<(Vec<u8>, Vec<u8>)>)> = serde_json::from_slice(bytes)?;
+    let rows: Vec<(String, Table)> = serde_json::from_slice(bytes)?;
     Ok(rows.into_iter().map(|(name, rows)| (name, rows.into_iter().collect())).collect())
 }

@@ -59,6 +59,7 @@ impl Cluster {
             guard: None,
             health_listen: None,
             nodes: nodes.clone(),
+            join: false,
             client_tls: clients.files(folder, network, "node", *id),
             peer_tls: peers.files(folder, network, "node", *id),
             limits: Limits { snapshot_entries: 20, log_entries_kept: 5, ..Limits::default() },

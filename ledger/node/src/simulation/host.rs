@@ -73,7 +73,6 @@ pub(crate) fn spawn(
     Ok(Worker(tokio::spawn(work)))
 }
 
-#[expect(clippy::unused_async, reason = "a real machine waits here")]
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {

@@ -22,6 +22,9 @@ const OPERATOR: &str = "operator/client";
 
 /// Runs one command.
 pub fn run(command: &Admin, as_json: bool) -> anyhow::Result<Answer> {
+    if let Admin::Operator(command) = command {
+        return super::operate::run(command, as_json);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -55,6 +58,7 @@ async fn dispatch(command: &Admin) -> anyhow::Result<(String, Value)> {
             let folder = Folder::read(network)?;
             balances(&folder).await
         }
+        Admin::Operator(_) => anyhow::bail!("is run elsewhere"),
         Admin::ApiKey { config, scopes } => {
             let secret = api_key(config, scopes).await?;
             Ok((secret.clone(), json!({ "api_key": secret })))

@@ -18,6 +18,7 @@ use ledger_types::{CorridorId, PayoutMethod, ShortText, Timestamp, Uetr};
 use serde_json::{Value, json};
 
 use super::world::{ACCOUNTS, CREDITOR, DEBTOR, World, account, currency};
+use crate::admin::authority::Folder;
 use crate::network::founding::nonce;
 
 /// The longest time told apart.
@@ -42,6 +43,16 @@ pub fn sign(
     batch: usize,
     two_phase: bool,
 ) -> anyhow::Result<Vec<Batch>> {
+    sign_in(&world.folder, transfers, batch, two_phase)
+}
+
+/// The same for a network of these accounts that is not the benchmark's own.
+pub fn sign_in(
+    folder: &Folder,
+    transfers: usize,
+    batch: usize,
+    two_phase: bool,
+) -> anyhow::Result<Vec<Batch>> {
     let mut batches = Vec::new();
     let mut left = transfers;
     while left > 0 {
@@ -59,9 +70,9 @@ pub fn sign(
             }
             submits.push(Item::Submit(item));
         }
-        let mut envelopes = vec![world.folder.sign(DEBTOR, &submits)?];
+        let mut envelopes = vec![folder.sign(DEBTOR, &submits)?];
         if two_phase {
-            envelopes.push(world.folder.sign(CREDITOR, &accepts)?);
+            envelopes.push(folder.sign(CREDITOR, &accepts)?);
         }
         batches.push(envelopes);
     }

@@ -35,7 +35,7 @@ pub struct World {
     pub client: LedgerClient,
     operator: LedgerClient,
     nodes: Vec<Service>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 /// What the nodes used so far, summed.
@@ -93,7 +93,7 @@ impl World {
         let operator = folder.client("operator/client", START)?;
         let client = folder.client("participants/11/client", START)?;
         let nodes = processes;
-        let mut world = Self { folder, client, operator, nodes, _directory: directory };
+        let mut world = Self { folder, client, operator, nodes, directory };
         world.wait_for_leader().await?;
         world.found().await?;
         Ok(world)
@@ -173,6 +173,17 @@ impl World {
     /// Starts a killed node again.
     pub fn resume(&mut self, node: usize) -> anyhow::Result<()> {
         self.nodes.get_mut(node - 1).context("no such node")?.resume()
+    }
+
+    /// Starts a node that `network add-node` made, and knows its endpoint from then on.
+    pub fn join(&mut self, node: u64) -> anyhow::Result<()> {
+        let config = self.folder.path.join(format!("nodes/{node}/node.toml"));
+        let logs = self.directory.path().join("logs");
+        self.nodes.push(Service::start("ledger", &format!("ledger-{node}"), &config, &logs)?);
+        self.folder = Folder::read(&self.folder.path)?;
+        self.operator = self.folder.client("operator/client", START)?;
+        self.client = self.folder.client("participants/11/client", START)?;
+        Ok(())
     }
 
     /// A client that sees every account and every node.

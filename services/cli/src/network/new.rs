@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use ledger_proof::Field as _;
+use ledger_proof::{Field as _, Genesis};
 use ledger_types::{NetworkId, Timestamp};
 use serde_json::{Value, json};
 use services_runtime::tls::Identity;
@@ -62,16 +62,28 @@ pub fn run(args: &NetworkNew) -> anyhow::Result<Summary> {
     let secrets = Secrets::generate(&plan, nodes)?;
     let keys = secrets.public()?;
     let genesis = founding::genesis(&plan, &keys, timestamp(now)?)?;
-    let pki = certificates(&plan, genesis.network(), args, nodes, now)?;
+    establish(args, &plan, &secrets, &genesis, now)
+}
+
+/// Writes a network of a genesis whose keys are `secrets`.
+pub(crate) fn establish(
+    args: &NetworkNew,
+    plan: &Plan,
+    secrets: &Secrets,
+    genesis: &Genesis,
+    now: OffsetDateTime,
+) -> anyhow::Result<Summary> {
+    let nodes = u64::try_from(secrets.nodes.len())?;
+    let pki = certificates(plan, genesis.network(), args, nodes, now)?;
     // After the plan, so that a wrong argument leaves nothing behind.
     let folder = make_folder(&args.folder)?;
     write(&folder.join("genesis.bin"), &genesis.to_bytes())?;
     pki.write(&folder)?;
     secrets.write(&folder)?;
-    let ports = Ports::free(&plan, nodes)?;
+    let ports = Ports::free(plan, nodes)?;
     let host = args.hosts.first().map_or("localhost", String::as_str);
     let database_url = &args.database_url;
-    let layout = Layout { folder: &folder, plan: &plan, ports: &ports, host, database_url };
+    let layout = Layout { folder: &folder, plan, ports: &ports, host, database_url };
     layout.write()?;
     let facts = json!({
         "name": plan.name,
@@ -134,7 +146,7 @@ fn write(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 
 /// Every secret key of the network and the file it belongs in.
 #[derive(Debug)]
-struct Secrets {
+pub(crate) struct Secrets {
     operator: Vec<Secret>,
     participants: Vec<(u32, String, Secret, Secret)>,
     nodes: Vec<(u64, Secret)>,
@@ -156,7 +168,26 @@ impl Secrets {
         })
     }
 
-    fn public(&self) -> anyhow::Result<PublicKeys> {
+    /// Takes over the keys of a network's folder; only the nodes get new ones.
+    pub(crate) fn read(folder: &Path, plan: &Plan, nodes: u64) -> anyhow::Result<Self> {
+        let operator = (1..=plan.operator_keys)
+            .map(|at| Secret::read(&folder.join(format!("operator/keys/{at}.key"))));
+        let mut participants = Vec::new();
+        for participant in &plan.participants {
+            let own = folder.join("participants").join(participant.label());
+            let signing = Secret::read(&own.join("signing.key"))?;
+            let sealing = Secret::read(&own.join("sealing.key"))?;
+            participants.push((participant.id, participant.label(), signing, sealing));
+        }
+        let nodes = (1..=nodes).map(|node| Ok((node, Secret::generate()?)));
+        Ok(Self {
+            operator: operator.collect::<anyhow::Result<_>>()?,
+            participants,
+            nodes: nodes.collect::<anyhow::Result<_>>()?,
+        })
+    }
+
+    pub(crate) fn public(&self) -> anyhow::Result<PublicKeys> {
         let mut participants = Vec::new();
         for (id, _, signing, sealing) in &self.participants {
             participants.push((*id, signing.signing_public(), sealing.sealing_public()?));

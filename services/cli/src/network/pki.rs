@@ -7,8 +7,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
 };
 use services_runtime::tls::Identity;
 use time::{Duration, OffsetDateTime};
@@ -32,6 +32,12 @@ pub enum Error {
         #[source]
         source: rcgen::Error,
     },
+    #[error("{}: cannot be read; give a network's folder with its `ca`", file.display())]
+    Read {
+        file: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("{}: cannot be written; the file must be absent and the folder writable", file.display())]
     Write {
         file: PathBuf,
@@ -49,6 +55,11 @@ pub struct PeerCa(Authority);
 pub struct ParticipantCa(Authority);
 
 impl PeerCa {
+    /// Reads it from a network's folder.
+    pub fn read(network: &Path) -> Result<Self, Error> {
+        Authority::read(&network.join("ca/peer")).map(Self)
+    }
+
     pub fn new(now: OffsetDateTime) -> Result<Self, Error> {
         Authority::new("Causeway peer CA", now).map(Self)
     }
@@ -71,6 +82,11 @@ impl PeerCa {
 }
 
 impl ParticipantCa {
+    /// Reads it from a network's folder.
+    pub fn read(network: &Path) -> Result<Self, Error> {
+        Authority::read(&network.join("ca/participant")).map(Self)
+    }
+
     pub fn new(now: OffsetDateTime) -> Result<Self, Error> {
         Authority::new("Causeway participant CA", now).map(Self)
     }
@@ -128,6 +144,30 @@ impl Credentials {
     }
 }
 
+impl Credentials {
+    /// Puts new credentials in the place of those in `folder`. Key and certificate change one after
+    /// the other, and a service that reads between the two keeps the old until it reads again.
+    pub fn replace(&self, folder: &Path) -> Result<(), Error> {
+        let new = [
+            ("key.pem", &self.key, KEY_MODE),
+            ("certificate.pem", &self.certificate, CERTIFICATE_MODE),
+        ];
+        for (name, text, mode) in new {
+            let (file, fresh) = (folder.join(name), folder.join(format!("{name}.new")));
+            let failed = |source| Error::Write { file: file.clone(), source };
+            if fresh.exists() {
+                fs::remove_file(&fresh).map_err(failed)?;
+            }
+            write_new(&fresh, text, mode)?;
+        }
+        for (name, _, _) in new {
+            let (file, fresh) = (folder.join(name), folder.join(format!("{name}.new")));
+            fs::rename(&fresh, &file).map_err(|source| Error::Write { file, source })?;
+        }
+        Ok(())
+    }
+}
+
 fn write_new(file: &Path, text: &str, mode: u32) -> Result<(), Error> {
     let failed = |source| Error::Write { file: file.to_owned(), source };
     // The mode is set at creation: a key is never readable by others, not even for a moment.
@@ -173,8 +213,16 @@ impl Pki {
     }
 }
 
-#[derive(Debug)]
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: String,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
 
 impl Authority {
     fn new(name: &str, now: OffsetDateTime) -> Result<Self, Error> {
@@ -185,7 +233,21 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         (params.not_before, params.not_after) = (now - CLOCK_SKEW, now + CA_VALIDITY);
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
-        CertifiedIssuer::self_signed(params, key).map(Self).map_err(failed)
+        let certificate = params.self_signed(&key).map_err(failed)?.pem();
+        Ok(Self { issuer: Issuer::new(params, key), certificate })
+    }
+
+    fn read(folder: &Path) -> Result<Self, Error> {
+        let read = |name: &str| {
+            let file = folder.join(name);
+            fs::read_to_string(&file).map_err(|source| Error::Read { file, source })
+        };
+        let (certificate, key) = (read("certificate.pem")?, read("key.pem")?);
+        let subject = || folder.display().to_string();
+        let failed = |source| Error::Issue { subject: subject(), source };
+        let key = KeyPair::from_pem(&key).map_err(failed)?;
+        let issuer = Issuer::from_ca_cert_pem(&certificate, key).map_err(failed)?;
+        Ok(Self { issuer, certificate })
     }
 
     fn issue(
@@ -206,17 +268,20 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         (params.not_before, params.not_after) = (now - CLOCK_SKEW, now + VALIDITY);
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
-        let certificate = params.signed_by(&key, &self.0).map_err(failed)?;
+        let certificate = params.signed_by(&key, &self.issuer).map_err(failed)?;
         Ok(Credentials {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
-            ca: self.0.pem(),
+            ca: self.certificate.clone(),
         })
     }
 
     fn credentials(&self) -> Credentials {
-        let certificate = self.0.pem();
-        Credentials { ca: certificate.clone(), key: self.0.key().serialize_pem(), certificate }
+        Credentials {
+            ca: self.certificate.clone(),
+            key: self.issuer.key().serialize_pem(),
+            certificate: self.certificate.clone(),
+        }
     }
 }
 

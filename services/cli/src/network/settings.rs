@@ -39,13 +39,7 @@ impl Ports {
     /// Takes ports that are free now; each is let go again, so start soon.
     pub fn free(plan: &Plan, nodes: u64) -> anyhow::Result<Self> {
         let mut held = Vec::new();
-        let mut next = || -> anyhow::Result<u16> {
-            let listener = std::net::TcpListener::bind(("127.0.0.1", 0))
-                .context("no free port on this machine")?;
-            let port = listener.local_addr()?.port();
-            held.push(listener);
-            Ok(port)
-        };
+        let mut next = || free_port(&mut held);
         let mut ports = Self::default();
         for _ in 0..nodes {
             ports.nodes.push((next()?, next()?, next()?));
@@ -92,16 +86,11 @@ impl Layout<'_> {
     }
 
     fn tls(&self, folder: &str) -> Value {
-        let file = |name: &str| path(self.folder.join(folder).join(name));
-        json!({
-            "certificate": file("certificate.pem"),
-            "key": file("key.pem"),
-            "ca": file("ca.pem"),
-        })
+        tls(&self.folder.join(folder))
     }
 
     fn node(&self, at: usize) -> Value {
-        let number = at + 1;
+        let number = u64::try_from(at).unwrap_or(0) + 1;
         let (client, peer, health) = self.ports.nodes.get(at).copied().unwrap_or_default();
         let nodes: Vec<Value> = self
             .ports
@@ -112,17 +101,8 @@ impl Layout<'_> {
                 json!({ "id": at + 1, "client": self.uri(*client), "peer": self.uri(*peer) })
             })
             .collect();
-        json!({
-            "node": number,
-            "genesis": path(self.folder.join("genesis.bin")),
-            "data": path(self.folder.join(format!("nodes/{number}/data"))),
-            "client_listen": format!("127.0.0.1:{client}"),
-            "peer_listen": format!("127.0.0.1:{peer}"),
-            "health_listen": format!("127.0.0.1:{health}"),
-            "nodes": nodes,
-            "client_tls": self.tls(&format!("nodes/{number}/server")),
-            "peer_tls": self.tls(&format!("nodes/{number}/peer")),
-        })
+        let listen = Listen { number, client, peer, health };
+        node_settings(self.folder, &listen, &nodes, false)
     }
 
     fn gateway(&self, participant: &PlannedParticipant) -> anyhow::Result<Value> {
@@ -244,11 +224,64 @@ impl Layout<'_> {
     }
 }
 
+/// A port that is free now, held in `held` so that the next one is another.
+pub fn free_port(held: &mut Vec<std::net::TcpListener>) -> anyhow::Result<u16> {
+    let listener =
+        std::net::TcpListener::bind(("127.0.0.1", 0)).context("no free port on this machine")?;
+    let port = listener.local_addr()?.port();
+    held.push(listener);
+    Ok(port)
+}
+
+/// Where a node listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Listen {
+    /// Its id.
+    pub number: u64,
+    /// Port for participants and the operator.
+    pub client: u16,
+    /// Port for other nodes.
+    pub peer: u16,
+    /// Port of its health.
+    pub health: u16,
+}
+
+/// A node's settings; with `join` it founds no cluster and waits to be added to one.
+pub fn node_settings(network: &Path, listen: &Listen, nodes: &[Value], join: bool) -> Value {
+    let Listen { number, client, peer, health } = listen;
+    let own = network.join(format!("nodes/{number}"));
+    let mut settings = json!({
+        "node": number,
+        "genesis": path(network.join("genesis.bin")),
+        "data": path(own.join("data")),
+        "client_listen": format!("127.0.0.1:{client}"),
+        "peer_listen": format!("127.0.0.1:{peer}"),
+        "health_listen": format!("127.0.0.1:{health}"),
+        "nodes": nodes,
+        "client_tls": tls(&own.join("server")),
+        "peer_tls": tls(&own.join("peer")),
+    });
+    if join {
+        settings["join"] = json!(true);
+    }
+    settings
+}
+
+fn tls(folder: &Path) -> Value {
+    let file = |name: &str| path(folder.join(name));
+    json!({
+        "certificate": file("certificate.pem"),
+        "key": file("key.pem"),
+        "ca": file("ca.pem"),
+    })
+}
+
 fn path(file: PathBuf) -> String {
     file.to_string_lossy().into_owned()
 }
 
-fn write(file: &Path, settings: &Value) -> anyhow::Result<()> {
+/// Writes settings as TOML.
+pub fn write(file: &Path, settings: &Value) -> anyhow::Result<()> {
     let shown = file.display();
     let text = toml::to_string(settings).with_context(|| format!("{shown}: is no TOML"))?;
     let folder = file.parent().unwrap_or(Path::new("."));

@@ -1,5 +1,8 @@
 //! The test harness: real nodes, a real Postgres; it holds no test.
 
+#[cfg(feature = "simulation")]
+pub mod simulation;
+
 use std::io::Write as _;
 
 pub use services_cli::demo::postgres;

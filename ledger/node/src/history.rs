@@ -21,7 +21,7 @@ use ledger_proof::{
 use ledger_types::{ParticipantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, host};
 pub(crate) use extent::extent;
 pub(crate) use reader::{Cursor, History, Tip};
 pub use scan::Unreadable;
@@ -223,8 +223,9 @@ impl HistoryWriter {
     /// The disk's; what is on it then is unknown.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         if self.dirty {
-            self.current.data.sync_data()?;
-            self.current.index.sync_data()?;
+            let path = |suffix| self.files.folder.join(segment_name(self.position.segment, suffix));
+            host::sync(&self.current.data, &path("seg"))?;
+            host::sync(&self.current.index, &path("idx"))?;
             self.files.numbers.sync()?;
             self.files.tiles.sync()?;
             self.dirty = false;
@@ -247,9 +248,10 @@ impl HistoryWriter {
         for (name, offset, path) in received_files(received).map_err(failed())? {
             let target = self.files.folder.join(&name);
             let file = OpenOptions::new().write(true).create(true).truncate(false).open(&target);
-            let file = file.map_err(Error::file(target))?;
+            let file = file.map_err(Error::file(&target))?;
             let bytes = fs::read(&path).map_err(failed())?;
-            file.write_all_at(&bytes, offset).and_then(|()| file.sync_data()).map_err(failed())?;
+            file.write_all_at(&bytes, offset).map_err(failed())?;
+            host::sync(&file, &target).map_err(failed())?;
         }
         for folder in [self.files.folder.clone(), self.files.folder.join("numbers")] {
             File::open(&folder).and_then(|file| file.sync_all()).map_err(failed())?;

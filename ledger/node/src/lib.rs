@@ -27,6 +27,8 @@ pub mod restore;
 mod rows;
 mod run;
 mod seal;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod snapshot;
 mod state_store;
 mod storage;

@@ -2,7 +2,7 @@
 mod send;
 
 use std::{
-    io,
+    fmt, io,
     path::PathBuf,
     pin::Pin,
     sync::{
@@ -28,10 +28,12 @@ use openraft::{
 };
 use proto::peer::{Frame, peer_client};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use services_runtime::{grpc::ClientLimits, tls::ClientTls};
+use services_runtime::grpc::ClientLimits;
 use tokio::time::{Instant, timeout};
 use tonic::{Status, Streaming, transport::Channel};
 
+#[cfg(feature = "simulation")]
+use crate::simulation::{Bug, planted};
 use crate::{
     divergence::Pulse,
     error::OrHalt,
@@ -46,6 +48,8 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 64 << 20;
 const APPEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long opening a stream may take.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a node that cannot be reached is left alone.
+const REOPEN_AFTER: Duration = Duration::from_millis(100);
 /// How long a snapshot may take.
 const SNAPSHOT_TIMEOUT_MS: u64 = 3_600_000;
 /// The role of a node's certificate.
@@ -62,10 +66,30 @@ pub(crate) struct Ballot {
     pub(crate) request: VoteRequest<Types>,
 }
 
+/// How nodes reach each other: a channel to an address, within limits.
+#[derive(Clone)]
+pub(crate) struct Dial(Arc<Dialer>);
+
+type Dialer = dyn Fn(&str, &ClientLimits) -> Result<Channel, String> + Send + Sync;
+
+impl Dial {
+    pub(crate) fn new(
+        dial: impl Fn(&str, &ClientLimits) -> Result<Channel, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(dial))
+    }
+}
+
+impl fmt::Debug for Dial {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Dial")
+    }
+}
+
 /// Makes a client per node.
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
-    pub(crate) tls: Arc<ClientTls>,
+    pub(crate) dial: Dial,
     /// Where history lies, of which snapshots send what the receiver lacks.
     pub(crate) history: PathBuf,
     pub(crate) greeter: Greeter,
@@ -84,8 +108,7 @@ impl Network {
     pub(crate) fn peer(&self, node: u64, address: &str, timeout_ms: Option<u64>) -> Peer {
         let mut limits = ClientLimits::default();
         limits.timeout_ms = timeout_ms.unwrap_or(limits.timeout_ms);
-        let channel = self.tls.channel(address, NODE_ROLE, &limits);
-        let channel = channel.map_err(|error| error.to_string());
+        let channel = (self.dial.0)(address, &limits);
         let (greeter, history) = (self.greeter.clone(), self.history.clone());
         Peer { node, greeter, channel, history }
     }
@@ -207,8 +230,17 @@ impl NetStreamAppend<Types> for Peer {
         S: Stream<Item = Append> + OptionalSend + Unpin + 'static,
     {
         Box::pin(async move {
-            self.greeted().await?;
-            let mut client = self.client()?;
+            let greeted = self.greeted().await;
+            #[cfg(feature = "simulation")]
+            if greeted.is_err() && planted(Bug::MinorityCommits) {
+                let unseen = input.map(|request: Append| {
+                    let last = request.entries.last().map(|entry| entry.log_id);
+                    Ok(Ok(last.or(request.prev_log_id)))
+                });
+                let unseen: BoxStream<'s, _> = Box::pin(unseen);
+                return Ok(unseen);
+            }
+            let mut client = paused(greeted.and_then(|()| self.client())).await?;
             let sent = Arc::new(AtomicU64::new(0));
             let vote = Arc::new(OnceLock::new());
             let (counted, under) = (Arc::clone(&sent), Arc::clone(&vote));
@@ -218,13 +250,23 @@ impl NetStreamAppend<Types> for Peer {
                 Frame { data: put_append(&request).or_halt("encoding an append") }
             });
             let opened = timeout(OPEN_TIMEOUT, client.append_stream(frames)).await;
-            let answers = opened.map_err(unreachable)?.map_err(unreachable)?.into_inner();
+            let opened = opened.unwrap_or_else(|elapsed| Err(Status::from_error(elapsed.into())));
+            let answers =
+                paused(opened.map_err(|status| Unreachable::new(&status))).await?.into_inner();
             let (node, greeter) = (self.node, self.greeter.clone());
             let state = Some(Answers { answers, sent, heard: 0, node, greeter, vote });
             let answers: BoxStream<'s, _> = Box::pin(stream::unfold(state, next_answer));
             Ok(answers)
         })
     }
+}
+
+/// A failure, after a pause: consensus opens a stream again at once, and waits only within one.
+async fn paused<T>(opened: Result<T, Unreachable<Types>>) -> Result<T, Unreachable<Types>> {
+    if opened.is_err() {
+        tokio::time::sleep(REOPEN_AFTER).await;
+    }
+    opened
 }
 
 /// The answers to a stream of appends, in order.

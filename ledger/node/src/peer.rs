@@ -1,6 +1,7 @@
 //! The answering side between nodes: every entry is verified before consensus may acknowledge it; it answers nodes only.
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::PathBuf,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -11,7 +12,6 @@ use futures_util::{Stream, StreamExt};
 use openraft::{EntryPayload, Snapshot, raft::AppendEntriesResponse};
 use proto::peer::{Frame, SnapshotPiece, peer_server};
 use services_runtime::{error::Failure, shutdown::Shutdown, tls::require_role};
-use tokio::io::AsyncWriteExt;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
@@ -88,7 +88,7 @@ impl peer_server::Peer for Service {
         let frames = request.into_inner().take_until(ended.clone().cancelled_owned());
         let raft = self.raft()?;
         let appends = verified(frames, self.verifier.clone(), raft.clone());
-        let results = raft.stream_append(Box::pin(appends));
+        let results = host::seeded(async { raft.stream_append(Box::pin(appends)) }).await;
         let answers = results.map(|result| match result {
             Ok(result) => frame(&result).map_err(|error| internal(&error)),
             Err(fatal) => Err(Status::unavailable(fatal.to_string())),
@@ -121,7 +121,7 @@ impl peer_server::Peer for Service {
     ) -> Result<Response<Frame>, Status> {
         self.admit(&request)?;
         let folder = self.snapshots.begin().map_err(|error| internal(&error))?;
-        let head = receive(request.into_inner(), &folder).await?;
+        let head = receive(request.into_inner(), Arc::clone(&folder)).await?;
         let (vote, meta) = serde_json::from_slice(&head).map_err(|error| malformed(&error))?;
         let snapshot = Snapshot { meta, snapshot: folder };
         let answer = self.raft()?.install_full_snapshot(vote, snapshot).await;
@@ -281,31 +281,63 @@ async fn settle(
 }
 
 /// Writes a snapshot's files; gives its head once all have come.
-async fn receive(mut pieces: Streaming<SnapshotPiece>, folder: &Folder) -> Result<Bytes, Status> {
-    let mut head = Bytes::new();
-    let mut file: Option<tokio::fs::File> = None;
+async fn receive(
+    mut pieces: Streaming<SnapshotPiece>,
+    folder: Arc<Folder>,
+) -> Result<Bytes, Status> {
+    let mut writer = Writer { folder, head: Bytes::new(), file: None };
     while let Some(piece) = pieces.message().await? {
-        match piece.file.as_str() {
-            "head" => head = piece.data,
-            "end" => {
-                finish(file.take()).await.map_err(|error| internal(&error))?;
-                return Ok(head);
-            }
-            name => {
-                if !name.is_empty() {
-                    finish(file.take()).await.map_err(|error| internal(&error))?;
-                    file = Some(create(folder, name).await.map_err(|error| internal(&error))?);
-                }
-                let file =
-                    file.as_mut().ok_or_else(|| Status::invalid_argument("no file named"))?;
-                file.write_all(&piece.data).await.map_err(|error| internal(&error))?;
-            }
+        let written = host::blocking(move || {
+            let ended = writer.take(&piece);
+            (writer, ended)
+        });
+        let stopping = || Status::unavailable("this node is stopping");
+        let (back, ended) = written.await.ok_or_else(stopping)?;
+        writer = back;
+        if ended.map_err(|error| internal(&error))? {
+            return Ok(writer.head);
         }
     }
     Err(Status::aborted("the snapshot ended before its end"))
 }
 
-async fn create(folder: &Folder, name: &str) -> io::Result<tokio::fs::File> {
+/// Writes the pieces of a snapshot.
+struct Writer {
+    folder: Arc<Folder>,
+    head: Bytes,
+    file: Option<fs::File>,
+}
+
+impl Writer {
+    /// Takes a piece; `true` when it was the last.
+    fn take(&mut self, piece: &SnapshotPiece) -> io::Result<bool> {
+        match piece.file.as_str() {
+            "head" => self.head = piece.data.clone(),
+            "end" => {
+                self.finish()?;
+                return Ok(true);
+            }
+            "" => self.write(&piece.data)?,
+            name => {
+                self.finish()?;
+                self.file = Some(create(&self.folder, name)?);
+                self.write(&piece.data)?;
+            }
+        }
+        Ok(false)
+    }
+
+    fn write(&mut self, data: &[u8]) -> io::Result<()> {
+        let file = self.file.as_mut().ok_or_else(|| io::Error::other("no file named"))?;
+        file.write_all(data)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.file.take().map_or(Ok(()), |file| file.sync_all())
+    }
+}
+
+fn create(folder: &Folder, name: &str) -> io::Result<fs::File> {
     let safe = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')
@@ -323,15 +355,7 @@ async fn create(folder: &Folder, name: &str) -> io::Result<tokio::fs::File> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
-    tokio::fs::File::create(path).await
-}
-
-async fn finish(file: Option<tokio::fs::File>) -> io::Result<()> {
-    if let Some(mut file) = file {
-        file.flush().await?;
-        file.sync_all().await?;
-    }
-    Ok(())
+    fs::File::create(path)
 }
 
 fn internal(error: &dyn std::fmt::Display) -> Status {

@@ -11,6 +11,12 @@ use ledger_types::Timestamp;
 use openraft::{EntryPayload, LogId, raft::AppendEntriesRequest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+#[cfg(not(feature = "simulation"))]
+type Runtime = openraft::TokioRuntime;
+/// Draws election times from the simulation's seed.
+#[cfg(feature = "simulation")]
+type Runtime = openraft_rt::deterministic_rng::DeterministicRng<openraft::TokioRuntime>;
+
 openraft::declare_raft_types!(
     /// Consensus over [`Payload`]s, with standard Raft's one leader per term.
     pub(crate) Types:
@@ -19,6 +25,7 @@ openraft::declare_raft_types!(
         NodeId = u64,
         Node = openraft::impls::BasicNode,
         LeaderId = openraft::impls::leader_id_std::LeaderId<u64, u64>,
+        AsyncRuntime = Runtime,
 );
 
 pub(crate) type Entry = openraft::type_config::alias::EntryOf<Types>;

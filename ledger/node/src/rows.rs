@@ -5,7 +5,7 @@ mod rocks;
 pub(crate) use rocks::Rows;
 
 #[cfg(feature = "simulation")]
-mod memory;
+pub(crate) mod memory;
 #[cfg(feature = "simulation")]
 pub(crate) use memory::Rows;
 
@@ -18,6 +18,7 @@ pub(crate) enum Kind {
     State,
 }
 
+#[cfg(not(feature = "simulation"))]
 impl Kind {
     /// The tables of such a database.
     pub(crate) const fn tables(self) -> &'static [&'static str] {
@@ -47,7 +48,7 @@ enum Verb {
 }
 
 /// Changes that are written together or not at all, in their order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Batch {
     bytes: Vec<u8>,
     /// (table, what, where the first operand ends, where the second ends).

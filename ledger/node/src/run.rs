@@ -26,8 +26,9 @@ use crate::{
     divergence::Comparisons,
     events,
     hello::Greeter,
+    host,
     members::{self, Used},
-    network::{MESSAGE_BYTES_MAX, Network},
+    network::{Dial, MESSAGE_BYTES_MAX, NODE_ROLE, Network},
     peer, propose,
     raft::Raft,
     state_store::States,
@@ -53,7 +54,14 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> Result<(), Error> {
     settings.check()?;
-    let node = Node::start(&settings, &shutdown).await?;
+    let tls = ClientTls::load(settings.peer_tls.clone()).map_err(Error::Tls)?;
+    tls.watch(TLS_WATCH, &shutdown);
+    let dial = Dial::new(move |address, limits| {
+        tls.channel(address, NODE_ROLE, limits).map_err(|error| error.to_string())
+    });
+    let opened = Opened::new(&settings, dial, &shutdown)?;
+    serve_peers(opened.peer.clone(), &settings, &shutdown).await?;
+    let node = Node::join(opened, &settings, &shutdown).await?;
     if let (Some(state), Some(address)) = (&health, settings.health_listen) {
         health::serve(address, state.clone(), &shutdown).await.map_err(Error::Health)?;
     }
@@ -63,56 +71,78 @@ pub async fn run(
     node.stop().await
 }
 
-struct Node {
-    raft: Raft,
+/// A node that takes part.
+pub(crate) struct Node {
+    pub(crate) raft: Raft,
     network: Network,
     clocks: Clocks,
     comparisons: Comparisons,
-    api: Api,
+    pub(crate) api: Api,
     states: States,
     workers: Workers,
 }
 
-impl Node {
-    async fn start(settings: &Settings, shutdown: &Shutdown) -> Result<Self, Error> {
+/// A node whose data is open and that can say who it is, but takes no part yet.
+pub(crate) struct Opened {
+    pub(crate) peer: peer::Service,
+    network: Network,
+    storage: Storage,
+}
+
+impl Opened {
+    /// Opens a node's data.
+    ///
+    /// # Errors
+    /// When any of it is damaged, another's, or less than this node promised.
+    pub(crate) fn new(settings: &Settings, dial: Dial, shutdown: &Shutdown) -> Result<Self, Error> {
         let genesis = read_genesis(settings)?;
         let network_id = genesis.network();
-        let genesis_bytes = ledger_proof::Field::to_bytes(&genesis);
-        let restored = !genesis.predecessor.is_empty();
         let storage = Storage::open(settings, genesis)?;
-        let Storage { greeter, log, machine, history, workers } = storage;
-        let tls = ClientTls::load(settings.peer_tls.clone()).map_err(Error::Tls)?;
-        tls.watch(TLS_WATCH, shutdown);
-        let history_folder = settings.data.join("history");
-        let network = Network { tls, history: history_folder.clone(), greeter: greeter.clone() };
-        let (states, apply) = (machine.states.clone(), machine.apply.clone());
-        let verifier = Verifier::new(network_id, apply.clone());
+        let (greeter, history) = (storage.greeter.clone(), settings.data.join("history"));
+        let network = Network { dial, history: history.clone(), greeter: greeter.clone() };
         let peer = peer::Service {
             raft: Arc::default(),
-            greeter: greeter.clone(),
-            records: history.clone(),
-            verifier: verifier.clone(),
-            snapshots: Arc::clone(&machine.snapshots),
-            history: history_folder.clone(),
+            greeter,
+            records: storage.history.clone(),
+            verifier: Verifier::new(network_id, storage.machine.apply.clone()),
+            snapshots: Arc::clone(&storage.machine.snapshots),
+            history,
             network: network_id.to_string(),
             shutdown: shutdown.clone(),
         };
-        let consensus = Arc::clone(&peer.raft);
-        serve_peers(peer, settings, shutdown).await?;
+        Ok(Self { peer, network, storage })
+    }
+}
+
+impl Node {
+    /// Says hello to the others, then takes part.
+    ///
+    /// # Errors
+    /// When another node refuses this one, or consensus cannot start.
+    pub(crate) async fn join(
+        opened: Opened,
+        settings: &Settings,
+        shutdown: &Shutdown,
+    ) -> Result<Self, Error> {
+        let Opened { peer, network, storage } = opened;
+        let Storage { greeter, log, machine, history, workers } = storage;
+        let genesis = read_genesis(settings)?;
         greet(&network, &greeter, settings).await?;
         let config = Arc::new(raft_config(&settings.limits)?);
+        let (states, apply) = (machine.states.clone(), machine.apply.clone());
         let raft = Raft::new(settings.node, config, network.clone(), log, machine.clone());
         let raft = raft.await.map_err(raft_failed)?;
-        let raft = consensus.get_or_init(|| raft).clone();
+        let raft = peer.raft.get_or_init(|| raft).clone();
         initialize(&raft, settings).await?;
         let clocks = Clocks::new(settings.limits.clock_skew_ms_max);
         let (proposer, task) =
             propose::Task::new(raft.clone(), apply.clone(), clocks.clone(), &settings.limits);
         let token = shutdown.token();
-        shutdown.spawn("propose", async move {
+        let proposing = host::seeded(async move {
             token.run_until_cancelled(task.run()).await;
             Ok::<_, Error>(())
         });
+        shutdown.spawn("propose", proposing);
         let source = events::Source {
             history: history.clone(),
             states: states.clone(),
@@ -121,18 +151,18 @@ impl Node {
         };
         let api = Api {
             node: settings.node,
-            network: network_id.to_string(),
+            network: peer.network,
             raft: raft.clone(),
             apply,
-            verifier,
+            verifier: peer.verifier,
             proposer,
             history,
             source,
             machine,
             used: Used::open(&settings.data)?,
-            genesis: genesis_bytes.into(),
-            restored,
-            history_folder,
+            genesis: ledger_proof::Field::to_bytes(&genesis).into(),
+            restored: !genesis.predecessor.is_empty(),
+            history_folder: settings.data.join("history"),
             submit_timeout: Duration::from_millis(settings.limits.submit_timeout_ms),
         };
         let comparisons = Comparisons::default();
@@ -140,24 +170,24 @@ impl Node {
     }
 
     async fn serve(&self, settings: &Settings, shutdown: &Shutdown) -> Result<(), Error> {
-        let clients = grpc::server(&settings.server)
-            .add_service(
-                LedgerServer::new(self.api.clone())
-                    .max_decoding_message_size(api::REQUEST_BYTES_MAX)
-                    .max_encoding_message_size(MESSAGE_BYTES_MAX),
-            )
-            .add_service(AdminServer::new(self.api.clone()));
+        let clients = client_router(&settings.server, self.api.clone());
         let tls = ServerTls::load(settings.client_tls.clone()).map_err(Error::Tls)?;
         tls.watch(TLS_WATCH, shutdown);
         listen("clients", clients, settings.client_listen, tls, settings, shutdown).await
     }
 
-    fn watch(&self, settings: &Settings, health: Option<health::State>, shutdown: &Shutdown) {
+    /// Looks after the node again and again until `shutdown`.
+    pub(crate) fn watch(
+        &self,
+        settings: &Settings,
+        health: Option<health::State>,
+        shutdown: &Shutdown,
+    ) {
         let (raft, used) = (self.raft.clone(), self.api.used.clone());
         let (own, token) = (settings.node, shutdown.token());
         let (network, clocks) = (self.network.clone(), self.clocks.clone());
         let (comparisons, history) = (self.comparisons.clone(), self.api.history.clone());
-        shutdown.spawn("pulse", async move {
+        let following = host::seeded(async move {
             let start = |node, peer: &str| {
                 let pulses = watch::Pulses {
                     node,
@@ -171,6 +201,7 @@ impl Node {
             let following = members::follow(raft, own, used, start);
             token.run_until_cancelled(following).await.unwrap_or(Ok(()))
         });
+        shutdown.spawn("members", following);
         let watch = watch::Watch {
             raft: self.raft.clone(),
             clocks: self.clocks.clone(),
@@ -183,9 +214,11 @@ impl Node {
             snapshot_tried: (0, 0),
         };
         let token = shutdown.token();
-        shutdown.spawn("watch", async move {
-            token.run_until_cancelled(watch.run()).await.unwrap_or(Ok(()))
-        });
+        let watching =
+            host::seeded(
+                async move { token.run_until_cancelled(watch.run()).await.unwrap_or(Ok(())) },
+            );
+        shutdown.spawn("watch", watching);
     }
 
     /// Stops consensus, then apply, then what writes history and state.
@@ -235,6 +268,9 @@ fn raft_config(limits: &Limits) -> Result<Config, Error> {
         replication_lag_threshold: u64::MAX / 2,
         install_snapshot_timeout: 3_600_000,
         enable_pre_vote: Some(true),
+        // A leader sends entries before its own disk has them. Back without an election, it would
+        // write others in their place in the same term.
+        enable_leader_restore: Some(false),
         ..Config::default()
     };
     config.validate().map_err(|error| Error::Raft(error.to_string()))
@@ -261,16 +297,31 @@ async fn serve_peers(
     settings: &Settings,
     shutdown: &Shutdown,
 ) -> Result<(), Error> {
+    let tls = ServerTls::load(settings.peer_tls.clone()).map_err(Error::Tls)?;
+    tls.watch(TLS_WATCH, shutdown);
+    listen("peers", peer_router(peer), settings.peer_listen, tls, settings, shutdown).await
+}
+
+/// What participants and the operator may call.
+pub(crate) fn client_router(limits: &ServerLimits, api: Api) -> Router {
+    grpc::server(limits)
+        .add_service(
+            LedgerServer::new(api.clone())
+                .max_decoding_message_size(api::REQUEST_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(AdminServer::new(api))
+}
+
+/// What other nodes may call.
+pub(crate) fn peer_router(peer: peer::Service) -> Router {
     // Appends and snapshots last as long as they last.
     let limits = ServerLimits { timeout_ms: 3_600_000, ..ServerLimits::default() };
-    let peers = grpc::server(&limits).add_service(
+    grpc::server(&limits).add_service(
         PeerServer::new(peer)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX),
-    );
-    let tls = ServerTls::load(settings.peer_tls.clone()).map_err(Error::Tls)?;
-    tls.watch(TLS_WATCH, shutdown);
-    listen("peers", peers, settings.peer_listen, tls, settings, shutdown).await
+    )
 }
 
 /// Says hello to every other node before this one votes or acknowledges anything. A node with an
@@ -291,9 +342,10 @@ async fn greet(network: &Network, greeter: &Greeter, settings: &Settings) -> Res
         if let Some(refusal) = welcome.refusal {
             return Err(refused(refusal.to_string()));
         }
+        // A node that must not take part is not ours to stop for.
         if let Err(refusal) = greeter.judge(&welcome.hello) {
-            let reason = format!("will not go on with it, which {refusal}");
-            return Err(refused(reason));
+            metrics::counter!("causeway_ledger_alarms_total").increment(1);
+            tracing::error!(node = other.id, %refusal, "another node must not take part");
         }
     }
     Ok(())

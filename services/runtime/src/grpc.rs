@@ -74,7 +74,9 @@ impl Default for ClientLimits {
 }
 
 impl ClientLimits {
-    pub(crate) fn apply(&self, endpoint: Endpoint) -> Endpoint {
+    /// The endpoint with these limits.
+    #[must_use]
+    pub fn apply(&self, endpoint: Endpoint) -> Endpoint {
         endpoint
             .connect_timeout(Duration::from_millis(self.connect_timeout_ms))
             .timeout(Duration::from_millis(self.timeout_ms))

@@ -10,7 +10,7 @@ use std::{
 
 use ledger_types::ParticipantId;
 
-use crate::Error;
+use crate::{Error, host};
 
 const ROW: u64 = 8;
 
@@ -73,7 +73,7 @@ impl Numbers {
     pub(crate) fn sync(&self) -> io::Result<()> {
         let dirty = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
         for participant in dirty {
-            self.file(participant)?.sync_data()?;
+            host::sync(&*self.file(participant)?, &path(&self.folder, participant))?;
         }
         Ok(())
     }
@@ -109,8 +109,11 @@ impl Numbers {
 }
 
 fn open_file(folder: &Path, participant: ParticipantId) -> io::Result<File> {
-    let path = folder.join(format!("{}.num", participant.0));
-    OpenOptions::new().read(true).append(true).create(true).open(path)
+    OpenOptions::new().read(true).append(true).create(true).open(path(folder, participant))
+}
+
+fn path(folder: &Path, participant: ParticipantId) -> PathBuf {
+    folder.join(format!("{}.num", participant.0))
 }
 
 fn row_at(file: &File, row: u64) -> io::Result<u64> {

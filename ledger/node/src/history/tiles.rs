@@ -3,7 +3,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::FileExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
@@ -12,7 +12,7 @@ use ledger_proof::{
     tree::{FULL_TILE, TILE_HEIGHT},
 };
 
-use crate::Error;
+use crate::{Error, host};
 
 /// Levels above the leaves: enough for 2⁶⁴ of them.
 pub(super) const LEVELS: u32 = 7;
@@ -22,6 +22,7 @@ const HASH: u64 = 32;
 /// are a tile of level L.
 #[derive(Debug)]
 pub(crate) struct Tiles {
+    folder: PathBuf,
     levels: Vec<File>,
     /// Bits of levels with bytes that are not synced.
     dirty: Mutex<u32>,
@@ -45,7 +46,7 @@ impl Tiles {
             OpenOptions::new().read(true).append(true).create(true).open(path)
         };
         let levels = (1..=LEVELS).map(open).collect::<io::Result<_>>().map_err(failed())?;
-        Ok(Self { levels, dirty: Mutex::new(0) })
+        Ok(Self { folder: folder.to_owned(), levels, dirty: Mutex::new(0) })
     }
 
     /// Cuts off what lies behind `records` and adds what is missing, from the leaf hashes that
@@ -104,7 +105,7 @@ impl Tiles {
     pub(super) fn sync(&self) -> io::Result<()> {
         let dirty = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
         for level in (1..=LEVELS).filter(|level| dirty & (1 << level) != 0) {
-            self.file(level)?.sync_data()?;
+            host::sync(self.file(level)?, &self.folder.join(level.to_string()))?;
         }
         Ok(())
     }

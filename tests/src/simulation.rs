@@ -1,0 +1,64 @@
+//! A whole cluster in one thread, where a seed decides time, disks, network, faults and clients: the same seed is the same run.
+mod audit;
+mod faults;
+mod machine;
+mod model;
+mod node;
+mod run;
+mod wires;
+mod work;
+mod world;
+
+use std::collections::BTreeMap;
+
+pub use ledger_node::simulation::{Bug, plant};
+pub use run::run;
+use serde::{Deserialize, Serialize};
+
+/// How a run is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Decides everything.
+    pub seed: u64,
+    /// Milliseconds of simulated time under faults; healing comes on top.
+    pub ticks: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// The seed.
+    pub seed: u64,
+    /// What was wrong; empty for a clean run.
+    pub violations: Vec<String>,
+    /// How often each fault and each rare event happened.
+    pub happened: BTreeMap<String, u64>,
+    /// Requests made, and those answered.
+    pub operations: u64,
+    /// Of these, acknowledged by the ledger.
+    pub acknowledged: u64,
+    /// Records at the end.
+    pub records: u64,
+    /// A digest of everything that was seen, in order: equal for equal runs.
+    pub trace: String,
+}
+
+/// What must have happened somewhere in a set of runs, or the set proves nothing.
+pub const SOMETIMES: &[&str] = &[
+    "acknowledged",
+    "client gave up",
+    "clock jumped",
+    "crash",
+    "expired",
+    "leader changed",
+    "log truncated",
+    "membership changed",
+    "messages held",
+    "one-way partition",
+    "partition",
+    "power cut of all",
+    "refused by the ledger",
+    "resent answer",
+    "snapshot installed",
+    "unsynced bytes lost",
+];

@@ -17,7 +17,7 @@ use openraft::{
     storage::{IOFlushed, RaftLogStorage},
 };
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     Error, host,
@@ -62,6 +62,8 @@ struct Inner {
     rows: Rows,
     meta: Mutex<Meta>,
     tail: RwLock<Tail>,
+    /// The last entry that is durable here.
+    durable: watch::Sender<Option<u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -90,11 +92,17 @@ impl LogStore {
         let found = open::open(place)?;
         let written_next = found.meta.last.map_or(0, |last| last.index + 1);
         let tail = Tail { written_next, ..Tail::default() };
+        let durable = watch::Sender::new(found.meta.last.map(|last| last.index));
         let (rows, meta) = (found.rows, Mutex::new(found.meta));
-        let inner = Arc::new(Inner { rows, meta, tail: RwLock::new(tail) });
+        let inner = Arc::new(Inner { rows, meta, tail: RwLock::new(tail), durable });
         let (ops, worker) =
             writer::start(Arc::clone(&inner), found.guard).map_err(Error::file(place.folder))?;
         Ok((Self { inner, ops }, worker))
+    }
+
+    /// Follows which entry is the last that is durable here: others may commit one before that.
+    pub(crate) fn durable(&self) -> watch::Receiver<Option<u64>> {
+        self.inner.durable.subscribe()
     }
 
     /// The log's last entry.

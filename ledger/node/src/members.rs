@@ -10,7 +10,7 @@ use std::{
 use openraft::async_runtime::watch::WatchReceiver;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::{Error, raft::Raft, state_store::sync_folder};
+use crate::{Error, host, raft::Raft, state_store::sync_folder};
 
 #[cfg(test)]
 mod tests;
@@ -107,7 +107,7 @@ where
         });
         for key in wanted {
             let (id, peer) = (key.0, key.1.clone());
-            running.entry(key).or_insert_with(|| tasks.spawn(start(id, &peer)));
+            running.entry(key).or_insert_with(|| tasks.spawn(host::seeded(start(id, &peer))));
         }
         while tasks.try_join_next().is_some() {}
     }

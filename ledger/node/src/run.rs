@@ -87,10 +87,6 @@ pub(crate) struct Opened {
     pub(crate) peer: peer::Service,
     network: Network,
     storage: Storage,
-    /// The genesis as clients are shown it.
-    genesis: bytes::Bytes,
-    /// Whether the network goes on where another ended.
-    restored: bool,
 }
 
 impl Opened {
@@ -101,8 +97,6 @@ impl Opened {
     pub(crate) fn new(settings: &Settings, dial: Dial, shutdown: &Shutdown) -> Result<Self, Error> {
         let genesis = read_genesis(settings)?;
         let network_id = genesis.network();
-        let genesis_bytes = ledger_proof::Field::to_bytes(&genesis).into();
-        let restored = !genesis.predecessor.is_empty();
         let storage = Storage::open(settings, genesis)?;
         let (greeter, history) = (storage.greeter.clone(), settings.data.join("history"));
         let network = Network { dial, history: history.clone(), greeter: greeter.clone() };
@@ -116,7 +110,7 @@ impl Opened {
             network: network_id.to_string(),
             shutdown: shutdown.clone(),
         };
-        Ok(Self { peer, network, storage, genesis: genesis_bytes, restored })
+        Ok(Self { peer, network, storage })
     }
 }
 
@@ -130,8 +124,9 @@ impl Node {
         settings: &Settings,
         shutdown: &Shutdown,
     ) -> Result<Self, Error> {
-        let Opened { peer, network, storage, genesis, restored } = opened;
+        let Opened { peer, network, storage } = opened;
         let Storage { greeter, log, machine, history, workers } = storage;
+        let genesis = read_genesis(settings)?;
         greet(&network, &greeter, settings).await?;
         let config = Arc::new(raft_config(&settings.limits)?);
         let (states, apply) = (machine.states.clone(), machine.apply.clone());
@@ -165,9 +160,9 @@ impl Node {
             source,
             machine,
             used: Used::open(&settings.data)?,
-            genesis,
-            restored,
-            history_folder: peer.history,
+            genesis: ledger_proof::Field::to_bytes(&genesis).into(),
+            restored: !genesis.predecessor.is_empty(),
+            history_folder: settings.data.join("history"),
             submit_timeout: Duration::from_millis(settings.limits.submit_timeout_ms),
         };
         let comparisons = Comparisons::default();
@@ -206,7 +201,7 @@ impl Node {
             let following = members::follow(raft, own, used, start);
             token.run_until_cancelled(following).await.unwrap_or(Ok(()))
         });
-        shutdown.spawn("pulse", following);
+        shutdown.spawn("members", following);
         let watch = watch::Watch {
             raft: self.raft.clone(),
             clocks: self.clocks.clone(),

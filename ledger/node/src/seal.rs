@@ -2,7 +2,7 @@
 use std::{io, path::PathBuf};
 
 use ledger_proof::Digest;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     Error,
@@ -36,15 +36,25 @@ pub(crate) struct CutJob {
     pub(crate) done: oneshot::Sender<()>,
 }
 
-/// Starts the worker; it ends when the sender is gone.
+/// Starts the worker; it ends when the sender is gone. A state is written only once the log up to
+/// it is `durable` here: others may have committed an entry before that, and a state ahead of its
+/// own log would have nothing to go on from.
 pub(crate) fn start(
     mut writer: HistoryWriter,
     history: History,
     states: States,
+    mut durable: watch::Receiver<Option<u64>>,
 ) -> io::Result<(mpsc::Sender<Job>, host::Worker)> {
     let (sender, mut jobs) = mpsc::channel(QUEUE);
     let worker = host::spawn("seal", async move {
         while let Some(job) = jobs.recv().await {
+            if let Job::Cut(job) = &job
+                && let Some(applied) = job.applied
+                // A log that ended has nothing left to wait for, and what it lacks is asked of others.
+                && durable.wait_for(|durable| *durable >= Some(applied.index)).await.is_err()
+            {
+                continue;
+            }
             run(job, &mut writer, &history, &states);
         }
         writer.sync().or_halt("syncing history");

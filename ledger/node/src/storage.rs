@@ -51,7 +51,8 @@ impl Storage {
         let (writer, history) = HistoryWriter::open(&data.join("history"), position)?;
         let snapshots = Arc::new(Snapshots::open(&data.join("snapshot"))?);
         let (seal, seal_worker) =
-            seal::start(writer, history.clone(), states.clone()).map_err(Error::file(data))?;
+            seal::start(writer, history.clone(), states.clone(), log.durable())
+                .map_err(Error::file(data))?;
         let (apply, apply_worker) =
             apply::start(start, states.clone(), seal, settings.limits.cut_bytes)
                 .map_err(Error::file(data))?;

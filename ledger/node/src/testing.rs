@@ -109,7 +109,9 @@ pub(crate) fn machine(folder: &Path) -> (Machine, Vec<Worker>) {
     let (writer, history) =
         HistoryWriter::open(&folder.join("history"), position).expect("a history");
     let snapshots = Snapshots::open(&folder.join("snapshot")).expect("snapshots").into();
-    let (seal, sealing) = seal::start(writer, history, states.clone()).expect("a worker");
+    // Without a log everything is as durable as it can be.
+    let durable = tokio::sync::watch::Sender::new(Some(u64::MAX)).subscribe();
+    let (seal, sealing) = seal::start(writer, history, states.clone(), durable).expect("a worker");
     let (apply, applying) = apply::start(start, states.clone(), seal, 1 << 20).expect("a worker");
     (Machine { apply, states, snapshots }, vec![applying, sealing])
 }

@@ -127,7 +127,17 @@ async fn goes_on(world: &World, into: &Path, restored: &Value, place: &Path) {
     let line = ["admin", "verify-data", "--deep", backup.to_str().unwrap()];
     let (status, said) = causeway(&line).await;
     assert_eq!(status, 0, "a replay crosses the genesis of a restored network: {said}");
+    let line = ["admin", "backup", &shown, &super::shown(&place.join("backup"))];
+    let (status, said) = causeway(&line).await;
+    assert_eq!(status, 1, "the former network's backup is left alone: {said}");
     processes::end(nodes);
+    for node in ["nodes/1/data", "nodes/4/data"] {
+        let data = super::shown(&into.join(node));
+        let (status, said) = causeway(&["admin", "verify-data", "--deep", &data]).await;
+        assert_eq!(status, 0, "a stopped node's folder: {said}");
+    }
+    let (status, said) = causeway(&["admin", "replay", &shown]).await;
+    assert_eq!(status, 2, "a network's folder is neither: {said}");
 }
 
 /// A participant reads its own numbers from 1 without a gap over the new genesis.

@@ -190,6 +190,7 @@ impl Writer {
 
     fn promise(&mut self) {
         self.guard.save(self.promise.clone()).or_halt("writing the high-water file");
+        self.inner.durable.send_replace(self.promise.last.map(|last| last.index));
     }
 
     /// The chain up to a written entry.

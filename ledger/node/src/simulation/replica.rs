@@ -113,11 +113,14 @@ impl Replica {
         added.map(drop).map_err(|error| error.to_string())
     }
 
-    /// Makes these nodes the voters.
+    /// Makes these nodes the voters, this one among them: a leader hands over before it goes.
     ///
     /// # Errors
     /// When this replica cannot.
     pub async fn change_voters(&self, voters: &[u64]) -> Result<(), String> {
+        if !voters.contains(&self.node.api.node) {
+            return Err("a leader stays until it has handed over".to_owned());
+        }
         let voters = ChangeMembers::ReplaceAllVoters(voters.iter().copied().collect());
         let changed = self.node.raft.change_membership(voters, false).await;
         changed.map(drop).map_err(|error| error.to_string())

@@ -1,6 +1,6 @@
 # The commands of this project. Each installs what is missing (deploy/prerequisites.sh) and then
 # calls cargo or the binary; nothing else is needed on a fresh machine.
-.PHONY: help demo test lint fix bench rates build prerequisites
+.PHONY: help demo test sim lint fix bench rates build prerequisites
 SHELL := bash
 CARGO ?= cargo
 # Always the whole workspace: another selection would compile RocksDB again.
@@ -21,11 +21,23 @@ demo: build ## Run a whole network on this machine: make demo ARGS="--once"
 
 test: build ## Run every test, or those named: make test T=NAME
 	$(CARGO) test --workspace --locked $(T)
+ifndef T
+	@$(MAKE) sim SEEDS=60 TWICE=2
+	@$(MAKE) sim SEEDS=60 ARGS=--bugs
+endif
+
+SEEDS ?= 600
+START ?= 1
+TWICE ?= 5
+sim: prerequisites ## Run clusters decided by seeds: make sim SEEDS=600 START=1, or ARGS=--bugs
+	$(CARGO) build --workspace --locked --features tests/simulation --bin simulate
+	@$${CARGO_TARGET_DIR:-target}/debug/simulate --seeds $(SEEDS) --start $(START) --twice $(TWICE) $(ARGS)
 
 lint: prerequisites ## Check format, lints and dependencies
 	$(CARGO) fmt --all --check
 	deploy/dependencies.sh
 	$(CARGO) lint
+	$(CARGO) clippy --workspace --locked --features tests/simulation --bins -- -D warnings
 
 fix: prerequisites ## Format the code
 	$(CARGO) fmt --all

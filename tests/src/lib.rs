@@ -1,7 +1,12 @@
 //! The test harness: real nodes, a real Postgres; it holds no test.
 
+pub mod chaos;
+mod clients;
+mod judge;
+mod model;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+mod world;
 
 use std::io::Write as _;
 

@@ -1,13 +1,11 @@
 //! A whole cluster in one thread, where a seed decides time, disks, network, faults and clients: the same seed is the same run.
 mod audit;
 mod faults;
+mod founding;
 mod machine;
-mod model;
 mod node;
 mod run;
 mod wires;
-mod work;
-mod world;
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use std::{
 use ledger_node::simulation::Machine;
 use tokio::runtime::{Handle, Id};
 
-use super::world::FOUNDED_AT;
+use super::founding::FOUNDED_AT;
 
 /// Every node's machine.
 #[derive(Debug)]

@@ -13,9 +13,9 @@ use ledger_node::{
 use services_runtime::tls::Files;
 
 use super::{
+    founding::genesis,
     machine::Machines,
     wires::{CLIENTS, PEERS, dial, incoming},
-    world::genesis,
 };
 
 /// What nodes and the simulation share.

@@ -1,21 +1,30 @@
 //! One run from its seed to its report: faults, then healing, then judgement.
-use std::{rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
 use ledger_node::simulation::install;
 use ledger_proof::Field;
+use proto::LedgerClient;
+use services_runtime::grpc::ClientLimits;
 use turmoil::Sim;
 
 use super::{
     Options, Report,
-    audit::{Watcher, judge},
+    audit::Watcher,
     faults::Faults,
+    founding::{founding, genesis, sign},
     machine::Machines,
-    node::{Cluster, genesis_file, host, software},
-    work::{self, Heard, Work},
-    world::genesis,
+    node::{Cluster, client_address, genesis_file, host, software},
+    wires::dial,
+};
+use crate::{
+    clients::{self, Heard, Work},
+    judge::{Seen, judge},
+    world::Pen,
 };
 
 const CLIENTS: usize = 3;
+/// How long a client asks for one answer.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// One step of simulated time.
 const TICK_MS: u64 = 2;
 /// How often every replica is looked at.
@@ -42,7 +51,9 @@ pub fn run(options: &Options) -> Report {
         running: Default::default(),
         refused: Default::default(),
     });
-    let work = Rc::new(Work::new(options.seed ^ 2));
+    let pen = Pen::new(options.seed, Box::new(sign));
+    let work = Arc::new(Work::new(options.seed ^ 2, pen, elapsed));
+    let (founded, idle) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
     let faults = Faults::new(options.seed ^ 3, &founders);
     let mut sim = turmoil::Builder::new()
         .rng_seed(options.seed)
@@ -58,12 +69,19 @@ pub fn run(options: &Options) -> Report {
         sim.host(host(node), move || software(Rc::clone(&cluster), node));
     }
     for client in 1..=CLIENTS {
-        let (work, nodes) = (Rc::clone(&work), founders.clone());
-        sim.client(format!("operator-{client}"), work::software(work, nodes, client == 1));
+        let software = client_software(
+            Arc::clone(&work),
+            founders.clone(),
+            (Rc::clone(&founded), Rc::clone(&idle)),
+            client == 1,
+        );
+        sim.client(format!("operator-{client}"), software);
     }
     sim.client("operator-9", faults.operator(Rc::clone(&cluster)));
     let mut run = Run {
         cluster,
+        founded,
+        idle,
         work,
         faults,
         watcher: Watcher::default(),
@@ -74,9 +92,39 @@ pub fn run(options: &Options) -> Report {
     run.report(options.seed)
 }
 
+fn elapsed() -> u64 {
+    let elapsed = turmoil::sim_elapsed().unwrap_or_default();
+    u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A client's software; the first founds the network.
+async fn client_software(
+    work: Arc<Work>,
+    nodes: Vec<u64>,
+    (founded, idle): (Rc<Cell<bool>>, Rc<Cell<usize>>),
+    first: bool,
+) -> turmoil::Result {
+    let limits = ClientLimits { timeout_ms: 2_000, ..ClientLimits::default() };
+    let channels = nodes.iter().map(|node| dial(&client_address(*node), &limits));
+    let client = LedgerClient::new(channels.collect::<Result<_, _>>()?, PATIENCE);
+    if first {
+        let envelopes = founding(&mut work.pen.lock().expect("one thread"));
+        clients::prepare(&work, &client, envelopes).await;
+        founded.set(true);
+    }
+    while !founded.get() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    clients::client(work, client, 40).await;
+    idle.set(idle.get() + 1);
+    std::future::pending().await
+}
+
 struct Run {
     cluster: Rc<Cluster>,
-    work: Rc<Work>,
+    founded: Rc<Cell<bool>>,
+    idle: Rc<Cell<usize>>,
+    work: Arc<Work>,
     faults: Faults,
     watcher: Watcher,
     violations: Vec<String>,
@@ -86,13 +134,13 @@ struct Run {
 impl Run {
     fn all(&mut self, sim: &mut Sim<'_>, ticks: u64) {
         while self.now_ms < ticks && self.violations.is_empty() {
-            if self.work.founded.get() {
+            if self.founded.get() {
                 self.faults.step(self.now_ms, sim, &self.cluster);
             }
             self.step(sim);
         }
         self.faults.heal(sim, &self.cluster);
-        self.work.stop.set(true);
+        self.work.stop();
         let until = self.now_ms + HEALED_MS;
         while !self.settled() && self.violations.is_empty() {
             if self.now_ms > until {
@@ -131,18 +179,24 @@ impl Run {
             let records = running.get(voter).map(|replica| replica.status().records);
             records == Some(status.records)
         });
-        self.work.idle.get() == CLIENTS && equal && self.now_ms.is_multiple_of(1_000)
+        self.idle.get() == CLIENTS && equal && self.now_ms.is_multiple_of(1_000)
     }
 
     fn report(mut self, seed: u64) -> Report {
-        let history = self.work.history.borrow();
+        let history = self.work.history();
         let mut happened = std::mem::take(&mut self.faults.happened);
         let mut records = 0;
         if let Some((_, leader)) = self.cluster.leader().filter(|_| self.violations.is_empty()) {
-            let (expiries, refusals) = judge(&leader, &history, &mut self.violations);
-            happened.insert("expired", expiries);
-            happened.insert("refused by the ledger", refusals);
             records = leader.status().records;
+            let read = |sequence| {
+                let record = leader.record(sequence).map_err(|error| error.to_string())?;
+                let [shared, ..] = record.parts;
+                Ok(Seen { kind: record.kind, at: record.at, shared })
+            };
+            let verdict = judge(records, 0, read, &history);
+            happened.insert("expired", verdict.expiries);
+            happened.insert("refused by the ledger", verdict.refusals);
+            self.violations.extend(verdict.wrong);
         }
         let answers = history.iter().filter_map(|operation| operation.returned.as_ref());
         let (mut acknowledged, mut resent, mut unknown) = (0, 0, 0);

@@ -66,6 +66,18 @@ impl Service {
         Ok(())
     }
 
+    /// The process, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// How it ended, if it did by itself.
+    pub fn ended(&mut self) -> anyhow::Result<Option<std::process::ExitStatus>> {
+        let Some(child) = &mut self.child else { return Ok(None) };
+        Ok(child.try_wait()?)
+    }
+
     /// Fails when it ended by itself, with the end of its log.
     pub fn check(&mut self) -> anyhow::Result<()> {
         let Some(child) = &mut self.child else { return Ok(()) };
@@ -101,16 +113,15 @@ impl Drop for Service {
     }
 }
 
-/// This program; from a test, whose own file lies in `deps`, the program built beside it.
+/// This program; from another, the program built beside it or, for a test, above it.
 pub fn binary() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("this program's own file is unknown")?;
     if own.file_stem().is_some_and(|name| name == "causeway") {
         return Ok(own);
     }
-    let beside = own.parent().and_then(Path::parent).map(|folder| folder.join("causeway"));
-    beside
-        .filter(|file| file.exists())
-        .context("the program `causeway` is not built; run `make build` first")
+    let places = own.ancestors().skip(1).take(2).map(|folder| folder.join("causeway"));
+    let mut found = places.filter(|file| file.is_file());
+    found.next().context("the program `causeway` is not built; run `make build` first")
 }
 
 /// Ends services together: all are asked before any is waited for.

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use ledger_proof::Item;
 use ledger_types::{AccountId, ParticipantId, Timestamp, TransferState, Uetr};
 
-use super::world::HOLD_MICROS;
+use crate::world::HOLD_MICROS;
 
 /// An account's money.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Money {
-    pub(super) debits_pending: u128,
-    pub(super) debits_posted: u128,
-    pub(super) credits_pending: u128,
-    pub(super) credits_posted: u128,
+pub(crate) struct Money {
+    pub(crate) debits_pending: u128,
+    pub(crate) debits_posted: u128,
+    pub(crate) credits_pending: u128,
+    pub(crate) credits_posted: u128,
 }
 
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ struct Transfer {
 
 /// What an item must lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expected {
+pub(crate) enum Expected {
     /// Done, with the transfer in this state.
     Done(Option<TransferState>),
     /// Refused for want of money.
@@ -38,15 +38,15 @@ pub(super) enum Expected {
 
 /// The model.
 #[derive(Debug, Default)]
-pub(super) struct Model {
-    pub(super) accounts: BTreeMap<AccountId, Money>,
+pub(crate) struct Model {
+    pub(crate) accounts: BTreeMap<AccountId, Money>,
     transfers: BTreeMap<(ParticipantId, Uetr), Transfer>,
-    pub(super) custody: u128,
+    pub(crate) custody: u128,
 }
 
 impl Model {
     /// Applies one item at a replicated time.
-    pub(super) fn apply(&mut self, author: ParticipantId, item: &Item, at: Timestamp) -> Expected {
+    pub(crate) fn apply(&mut self, author: ParticipantId, item: &Item, at: Timestamp) -> Expected {
         match item {
             Item::OpenAccount(open) => {
                 self.accounts.insert(open.account, Money::default());
@@ -68,7 +68,7 @@ impl Model {
                 self.settle(author, (author, cancel.uetr), TransferState::Cancelled)
             }
             Item::Admit(_) | Item::AddKey(_) | Item::SetCorridor(_) => Expected::Done(None),
-            // Clients of the simulation ask for nothing else.
+            // Clients ask for nothing else.
             other => unreachable!("{other:?}"),
         }
     }
@@ -128,7 +128,7 @@ impl Model {
     }
 
     /// Expires a transfer; `false` when it must not.
-    pub(super) fn expire(&mut self, id: (ParticipantId, Uetr), at: Timestamp) -> bool {
+    pub(crate) fn expire(&mut self, id: (ParticipantId, Uetr), at: Timestamp) -> bool {
         let due = |transfer: &Transfer| {
             transfer.state == TransferState::Pending && transfer.deadline <= at.micros()
         };
@@ -153,7 +153,7 @@ impl Model {
     }
 
     /// Transfers that should have expired by `at` and have not.
-    pub(super) fn overdue(&self, at: Timestamp) -> usize {
+    pub(crate) fn overdue(&self, at: Timestamp) -> usize {
         let due = self.transfers.values().filter(|transfer| {
             transfer.state == TransferState::Pending && transfer.deadline <= at.micros()
         });
@@ -161,7 +161,7 @@ impl Model {
     }
 
     /// Whether the participants' money is what custody holds.
-    pub(super) fn conserved(&self) -> bool {
+    pub(crate) fn conserved(&self) -> bool {
         let credits: u128 = self.accounts.values().map(|money| money.credits_posted).sum();
         let debits: u128 = self.accounts.values().map(|money| money.debits_posted).sum();
         credits - debits == self.custody

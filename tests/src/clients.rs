@@ -1,37 +1,30 @@
-//! Clients: they found the network, move money to and fro, ask balances, and write down what they asked and heard; they judge nothing.
+//! Clients: they move money to and fro, ask balances, and write down what they asked and heard; they judge nothing.
 use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
+use crate::world::{ACCOUNTS, BANKS, Envelope, FUNDED, Pen, account};
 use ledger_types::{ParticipantId, Uetr};
 use proto::{
     LedgerClient,
     client::Error,
     convert::{Balance, Submitted},
 };
-use services_runtime::grpc::ClientLimits;
-
-use super::{
-    node::client_address,
-    wires::dial,
-    world::{ACCOUNTS, BANKS, Envelope, FUNDED, Pen, account},
-};
-
-/// How long a client asks for one answer.
-const PATIENCE: Duration = Duration::from_secs(4);
 
 /// What was asked.
 #[derive(Clone, Debug)]
-pub(super) enum Asked {
+pub(crate) enum Asked {
     Submit(Envelope),
     Balances,
 }
 
 /// What was heard.
 #[derive(Clone, Debug)]
-pub(super) enum Heard {
+pub(crate) enum Heard {
     Submitted(Submitted),
     Balances(Vec<Balance>, u64),
     /// It certainly changed nothing.
@@ -42,44 +35,62 @@ pub(super) enum Heard {
 
 /// One request of one client.
 #[derive(Clone, Debug)]
-pub(super) struct Operation {
-    pub(super) asked: Asked,
+pub(crate) struct Operation {
+    pub(crate) asked: Asked,
     /// Simulated microseconds.
-    pub(super) invoked: u64,
+    pub(crate) invoked: u64,
     /// Simulated microseconds; none while unanswered.
-    pub(super) returned: Option<(u64, Heard)>,
+    pub(crate) returned: Option<(u64, Heard)>,
 }
 
 /// What clients share.
-#[derive(Debug)]
-pub(super) struct Work {
-    pub(super) history: RefCell<Vec<Operation>>,
-    pub(super) founded: Cell<bool>,
-    pub(super) stop: Cell<bool>,
-    pub(super) idle: Cell<usize>,
-    rng: RefCell<fastrand::Rng>,
-    pen: RefCell<Pen>,
+pub(crate) struct Work {
+    history: Mutex<Vec<Operation>>,
+    stop: AtomicBool,
+    rng: Mutex<fastrand::Rng>,
+    pub(crate) pen: Mutex<Pen>,
     /// Transfers that may be pending: (debtor agent, creditor agent, UETR).
-    pending: RefCell<Vec<(ParticipantId, ParticipantId, Uetr)>>,
+    pending: Mutex<Vec<(ParticipantId, ParticipantId, Uetr)>>,
+    /// The clock of invocations and answers, in microseconds.
+    now: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl std::fmt::Debug for Work {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Work of {} requests", lock(&self.history).len())
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Work {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, pen: Pen, now: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self {
-            history: RefCell::default(),
-            founded: Cell::new(false),
-            stop: Cell::new(false),
-            idle: Cell::new(0),
-            rng: RefCell::new(fastrand::Rng::with_seed(seed)),
-            pen: RefCell::default(),
-            pending: RefCell::default(),
+            history: Mutex::default(),
+            stop: AtomicBool::new(false),
+            rng: Mutex::new(fastrand::Rng::with_seed(seed)),
+            pen: Mutex::new(pen),
+            pending: Mutex::default(),
+            now: Box::new(now),
         }
+    }
+
+    /// Everything asked so far.
+    pub(crate) fn history(&self) -> Vec<Operation> {
+        lock(&self.history).clone()
+    }
+
+    /// Lets every client end after its present request.
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 
     /// What the next request is.
     fn next(&self) -> Asked {
-        let mut rng = self.rng.borrow_mut();
-        let history = self.history.borrow();
+        let mut rng = lock(&self.rng);
+        let history = lock(&self.history);
         match rng.u8(..100) {
             0..=7 => Asked::Balances,
             8..=13 => {
@@ -95,8 +106,8 @@ impl Work {
     }
 
     fn envelope(&self, rng: &mut fastrand::Rng) -> Envelope {
-        let mut pen = self.pen.borrow_mut();
-        let mut pending = self.pending.borrow_mut();
+        let mut pen = lock(&self.pen);
+        let mut pending = lock(&self.pending);
         if !pending.is_empty() && rng.u8(..10) < 4 {
             let at = rng.usize(..pending.len());
             let (debtor, creditor, uetr) = pending[at];
@@ -137,44 +148,32 @@ impl Work {
     }
 
     fn begin(&self, asked: Asked) -> usize {
-        let mut history = self.history.borrow_mut();
-        history.push(Operation { asked, invoked: now(), returned: None });
+        let mut history = lock(&self.history);
+        history.push(Operation { asked, invoked: (self.now)(), returned: None });
         history.len() - 1
     }
 
     fn end(&self, at: usize, heard: Heard) {
-        self.history.borrow_mut()[at].returned = Some((now(), heard));
+        let returned = Some(((self.now)(), heard));
+        lock(&self.history)[at].returned = returned;
     }
 }
 
-fn now() -> u64 {
-    let elapsed = turmoil::sim_elapsed().unwrap_or_default();
-    u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
+/// Has one envelope answered after the other, however long it takes.
+pub(crate) async fn prepare(work: &Work, client: &LedgerClient, envelopes: Vec<Envelope>) {
+    for envelope in envelopes {
+        while !ask(work, client, Asked::Submit(envelope.clone())).await {}
+    }
 }
 
-/// A client's software.
-pub(super) async fn software(work: Rc<Work>, nodes: Vec<u64>, first: bool) -> turmoil::Result {
-    let limits = ClientLimits { timeout_ms: 2_000, ..ClientLimits::default() };
-    let channels = nodes.iter().map(|node| dial(&client_address(*node), &limits));
-    let client = LedgerClient::new(channels.collect::<Result<_, _>>()?, PATIENCE);
-    if first {
-        let founding = work.pen.borrow_mut().founding();
-        for envelope in founding {
-            while !ask(&work, &client, Asked::Submit(envelope.clone())).await {}
-        }
-        work.founded.set(true);
-    }
-    while !work.founded.get() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    while !work.stop.get() {
+/// One client, until all are stopped, with pauses up to `pause_ms`.
+pub(crate) async fn client(work: Arc<Work>, client: LedgerClient, pause_ms: u64) {
+    while !work.stop.load(Ordering::Relaxed) {
         let asked = work.next();
         ask(&work, &client, asked).await;
-        let pause = work.rng.borrow_mut().u64(..40);
+        let pause = lock(&work.rng).u64(..=pause_ms);
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
-    work.idle.set(work.idle.get() + 1);
-    std::future::pending().await
 }
 
 /// Asks and writes down the answer; whether there was one.

@@ -1,0 +1,289 @@
+//! Three real nodes on loopback with clients at work, and the judgement over everything they said; it leaves nothing running.
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use futures_util::StreamExt as _;
+use ledger_proof::{Digest, Field, record::Part, signature};
+use ledger_types::Timestamp;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use proto::{
+    LedgerClient,
+    convert::{Event, RecordEvent},
+    ledger::{GetRootRequest, GetStatusRequest},
+};
+use services_cli::{
+    admin::{authority::Folder, commands::found},
+    args::NetworkNew,
+    demo::processes::Service,
+    network::new,
+};
+use tokio::{task::JoinSet, time::timeout};
+
+use super::Report;
+use crate::{
+    clients::{self, Asked, Heard, Operation, Work},
+    judge::{Seen, judge},
+    world::Pen,
+};
+
+const PLAN: &str = include_str!("chaos.toml");
+const NODES: usize = 3;
+/// How long a client asks for one answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long anything may take that must come.
+const LONG: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(10);
+
+/// A running cluster.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    pub(super) folder: Folder,
+    pub(super) operator: LedgerClient,
+    pub(super) nodes: Vec<Service>,
+    work: Arc<Work>,
+    clients: JoinSet<()>,
+    start: Instant,
+    founding: u64,
+    directory: tempfile::TempDir,
+}
+
+impl Cluster {
+    /// A cluster whose data folders `prepare` may change before the nodes start.
+    pub(super) async fn start(
+        seed: u64,
+        prepare: impl FnOnce(&Folder) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
+        let directory = tempfile::Builder::new().prefix("causeway-chaos-").tempdir()?;
+        let (plan, path) = (directory.path().join("chaos.toml"), directory.path().join("network"));
+        std::fs::write(&plan, PLAN)?;
+        new::run(&NetworkNew {
+            folder: path.clone(),
+            plan: Some(plan),
+            nodes: NODES.to_string(),
+            hosts: ["localhost", "127.0.0.1"].map(str::to_owned).to_vec(),
+            database_url: "postgres://localhost/none".to_owned(),
+            sdn: None,
+            alt: None,
+        })?;
+        let folder = Folder::read(&path)?;
+        prepare(&folder)?;
+        let logs = directory.path().join("logs");
+        std::fs::create_dir_all(&logs)?;
+        let nodes = (1..=NODES).map(|node| {
+            let config = path.join(format!("nodes/{node}/node.toml"));
+            Service::start("ledger", &format!("ledger-{node}"), &config, &logs)
+        });
+        let nodes = nodes.collect::<anyhow::Result<Vec<_>>>()?;
+        let operator = folder.client("operator/client", PATIENCE)?;
+        let start = Instant::now();
+        let pen = pen(&folder, seed)?;
+        let micros = move || u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let work = Arc::new(Work::new(seed, pen, micros));
+        let clients = JoinSet::new();
+        let mut this =
+            Self { folder, operator, nodes, work, clients, start, founding: 0, directory };
+        this.leader().await?;
+        this.founding = found(&this.folder).await?;
+        let accounts = this.work.pen.lock().expect("no client panicked").accounts();
+        clients::prepare(&this.work, &this.operator, accounts.to_vec()).await;
+        Ok(this)
+    }
+
+    /// Lets so many clients work, with pauses up to `pause_ms`.
+    pub(super) fn load(&mut self, clients: usize, pause_ms: u64) {
+        for _ in 0..clients {
+            self.clients.spawn(clients::client(
+                Arc::clone(&self.work),
+                self.operator.clone(),
+                pause_ms,
+            ));
+        }
+    }
+
+    /// The node that leads, its place from 0.
+    pub(super) async fn leader(&self) -> anyhow::Result<usize> {
+        let until = Instant::now() + LONG;
+        loop {
+            for place in 0..self.nodes.len() {
+                if self.status(place).await.is_some_and(|(role, _)| role == "leader") {
+                    return Ok(place);
+                }
+            }
+            ensure!(Instant::now() < until, "no leader in {LONG:?}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Role and records of a node that answers.
+    pub(super) async fn status(&self, place: usize) -> Option<(String, u64)> {
+        let mut admin = self.operator.admin(place + 1).ok()?;
+        let call = timeout(Duration::from_millis(500), admin.get_status(GetStatusRequest {}));
+        let status = call.await.ok()?.ok()?.into_inner();
+        Some((status.role, status.records))
+    }
+
+    pub(super) fn signal(&self, place: usize, signal: Signal) -> anyhow::Result<()> {
+        let id = self.nodes[place].id().context("the node does not run")?;
+        Ok(kill(Pid::from_raw(i32::try_from(id)?), signal)?)
+    }
+
+    /// Since the cluster's start.
+    pub(super) fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Waits until something asked after `since` is answered, and gives how long that took.
+    pub(super) async fn served(&self, since: Duration) -> anyhow::Result<Duration> {
+        let until = Instant::now() + LONG;
+        let micros = u64::try_from(since.as_micros())?;
+        loop {
+            let history = self.work.history();
+            let answered = history.iter().rev().take(2_000).filter_map(|operation| {
+                let (returned, heard) = operation.returned.as_ref()?;
+                let told = matches!(heard, Heard::Submitted(_) | Heard::Balances(..));
+                (told && *returned > micros).then_some(*returned)
+            });
+            if let Some(first) = answered.min() {
+                return Ok(Duration::from_micros(first).saturating_sub(since));
+            }
+            ensure!(Instant::now() < until, "no service for {LONG:?}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Stops the clients, waits until every node has everything, and judges.
+    pub(super) async fn verdict(&mut self) -> anyhow::Result<Report> {
+        self.work.stop();
+        while let Some(ended) = self.clients.join_next().await {
+            ended.context("a client panicked")?;
+        }
+        // What is pending expires, so that everything has its end.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let (records, root) = self.agreed().await?;
+        let mut wrong = Vec::new();
+        let mut seen = Vec::new();
+        for place in 0..self.nodes.len() {
+            let stream = self.stream(place, records).await?;
+            if seen.is_empty() {
+                seen = stream;
+            } else if seen.iter().zip(&stream).any(|(one, other)| one.digests != other.digests) {
+                wrong.push(format!("node {} tells other records", place + 1));
+            }
+        }
+        let read = |sequence: u64| {
+            let record: &RecordEvent =
+                &seen[usize::try_from(sequence).map_err(|error| error.to_string())?];
+            let shared = record.part(Part::Shared).map(|part| part.to_vec()).unwrap_or_default();
+            Ok(Seen { kind: record.kind, at: record.at, shared })
+        };
+        let history = self.work.history();
+        let verdict = judge(records, self.founding, read, &history);
+        wrong.extend(verdict.wrong);
+        if root == [0; 32] {
+            wrong.push("the root is empty".to_owned());
+        }
+        let told = |operation: &&Operation| {
+            let submit = matches!(operation.asked, Asked::Submit(_));
+            submit && matches!(operation.returned, Some((_, Heard::Submitted(_))))
+        };
+        let acknowledged = history.iter().filter(told).count();
+        Ok(Report {
+            operations: u64::try_from(history.len())?,
+            acknowledged: u64::try_from(acknowledged)?,
+            records,
+            expired_and_refused: (verdict.expiries, verdict.refusals),
+            violations: wrong,
+            ..Report::default()
+        })
+    }
+
+    /// Waits until all nodes have the same records and root.
+    pub(super) async fn agreed(&self) -> anyhow::Result<(u64, Digest)> {
+        let until = Instant::now() + LONG;
+        loop {
+            let mut found = Vec::new();
+            for place in 0..self.nodes.len() {
+                found.extend(self.root(place, 0).await);
+            }
+            let same = found.windows(2).all(|pair| pair[0] == pair[1]);
+            if same && found.len() == self.nodes.len() {
+                return Ok(found[0]);
+            }
+            ensure!(Instant::now() < until, "the nodes do not agree: {found:?}");
+            tokio::time::sleep(POLL * 10).await;
+        }
+    }
+
+    /// A node's root over `records`, 0 for all: (records, root).
+    pub(super) async fn root(&self, place: usize, records: u64) -> Option<(u64, Digest)> {
+        let mut admin = self.operator.admin(place + 1).ok()?;
+        let call = timeout(Duration::from_secs(1), admin.get_root(GetRootRequest { records }));
+        let root = call.await.ok()?.ok()?.into_inner();
+        Some((root.records, root.root.as_ref().try_into().ok()?))
+    }
+
+    /// The first `records` records as one node tells them.
+    pub(super) async fn stream(
+        &self,
+        place: usize,
+        records: u64,
+    ) -> anyhow::Result<Vec<RecordEvent>> {
+        let mut folder = Folder::read(&self.folder.path)?;
+        folder.endpoints = vec![folder.endpoints[place].clone()];
+        let client = folder.client("operator/client", PATIENCE)?;
+        let mut events = client.events(0, true).await?;
+        let mut seen = Vec::new();
+        while u64::try_from(seen.len())? < records {
+            match timeout(PATIENCE, events.next()).await?.context("the stream ended")?? {
+                Event::Record(record) => seen.push(*record),
+                Event::Heartbeat { records: has, .. } => {
+                    ensure!(
+                        has <= records || u64::try_from(seen.len())? < has,
+                        "records are missing"
+                    );
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The end of a node's log file, for reports.
+    pub(super) fn said(&self, place: usize) -> String {
+        let path = self.directory.path().join(format!("logs/ledger-{}.log", place + 1));
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines().last().unwrap_or_default().to_owned()
+    }
+}
+
+fn pen(folder: &Folder, seed: u64) -> anyhow::Result<Pen> {
+    let network = folder.genesis.network();
+    let micros = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_micros();
+    let valid_until =
+        Timestamp::from_micros(u64::try_from(micros)?).plus_micros(12 * 3_600_000_000);
+    let mut keys = std::collections::BTreeMap::new();
+    for author in [0, 1, 10, 11].map(ledger_types::ParticipantId) {
+        keys.insert(author, folder.keys(author)?);
+    }
+    Ok(Pen::new(
+        seed,
+        Box::new(move |author, request, items| {
+            let kind = items[0].kind();
+            let head = signature::Request {
+                network,
+                author,
+                request,
+                valid_until,
+                kind,
+                all_or_nothing: false,
+            };
+            let encoded: Vec<Vec<u8>> = items.iter().map(Field::to_bytes).collect();
+            signature::sign(&head, &encoded, &keys[&author].iter().collect::<Vec<_>>())
+        }),
+    ))
+}

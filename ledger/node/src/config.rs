@@ -98,9 +98,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            heartbeat_ms: 150,
-            election_ms_min: 600,
-            election_ms_max: 1_200,
+            heartbeat_ms: 60,
+            election_ms_min: 250,
+            election_ms_max: 400,
             queue_envelopes: 4_096,
             entry_bytes: 1 << 20,
             entry_items: 8_190,

@@ -1,6 +1,6 @@
 # The commands of this project. Each installs what is missing (deploy/prerequisites.sh) and then
 # calls cargo or the binary; nothing else is needed on a fresh machine.
-.PHONY: help demo test sim lint fix bench rates build prerequisites
+.PHONY: help demo test sim chaos lint fix bench rates build prerequisites
 SHELL := bash
 CARGO ?= cargo
 # Always the whole workspace: another selection would compile RocksDB again.
@@ -32,6 +32,9 @@ TWICE ?= 5
 sim: prerequisites ## Run clusters decided by seeds: make sim SEEDS=600 START=1, or ARGS=--bugs
 	$(CARGO) build --workspace --locked --features tests/simulation --bin simulate
 	@$${CARGO_TARGET_DIR:-target}/debug/simulate --seeds $(SEEDS) --start $(START) --twice $(TWICE) $(ARGS)
+
+chaos: build ## Do to real clusters what a bad year does: make chaos ARGS="kill --runs 20"
+	@$${CARGO_TARGET_DIR:-target}/debug/chaos $(ARGS)
 
 lint: prerequisites ## Check format, lints and dependencies
 	$(CARGO) fmt --all --check

@@ -16,6 +16,7 @@ need postgresql bash -c 'compgen -G "/usr/lib/postgresql/*/bin/initdb"'
 need libxml2-utils command -v xmllint
 need curl command -v curl
 need unzip command -v unzip
+need xfsprogs command -v mkfs.xfs
 need git command -v git
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 [ "${#missing[@]}" -eq 0 ] && exit 0

@@ -3,6 +3,7 @@
 
 mod config;
 mod demo;
+mod faults;
 mod gateway_faults;
 mod gateway_routes;
 mod gateway_store;

@@ -68,8 +68,19 @@ impl Model {
                 self.settle(author, (author, cancel.uetr), TransferState::Cancelled)
             }
             Item::Admit(_) | Item::AddKey(_) | Item::SetCorridor(_) => Expected::Done(None),
-            // Clients ask for nothing else.
-            other => unreachable!("{other:?}"),
+            Item::Hold(_)
+            | Item::Confirm(_)
+            | Item::Return(_)
+            | Item::Resolve(_)
+            | Item::RegisterQuote(_)
+            | Item::Withdraw(_)
+            | Item::WithdrawPaid(_)
+            | Item::WithdrawFailed(_)
+            | Item::Suspend(_)
+            | Item::RetireKey(_)
+            | Item::SetCap(_)
+            | Item::SetFeeSchedule(_)
+            | Item::SetScreeningPolicy(_) => unreachable!("no client asks for {item:?}"),
         }
     }
 

@@ -104,7 +104,8 @@ fn shift(movement: Movement, amount: u128, pending: &mut u128, posted: &mut u128
     }
 }
 
-/// Moves one leg on both its accounts and in its currency's sums.
+/// Moves one leg on both its accounts, and in its currency's sums as far as there is an account: if
+/// one were missing, the sums would no longer agree.
 pub(crate) fn move_leg(
     accounts: &mut Table<AccountId, Account>,
     totals: &mut Totals,
@@ -112,10 +113,14 @@ pub(crate) fn move_leg(
     movement: Movement,
 ) {
     let amount = u128::from(leg.amount);
-    accounts.change(&leg.debit_account, |account| account.debit(movement, amount));
-    accounts.change(&leg.credit_account, |account| account.credit(movement, amount));
-    shift(movement, amount, &mut totals.debits_pending, &mut totals.debits_posted);
-    shift(movement, amount, &mut totals.credits_pending, &mut totals.credits_posted);
+    accounts.change(&leg.debit_account, |account| {
+        account.debit(movement, amount);
+        shift(movement, amount, &mut totals.debits_pending, &mut totals.debits_posted);
+    });
+    accounts.change(&leg.credit_account, |account| {
+        account.credit(movement, amount);
+        shift(movement, amount, &mut totals.credits_pending, &mut totals.credits_posted);
+    });
 }
 
 impl Field for Account {

@@ -1,5 +1,5 @@
 //! The state as rows: which cold rows a command needs, what changed, and the state rebuilt from them; it opens no store.
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use ledger_proof::{
     DecodeError, Field, Genesis, Item, Reader,
@@ -157,7 +157,26 @@ impl Ledger {
         }
         ledger.derive();
         ledger.meta_dirty = false;
+        if !ledger.sums_agree() {
+            return Err(DecodeError::invalid("totals", "must be the sums of the accounts"));
+        }
         Ok(ledger)
+    }
+
+    /// Whether the running sums are those of the accounts.
+    fn sums_agree(&self) -> bool {
+        let mut sums = BTreeMap::<Currency, Totals>::new();
+        for (_, account) in self.accounts.iter() {
+            let sum = sums.entry(account.currency).or_default();
+            sum.debits_pending += account.debits_pending;
+            sum.debits_posted += account.debits_posted;
+            sum.credits_pending += account.credits_pending;
+            sum.credits_posted += account.credits_posted;
+        }
+        let of =
+            |from: &BTreeMap<_, Totals>, currency| from.get(currency).copied().unwrap_or_default();
+        let mut currencies = sums.keys().chain(self.totals.keys());
+        currencies.all(|currency| of(&sums, currency) == of(&self.totals, currency))
     }
 
     /// Hands every row changed since the last call to `sink`: (key, row or removal).

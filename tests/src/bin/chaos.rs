@@ -1,4 +1,6 @@
 //! `chaos`: does to real clusters what a bad year does, and says what came of it; it judges nothing itself.
+#![expect(clippy::print_stdout, reason = "a program for people and scripts")]
+
 use std::{path::PathBuf, process::ExitCode, sync::OnceLock};
 
 use clap::{Parser, ValueEnum};

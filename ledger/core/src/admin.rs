@@ -108,7 +108,9 @@ impl Ledger {
             .get(&item.key)
             .filter(|key| key.participant == item.participant && !key.retired)
             .ok_or(Rejection::KeyUnknown)?;
-        let operator = item.participant == ParticipantId::OPERATOR;
+        // Only signing keys count towards the threshold.
+        let signs = key.kind == KeyKind::Signing;
+        let operator = item.participant == ParticipantId::OPERATOR && signs;
         let left = self.active_keys(item.participant, key.kind).saturating_sub(1);
         if operator && left < usize::from(self.genesis.operator_threshold) {
             return Err(Rejection::KeysTooFew);

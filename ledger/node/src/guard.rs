@@ -71,6 +71,7 @@ impl Guard {
     /// The disk's.
     pub(crate) fn create(path: &Path, promise: Promise) -> Result<Self, Error> {
         let failed = || Error::file(path);
+        path.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed())?;
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(path);
         let file = file.map_err(failed())?;
         file.set_len(u64::try_from(2 * SLOT).unwrap_or(u64::MAX)).map_err(failed())?;

@@ -77,6 +77,7 @@ fn cases() -> Vec<(Item, Option<Rejection>)> {
         Item::SetScreeningPolicy(SetScreeningPolicy { nonce: NONCE, version, digest: [1; 32] })
     };
     let op = |name: &str| key_id(KeyKind::Signing, &fresh(name));
+    let sealing = sealing_key(ParticipantId(77));
     alloc::vec![
         (admit(ParticipantId::OPERATOR, "", "x"), Some(Rejection::ParticipantUnknown)),
         (admit(ParticipantId(12), "nonsense", "x"), Some(Rejection::AttributeInvalid)),
@@ -93,6 +94,8 @@ fn cases() -> Vec<(Item, Option<Rejection>)> {
         (retire(CREDITOR, op("10")), Some(Rejection::KeyUnknown)),
         (retire(ParticipantId::OPERATOR, op("op-3")), None),
         (retire(ParticipantId::OPERATOR, op("op-2")), Some(Rejection::KeysTooFew)),
+        (add_key(ParticipantId::OPERATOR, KeyKind::Sealing, sealing), None),
+        (retire(ParticipantId::OPERATOR, key_id(KeyKind::Sealing, &sealing)), None),
         (open(5, NOBODY, "HKD"), Some(Rejection::ParticipantUnknown)),
         (open(5, DEBTOR, "EUR"), Some(Rejection::CurrencyUnknown)),
         (open(10_344, DEBTOR, "HKD"), Some(Rejection::AccountExists)),

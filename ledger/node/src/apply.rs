@@ -353,10 +353,10 @@ impl Applier {
 
     /// Waits for the last cut, then forgets cold rows; a node that stops may leave it unwritten.
     async fn evict(&mut self) {
-        if let Some(written) = self.cut_written.take() {
-            if written.await.is_ok() {
-                self.ledger.evict();
-            }
+        if let Some(written) = self.cut_written.take()
+            && written.await.is_ok()
+        {
+            self.ledger.evict();
         }
     }
 

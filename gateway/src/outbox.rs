@@ -146,7 +146,7 @@ async fn deliver(app: &App, envelope: EnvelopeRow, batch: Vec<Queued>) -> Result
             Err(failure) => failure,
         };
         match failure {
-            LedgerError::Unknown(_) | LedgerError::NotAppended(_) => {
+            LedgerError::Unknown(_) | LedgerError::NotAppended(_) | LedgerError::Busy(_) => {
                 tracing::warn!(request = %envelope.request, %failure, "no outcome yet");
             }
             LedgerError::Malformed(_)

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::{Stream, StreamExt};
 use ledger_types::{ParticipantId, TransferId};
 use prost::Message;
@@ -27,12 +28,17 @@ pub const FATE_UNKNOWN: &str = "unknown";
 /// The metadata key naming the leader's place in the client's endpoint list (node ids from 1).
 pub const LEADER_KEY: &str = "causeway-leader";
 
+/// The metadata key of a RESOURCE_EXHAUSTED: milliseconds after which to try again.
+pub const RETRY_AFTER_KEY: &str = "retry-after-ms";
+
 /// Larger envelopes go in chunks.
 const UNARY_BYTES_MAX: usize = 1 << 20;
 const CHUNK_BYTES: usize = 64 << 10;
 /// Answers of 8,190 outcomes and more fit.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
 const RETRY_PAUSE: Duration = Duration::from_millis(25);
+/// The longest pause before an overloaded ledger is tried again, without the jitter.
+const BUSY_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Why the ledger gave no outcome.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -55,6 +61,9 @@ pub enum Error {
     /// No node took it in time; it changed nothing, and may be tried again.
     #[error("ledger unavailable, nothing was appended: {0}")]
     NotAppended(String),
+    /// The ledger had no room for it in time; it changed nothing, and may be tried again.
+    #[error("ledger busy, nothing was appended: {0}")]
+    Busy(String),
     /// It may have been appended: resend the same bytes, or resolve after `valid_until`.
     #[error("outcome unknown: {0}")]
     Unknown(String),
@@ -94,7 +103,7 @@ impl LedgerClient {
             blobs: blobs.into_iter().map(Into::into).collect(),
         };
         let deadline = Instant::now() + self.timeout;
-        let mut unknown = false;
+        let (mut unknown, mut pauses) = (false, pauses());
         loop {
             let at = self.leader.load(Ordering::Relaxed);
             let left = deadline.saturating_duration_since(Instant::now());
@@ -106,11 +115,11 @@ impl LedgerClient {
             if !retryable(&failure) {
                 return Err(final_error(&failure, unknown));
             }
-            if Instant::now() + RETRY_PAUSE >= deadline {
+            let pause = self.turn(at, &failure, &mut pauses);
+            if Instant::now() + pause >= deadline {
                 return Err(final_error(&failure, unknown));
             }
-            self.follow(at, &failure);
-            tokio::time::sleep(RETRY_PAUSE).await;
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -237,6 +246,7 @@ impl LedgerClient {
         R: Future<Output = Result<tonic::Response<T>, Status>>,
     {
         let deadline = Instant::now() + self.timeout;
+        let mut pauses = pauses();
         loop {
             let at = self.leader.load(Ordering::Relaxed);
             let left = deadline.saturating_duration_since(Instant::now());
@@ -245,11 +255,14 @@ impl LedgerClient {
                 Ok(Err(status)) => status,
                 Err(_) => Status::deadline_exceeded("no answer in time"),
             };
-            if !retryable(&failure) || Instant::now() + RETRY_PAUSE >= deadline {
+            if !retryable(&failure) {
                 return Err(final_error(&failure, false));
             }
-            self.follow(at, &failure);
-            tokio::time::sleep(RETRY_PAUSE).await;
+            let pause = self.turn(at, &failure, &mut pauses);
+            if Instant::now() + pause >= deadline {
+                return Err(final_error(&failure, false));
+            }
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -258,6 +271,16 @@ impl LedgerClient {
         ledger_client::LedgerClient::new(channel.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// Where to go next and how long to wait: an overloaded leader still leads, and is left alone
+    /// for longer each time.
+    fn turn(&self, from: usize, failure: &Status, pauses: &mut ExponentialBackoff) -> Duration {
+        if failure.code() != Code::ResourceExhausted {
+            self.follow(from, failure);
+            return RETRY_PAUSE;
+        }
+        pauses.next().unwrap_or(BUSY_PAUSE_MAX).max(retry_after(failure))
     }
 
     /// Goes to the leader that the answer names, else to the next node.
@@ -272,6 +295,24 @@ impl LedgerClient {
         let _lost_race =
             self.leader.compare_exchange(from, next, Ordering::Relaxed, Ordering::Relaxed);
     }
+}
+
+/// Pauses of an overloaded ledger's client, jittered so that those refused together don't come
+/// back together.
+fn pauses() -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(RETRY_PAUSE)
+        .with_max_delay(BUSY_PAUSE_MAX)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+/// What the refusal asks for, if it is sensible.
+fn retry_after(status: &Status) -> Duration {
+    let asked = status.metadata().get(RETRY_AFTER_KEY).and_then(|value| value.to_str().ok());
+    let asked = asked.and_then(|value| value.parse().ok()).map(Duration::from_millis);
+    asked.unwrap_or_default().min(BUSY_PAUSE_MAX)
 }
 
 /// Whether another attempt with the same bytes may succeed.
@@ -335,6 +376,7 @@ fn final_error(status: &Status, unknown: bool) -> Error {
         Code::PermissionDenied | Code::Unimplemented => Error::Forbidden(message),
         Code::NotFound => Error::NotFound(message),
         Code::FailedPrecondition | Code::AlreadyExists => Error::Ambiguous(message),
+        Code::ResourceExhausted if !unknown && !fate_unknown(status) => Error::Busy(message),
         Code::Ok
         | Code::Cancelled
         | Code::Unknown

@@ -1,6 +1,7 @@
 //! The one integration test binary.
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod attack;
 mod config;
 mod demo;
 mod faults;
@@ -11,6 +12,7 @@ mod iso20022;
 mod kill_leader;
 mod ofac;
 mod operator;
+mod overload;
 mod partner;
 mod rates;
 mod readme;

@@ -1,5 +1,5 @@
 //! A remittance's whole life at both ends of a running network: what the customers' books, the ledger and the corridor's rules say.
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use serde_json::{Value, json};
 use services_cli::{
@@ -74,6 +74,26 @@ async fn remittance_is_credited_returned_and_ruled() {
     returned_in_parts(&pool, (&hong_kong, &philippines), uetr).await;
     corridor_rules(&running).await;
     running.stop();
+    nothing_private_is_logged(&running);
+}
+
+/// Who paid whom, where they live and what signs for the participants stands in no log.
+fn nothing_private_is_logged(running: &Running) {
+    let folder = &running.folder.path;
+    let keys =
+        ["participants/HK/signing.key", "participants/PH/sealing.key", "operator/keys/1.key"];
+    let keys = keys.map(|key| fs::read_to_string(folder.join(key)).unwrap().trim().to_owned());
+    let personal = ["Ada Testperson", "Bea Testperson", HELPER, FAMILY, "Test Street", "T0000000"];
+    let (mut logs, mut bytes) = (0, 0);
+    for log in fs::read_dir(folder.with_file_name("logs")).unwrap().flatten() {
+        let text = String::from_utf8_lossy(&fs::read(log.path()).unwrap()).into_owned();
+        (logs, bytes) = (logs + 1, bytes + text.len());
+        for planted in personal.iter().copied().chain(keys.iter().map(String::as_str)) {
+            let name = log.file_name();
+            assert!(!planted.is_empty() && !text.contains(planted), "{name:?}: {planted}");
+        }
+    }
+    assert!(logs > 3 && bytes > 0, "the services did log");
 }
 
 /// Half comes back, more than the rest does not, and the creditor's spent money cannot.

@@ -10,7 +10,7 @@ use ledger_types::{ParticipantId, TransferId};
 use openraft::ReadPolicy;
 use prost::Message;
 use proto::{
-    client::{FATE_KEY, FATE_NOT_APPENDED, FATE_UNKNOWN, LEADER_KEY},
+    client::{FATE_KEY, FATE_NOT_APPENDED, FATE_UNKNOWN, LEADER_KEY, RETRY_AFTER_KEY},
     convert,
     ledger::{self as wire, ledger_server},
 };
@@ -29,7 +29,7 @@ use crate::{
     machine::Machine,
     members::Used,
     peer::IntoStatus,
-    propose::{Answered, Failure, Proposer},
+    propose::{Answered, Failure, Place, Proposer},
     raft::Raft,
     verify::{Invalid, Verified, Verifier},
 };
@@ -38,6 +38,8 @@ use crate::{
 pub(crate) const REQUEST_BYTES_MAX: usize = 48 << 20;
 /// How long reading waits for history to catch up with apply.
 const HISTORY_TIMEOUT: Duration = Duration::from_secs(5);
+/// What a full queue needs to get shorter: a few entries.
+const RETRY_AFTER_MS: u64 = 50;
 
 /// The services of participants and the operator.
 #[derive(Clone, Debug)]
@@ -82,17 +84,38 @@ impl Api {
         }
     }
 
+    /// A place in the queue, before the costly checks; consensus decides who leads again.
+    async fn place(&self, caller: Caller, bytes: usize) -> Result<Place, Status> {
+        if !self.raft.is_leader() {
+            return Err(failure(&Failure::NotLeader(self.raft.current_leader().await)));
+        }
+        // Who connects, not who claims to have signed: nobody can use up another's share.
+        let caller = match caller {
+            Caller::Participant(id) => id,
+            Caller::Operator => ParticipantId::OPERATOR,
+        };
+        self.proposer.place(caller, bytes).map_err(|full| failure(&full))
+    }
+
+    async fn submit_whole(
+        &self,
+        request: Request<wire::SubmitRequest>,
+    ) -> Result<Response<wire::SubmitResponse>, Status> {
+        let caller = self.caller(&request)?;
+        let wire::SubmitRequest { envelope, blobs } = request.into_inner();
+        let bytes = envelope.len() + blobs.iter().map(Bytes::len).sum::<usize>();
+        let place = self.place(caller, bytes).await?;
+        self.submit_bytes(envelope, blobs, place).await
+    }
+
     async fn submit_bytes(
         &self,
         envelope: Bytes,
         blobs: Vec<Bytes>,
+        place: Place,
     ) -> Result<Response<wire::SubmitResponse>, Status> {
-        // Before the costly checks; consensus decides again.
-        if !self.raft.is_leader() {
-            return Err(failure(&Failure::NotLeader(self.raft.current_leader().await)));
-        }
         let verified = self.verified(envelope, blobs).await?;
-        let answered = timeout(self.submit_timeout, self.proposer.submit(verified)).await;
+        let answered = timeout(self.submit_timeout, self.proposer.submit(verified, place)).await;
         let unknown = Failure::Unknown(None);
         let answered = answered.unwrap_or(Err(unknown)).map_err(|error| failure(&error))?;
         let submitted = self.submitted(answered).await?;
@@ -152,27 +175,29 @@ impl ledger_server::Ledger for Api {
         &self,
         request: Request<wire::SubmitRequest>,
     ) -> Result<Response<wire::SubmitResponse>, Status> {
-        self.caller(&request)?;
-        let request = request.into_inner();
-        self.submit_bytes(request.envelope, request.blobs).await
+        self.submit_whole(request).await
     }
 
     async fn submit_chunks(
         &self,
         request: Request<Streaming<wire::SubmitChunk>>,
     ) -> Result<Response<wire::SubmitResponse>, Status> {
-        self.caller(&request)?;
+        let caller = self.caller(&request)?;
+        let mut place = self.place(caller, 0).await?;
         let mut chunks = request.into_inner();
         let mut bytes = Vec::new();
         while let Some(chunk) = chunks.message().await? {
             if bytes.len() + chunk.data.len() > REQUEST_BYTES_MAX {
                 return Err(Status::invalid_argument("envelope: is too long; send fewer items"));
             }
+            if !place.grow(chunk.data.len()) {
+                return Err(failure(&Failure::Full));
+            }
             bytes.extend_from_slice(&chunk.data);
         }
         let request = wire::SubmitRequest::decode(Bytes::from(bytes))
             .map_err(|_| Status::invalid_argument("chunks: are no SubmitRequest"))?;
-        self.submit_bytes(request.envelope, request.blobs).await
+        self.submit_bytes(request.envelope, request.blobs, place).await
     }
 
     async fn resolve(
@@ -180,13 +205,12 @@ impl ledger_server::Ledger for Api {
         request: Request<wire::SubmitRequest>,
     ) -> Result<Response<wire::SubmitResponse>, Status> {
         self.caller(&request)?;
-        let request = request.into_inner();
-        let envelope = Envelope::decode(&request.envelope);
+        let envelope = Envelope::decode(&request.get_ref().envelope);
         let kind = envelope.map_err(|error| invalid(&Invalid::Malformed(error)))?.kind;
         if kind != ItemKind::Resolve {
             return Err(Status::invalid_argument("kind: must be resolve; use Submit for others"));
         }
-        self.submit_bytes(request.envelope, request.blobs).await
+        self.submit_whole(request).await
     }
 
     async fn get_transfer(
@@ -278,7 +302,12 @@ fn failure(failure: &Failure) -> Status {
         Failure::NotLeader(leader) => unavailable(&message, false, *leader),
         Failure::Clock => unavailable(&message, false, None),
         Failure::Unknown(leader) => unavailable(&message, true, *leader),
-        Failure::Full => fated(Status::new(Code::ResourceExhausted, message), FATE_NOT_APPENDED),
+        Failure::Full => {
+            let status = Status::new(Code::ResourceExhausted, message);
+            let mut status = fated(status, FATE_NOT_APPENDED);
+            status.metadata_mut().insert(RETRY_AFTER_KEY, MetadataValue::from(RETRY_AFTER_MS));
+            status
+        }
     }
 }
 

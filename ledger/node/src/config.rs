@@ -73,8 +73,10 @@ pub struct Limits {
     pub election_ms_min: u64,
     /// The longest.
     pub election_ms_max: u64,
-    /// Envelopes that may wait to be proposed.
+    /// Envelopes that may wait to be proposed; one caller's at most a quarter of them.
     pub queue_envelopes: usize,
+    /// Bytes that may wait to be proposed; one caller's at most a quarter of them, or one request.
+    pub queue_bytes: usize,
     /// Bytes of one entry, above which it takes no further envelope.
     pub entry_bytes: usize,
     /// Items of one entry, above which it takes no further envelope.
@@ -102,6 +104,7 @@ impl Default for Limits {
             election_ms_min: 250,
             election_ms_max: 400,
             queue_envelopes: 4_096,
+            queue_bytes: 64 << 20,
             entry_bytes: 1 << 20,
             entry_items: 8_190,
             entries_in_flight: 4,

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 
 use ledger_core::Answer;
 use ledger_proof::Entry;
-use ledger_types::Timestamp;
+use ledger_types::{ParticipantId, Timestamp};
 use openraft::{
     errors::ClientWriteError,
     impls::ProgressResponder,
@@ -19,6 +19,11 @@ use crate::{
     raft::{Decoded, Payload, Raft, Types},
     verify::Verified,
 };
+
+mod share;
+
+pub(crate) use share::Place;
+use share::{Room, Shares};
 
 /// How often the proposer looks whether a tick is due.
 const TICK_EVERY: Duration = Duration::from_millis(20);
@@ -52,12 +57,15 @@ type Waiting = oneshot::Sender<Result<Answered, Failure>>;
 struct Proposal {
     verified: Verified,
     waiting: Waiting,
+    /// Given back when it is proposed.
+    _place: Place,
 }
 
 /// Where envelopes are queued; clones share the queue.
 #[derive(Clone, Debug)]
 pub(crate) struct Proposer {
     queue: mpsc::Sender<Proposal>,
+    shares: Shares,
 }
 
 impl std::fmt::Debug for Proposal {
@@ -67,10 +75,22 @@ impl std::fmt::Debug for Proposal {
 }
 
 impl Proposer {
-    /// Queues an envelope and waits for its answer.
-    pub(crate) async fn submit(&self, verified: Verified) -> Result<Answered, Failure> {
+    /// A place in the queue for a caller's request of so many bytes, before anything costly is done
+    /// for it.
+    pub(crate) fn place(&self, caller: ParticipantId, bytes: usize) -> Result<Place, Failure> {
+        self.shares.place(caller, bytes).ok_or(Failure::Full)
+    }
+
+    /// Queues an envelope and waits for its answer. Dropped before the envelope was proposed, it
+    /// is not proposed any more.
+    pub(crate) async fn submit(
+        &self,
+        verified: Verified,
+        place: Place,
+    ) -> Result<Answered, Failure> {
         let (waiting, answer) = oneshot::channel();
-        self.queue.try_send(Proposal { verified, waiting }).map_err(|error| match error {
+        let proposal = Proposal { verified, waiting, _place: place };
+        self.queue.try_send(proposal).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Failure::Full,
             mpsc::error::TrySendError::Closed(_) => Failure::NotLeader(None),
         })?;
@@ -109,7 +129,8 @@ impl Task {
             in_flight: Arc::new(Semaphore::new(limits.entries_in_flight.max(1))),
             stamp: Timestamp::ZERO,
         };
-        (Proposer { queue: sender }, task)
+        let whole = Room { envelopes: limits.queue_envelopes, bytes: limits.queue_bytes };
+        (Proposer { queue: sender, shares: Shares::new(whole) }, task)
     }
 
     /// Proposes until every [`Proposer`] is gone. While entries are in flight up to the limit, what
@@ -132,8 +153,12 @@ impl Task {
             };
             match first {
                 Some(first) => {
-                    let batch = self.collect(first);
-                    self.propose(batch, permit).await;
+                    let mut batch = self.collect(first);
+                    // Whoever waits no longer is told nothing, so nothing is done for it.
+                    batch.retain(|proposal| !proposal.waiting.is_closed());
+                    if !batch.is_empty() {
+                        self.propose(batch, permit).await;
+                    }
                 }
                 None if self.tick_due() => self.propose(Vec::new(), permit).await,
                 None => {}

@@ -68,6 +68,7 @@ impl Error {
             Self::Stream(_) => true,
             Self::Ledger(error) => match error {
                 client::Error::NotAppended(_)
+                | client::Error::Busy(_)
                 | client::Error::Unknown(_)
                 | client::Error::NotFound(_)
                 | client::Error::Ambiguous(_) => true,

@@ -169,7 +169,7 @@ impl Run {
         }
     }
 
-    /// Whether clients have stopped and every voter has every record.
+    /// Whether clients have stopped, the leader has committed all it holds, and every voter has it.
     fn settled(&self) -> bool {
         let Some((_, leader)) = self.cluster.leader() else { return false };
         let status = leader.status();
@@ -179,7 +179,8 @@ impl Run {
             let records = running.get(voter).map(|replica| replica.status().records);
             records == Some(status.records)
         });
-        self.idle.get() == CLIENTS && equal && self.now_ms.is_multiple_of(1_000)
+        let committed = status.applied == status.last;
+        self.idle.get() == CLIENTS && committed && equal && self.now_ms.is_multiple_of(1_000)
     }
 
     fn report(mut self, seed: u64) -> Report {

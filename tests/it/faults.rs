@@ -1,5 +1,5 @@
 //! A few of each fault on real clusters; `make chaos` has the whole.
-use tests::chaos::{Family, Options, Report, run};
+use tests::chaos::{Family, Options, Report, power_possible, run};
 
 /// One cluster under faults at a time: its clocks are the machine's.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -25,14 +25,8 @@ async fn faults_pause() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_power() {
-    let root = nix::unistd::geteuid().is_root();
-    let tool = |name: &str| std::process::Command::new(name).arg("-V").output().is_ok();
-    if !root
-        || !tool("mkfs.xfs")
-        || !tool("xfs_io")
-        || !std::path::Path::new("/dev/loop-control").exists()
-    {
-        return tests::skipped("power cuts need root, loop devices and xfsprogs");
+    if let Err(why) = power_possible() {
+        return tests::skipped(&format!("power cuts need root, loop devices and XFS: {why:#}"));
     }
     clean(Family::Power, 4).await;
 }

@@ -7,7 +7,7 @@ mod strike;
 use std::time::Duration;
 
 pub use corrupt::corrupt;
-pub use power::power;
+pub use power::{power, power_possible};
 use serde::Serialize;
 pub use strike::strike;
 

@@ -61,6 +61,17 @@ pub async fn power(options: &Options) -> anyhow::Result<Report> {
     reported
 }
 
+/// Whether this machine lets a disk's power be cut.
+///
+/// # Errors
+/// Why not.
+pub fn power_possible() -> anyhow::Result<()> {
+    let folder = tempfile::Builder::new().prefix("causeway-disks-").tempdir()?;
+    let disk = Disk::new(&folder.path().join("probe.img"), &folder.path().join("probe"))?;
+    disk.cut()?;
+    disk.back()
+}
+
 /// One node's disk: an XFS in a file, mounted where the node's data lies.
 struct Disk {
     image: PathBuf,

@@ -23,7 +23,7 @@ test: build ## Run every test, or those named: make test T=NAME
 	$(CARGO) test --workspace --locked $(T)
 ifndef T
 	@$(MAKE) sim SEEDS=60 TWICE=2
-	@$(MAKE) sim SEEDS=60 ARGS=--bugs
+	@$(MAKE) sim SEEDS=200 ARGS=--bugs
 endif
 
 SEEDS ?= 600

@@ -1,5 +1,5 @@
 //! A few of each fault on real clusters; `make chaos` has the whole.
-use tests::chaos::{Family, Options, Report, power_possible, run};
+use tests::chaos::{Family, Options, Report, possible, run};
 
 /// One cluster under faults at a time: its clocks are the machine's.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -23,12 +23,32 @@ async fn faults_pause() {
     clean(Family::Pause, 3).await;
 }
 
+/// The same where the machine has what it takes.
+async fn clean_if_possible(family: Family, runs: u64) {
+    match possible(family) {
+        Ok(()) => drop(clean(family, runs).await),
+        Err(why) => tests::skipped(&format!("{family:?}: {why:#}")),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_power() {
-    if let Err(why) = power_possible() {
-        return tests::skipped(&format!("power cuts need root, loop devices and XFS: {why:#}"));
-    }
-    clean(Family::Power, 4).await;
+    clean_if_possible(Family::Power, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_partition() {
+    clean_if_possible(Family::Partition, 8).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_storage() {
+    clean_if_possible(Family::Storage, 14).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_clock() {
+    clean_if_possible(Family::Clock, 4).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,15 +1,14 @@
 //! Real clusters under real faults: processes killed, frozen, cut off from power, fed with damaged files; judged like simulated ones.
+mod choose;
 mod cluster;
 mod corrupt;
-mod power;
+mod rig;
 mod strike;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-pub use corrupt::corrupt;
-pub use power::{power, power_possible};
+use rig::Rig;
 use serde::Serialize;
-pub use strike::strike;
 
 /// What is done to a cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -26,6 +25,31 @@ pub enum Family {
     Power,
     /// Files damaged while a node was down.
     Corrupt,
+    /// Five nodes cut off from each other by halves, one way, in a ring, or from their clients.
+    Partition,
+    /// Disks that fail: syncs, writes, no room, read-only, slow.
+    Storage,
+    /// Clocks an hour off, backwards, twice as fast.
+    Clock,
+    /// All of it mixed, with large envelopes.
+    Soak,
+}
+
+impl Family {
+    /// How many clients ask, and their pauses in milliseconds at most.
+    const fn load(self) -> (usize, u64) {
+        match self {
+            Self::LeaderGap => (24, 20),
+            Self::Soak => (12, 2),
+            Self::Kill
+            | Self::Pause
+            | Self::Power
+            | Self::Corrupt
+            | Self::Partition
+            | Self::Storage
+            | Self::Clock => (6, 20),
+        }
+    }
 }
 
 /// How a family is run.
@@ -51,15 +75,25 @@ pub struct Report {
     /// Of these, how many a node refused to live with; for damaged files.
     pub refused: u64,
     /// Requests made.
+    pub requests: u64,
+    /// What they asked for: each item of an envelope and each read has an outcome of its own.
     pub operations: u64,
-    /// Requests answered by the ledger.
+    /// Of these, items whose outcome was acknowledged.
     pub acknowledged: u64,
+    /// Items acknowledged for each second of the run, pauses and faults included.
+    pub acknowledged_per_s: u64,
     /// Records judged.
     pub records: u64,
     /// Of these, expiries and refusals.
     pub expired_and_refused: (u64, u64),
-    /// How long clients waited for the first answer after each fault, milliseconds.
+    /// How long each client waited for its next answer after each fault that left a majority
+    /// within its reach, milliseconds.
     pub gap_ms: Quantiles,
+    /// How long nobody was answered after a fault that left no majority, or any partition, had
+    /// gone, milliseconds.
+    pub healed_ms: Quantiles,
+    /// Where data and logs were, and are if something was wrong.
+    pub kept: PathBuf,
     /// What was wrong; empty for a clean run.
     pub violations: Vec<String>,
 }
@@ -91,9 +125,35 @@ impl Quantiles {
 /// # Errors
 /// When the machine does not let it: then nothing is said of the ledger.
 pub async fn run(family: Family, options: &Options) -> anyhow::Result<Report> {
+    if choose::setup(family, 0).needs.wires {
+        let options = *options;
+        let work = move || async move { strike::strike(family, &options).await };
+        return tokio::task::spawn_blocking(move || rig::isolated(work)).await?;
+    }
     match family {
-        Family::Kill | Family::LeaderGap | Family::Pause => strike(family, options).await,
-        Family::Power => power(options).await,
-        Family::Corrupt => corrupt(options).await,
+        Family::Corrupt => corrupt::corrupt(options).await,
+        Family::Kill
+        | Family::LeaderGap
+        | Family::Pause
+        | Family::Power
+        | Family::Partition
+        | Family::Storage
+        | Family::Clock
+        | Family::Soak => strike::strike(family, options).await,
+    }
+}
+
+/// Whether this machine has what a family needs.
+///
+/// # Errors
+/// What it lacks.
+pub fn possible(family: Family) -> anyhow::Result<()> {
+    let needs = choose::setup(family, 0).needs;
+    let folder = tempfile::Builder::new().prefix("causeway-probe-").tempdir()?;
+    let path = folder.path().to_owned();
+    let probe = move || Rig::probe(needs, &path);
+    match needs.wires {
+        true => rig::isolated(move || async move { probe() }),
+        false => probe(),
     }
 }

@@ -33,14 +33,46 @@ pub(crate) enum Heard {
     Unknown,
 }
 
+impl Heard {
+    fn is_answer(&self) -> bool {
+        matches!(self, Self::Submitted(_) | Self::Balances(..))
+    }
+}
+
 /// One request of one client.
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
+    /// Who asked, from 1; 0 for what came before the clients.
+    pub(crate) client: usize,
     pub(crate) asked: Asked,
     /// Simulated microseconds.
     pub(crate) invoked: u64,
     /// Simulated microseconds; none while unanswered.
     pub(crate) returned: Option<(u64, Heard)>,
+}
+
+impl Operation {
+    /// When it was answered, if it was.
+    fn answered(&self) -> Option<u64> {
+        let (returned, heard) = self.returned.as_ref()?;
+        heard.is_answer().then_some(*returned)
+    }
+
+    /// How many things were asked for: each item has an outcome of its own.
+    pub(crate) fn items(&self) -> u64 {
+        match &self.asked {
+            Asked::Submit(envelope) => u64::try_from(envelope.items.len()).unwrap_or(0),
+            Asked::Balances => 1,
+        }
+    }
+
+    /// Of these, those whose outcome the ledger acknowledged.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        match &self.returned {
+            Some((_, Heard::Submitted(_))) => self.items(),
+            Some((_, Heard::Balances(..) | Heard::Nothing | Heard::Unknown)) | None => 0,
+        }
+    }
 }
 
 /// What clients share.
@@ -51,6 +83,8 @@ pub(crate) struct Work {
     pub(crate) pen: Mutex<Pen>,
     /// Transfers that may be pending: (debtor agent, creditor agent, UETR).
     pending: Mutex<Vec<(ParticipantId, ParticipantId, Uetr)>>,
+    /// How many items an envelope has at most.
+    batch: usize,
     /// The clock of invocations and answers, in microseconds.
     now: Box<dyn Fn() -> u64 + Send + Sync>,
 }
@@ -66,8 +100,14 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Work {
-    pub(crate) fn new(seed: u64, pen: Pen, now: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(
+        seed: u64,
+        pen: Pen,
+        batch: usize,
+        now: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Self {
         Self {
+            batch,
             history: Mutex::default(),
             stop: AtomicBool::new(false),
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
@@ -80,6 +120,32 @@ impl Work {
     /// Everything asked so far.
     pub(crate) fn history(&self) -> Vec<Operation> {
         lock(&self.history).clone()
+    }
+
+    /// When the first answer came to something asked after `micros`.
+    pub(crate) fn answered_after(&self, micros: u64) -> Option<u64> {
+        let history = lock(&self.history);
+        let from = history.partition_point(|operation| operation.invoked <= micros);
+        history[from..].iter().filter_map(Operation::answered).min()
+    }
+
+    /// The longest that each of so many clients heard nothing between `micros` and the first
+    /// answer to something asked later; `None` while one waits.
+    pub(crate) fn waits(&self, clients: usize, micros: u64) -> Option<Vec<u64>> {
+        let history = lock(&self.history);
+        let from = history.partition_point(|operation| operation.invoked <= micros);
+        // Each client waits for one answer at a time, so those in flight stand close before.
+        let in_flight = &history[from.saturating_sub(clients * 10)..from];
+        (1..=clients)
+            .map(|client| {
+                let answer = |operation: &Operation| {
+                    operation.answered().filter(|_| operation.client == client)
+                };
+                let first = history[from..].iter().find_map(answer)?;
+                let flown = in_flight.iter().rev().find_map(answer).unwrap_or(micros).max(micros);
+                Some((flown - micros).max(first - flown))
+            })
+            .collect()
     }
 
     /// Lets every client end after its present request.
@@ -109,36 +175,19 @@ impl Work {
         let mut pen = lock(&self.pen);
         let mut pending = lock(&self.pending);
         if !pending.is_empty() && rng.u8(..10) < 4 {
-            let at = rng.usize(..pending.len());
-            let (debtor, creditor, uetr) = pending[at];
-            if rng.bool() {
-                pending.swap_remove(at);
-            }
-            return match rng.u8(..4) {
-                0 => {
-                    let item = pen.cancel(uetr);
-                    pen.envelope(debtor, vec![item])
-                }
-                1 => {
-                    let item = pen.reject(debtor, uetr);
-                    pen.envelope(creditor, vec![item])
-                }
-                _ => {
-                    let item = pen.accept(debtor, uetr);
-                    pen.envelope(creditor, vec![item])
-                }
-            };
+            return self.settle(rng, &mut pen, &mut pending);
         }
         let at = rng.usize(..2);
         let (debtor, creditor) = (BANKS[at], BANKS[1 - at]);
         let mut items = Vec::new();
-        for _ in 0..rng.usize(1..4) {
+        for _ in 0..rng.usize(1..=self.batch) {
             let accounts =
                 (account(debtor, rng.u64(..ACCOUNTS)), account(creditor, rng.u64(..ACCOUNTS)));
             let reused = pending.last().filter(|last| last.0 == debtor && rng.u8(..10) == 0);
             let uetr = reused.map_or_else(|| pen.uetr(), |last| last.2);
             let single_phase = rng.bool();
-            let amount = rng.u64(1..FUNDED);
+            // So that about as much is refused, however many go together.
+            let amount = rng.u64(1..FUNDED * 3 / u64::try_from(self.batch).unwrap_or(3));
             items.push(pen.submit(uetr, accounts, creditor, amount, single_phase));
             if !single_phase {
                 pending.push((debtor, creditor, uetr));
@@ -147,9 +196,38 @@ impl Work {
         pen.envelope(debtor, items)
     }
 
-    fn begin(&self, asked: Asked) -> usize {
+    /// Ends what is pending between two banks, in one way.
+    fn settle(
+        &self,
+        rng: &mut fastrand::Rng,
+        pen: &mut Pen,
+        pending: &mut Vec<(ParticipantId, ParticipantId, Uetr)>,
+    ) -> Envelope {
+        let (debtor, creditor, _) = pending[rng.usize(..pending.len())];
+        let (way, again, most) = (rng.u8(..4), rng.bool(), rng.usize(1..=self.batch));
+        let mut items = Vec::new();
+        let mut at = pending.len();
+        while at > 0 && items.len() < most {
+            at -= 1;
+            if (pending[at].0, pending[at].1) != (debtor, creditor) {
+                continue;
+            }
+            let uetr = pending[at].2;
+            items.push(match way {
+                0 => pen.cancel(uetr),
+                1 => pen.reject(debtor, uetr),
+                _ => pen.accept(debtor, uetr),
+            });
+            if !again {
+                pending.swap_remove(at);
+            }
+        }
+        pen.envelope(if way == 0 { debtor } else { creditor }, items)
+    }
+
+    fn begin(&self, client: usize, asked: Asked) -> usize {
         let mut history = lock(&self.history);
-        history.push(Operation { asked, invoked: (self.now)(), returned: None });
+        history.push(Operation { client, asked, invoked: (self.now)(), returned: None });
         history.len() - 1
     }
 
@@ -162,23 +240,27 @@ impl Work {
 /// Has one envelope answered after the other, however long it takes.
 pub(crate) async fn prepare(work: &Work, client: &LedgerClient, envelopes: Vec<Envelope>) {
     for envelope in envelopes {
-        while !ask(work, client, Asked::Submit(envelope.clone())).await {}
+        while !ask(work, (0, client), Asked::Submit(envelope.clone())).await {}
     }
 }
 
-/// One client, until all are stopped, with pauses up to `pause_ms`.
-pub(crate) async fn client(work: Arc<Work>, client: LedgerClient, pause_ms: u64) {
+/// One client, numbered from 1, until all are stopped, with pauses up to `pause_ms`.
+pub(crate) async fn client(
+    work: Arc<Work>,
+    (number, client): (usize, LedgerClient),
+    pause_ms: u64,
+) {
     while !work.stop.load(Ordering::Relaxed) {
         let asked = work.next();
-        ask(&work, &client, asked).await;
+        ask(&work, (number, &client), asked).await;
         let pause = lock(&work.rng).u64(..=pause_ms);
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
 }
 
 /// Asks and writes down the answer; whether there was one.
-async fn ask(work: &Work, client: &LedgerClient, asked: Asked) -> bool {
-    let at = work.begin(asked.clone());
+async fn ask(work: &Work, (number, client): (usize, &LedgerClient), asked: Asked) -> bool {
+    let at = work.begin(number, asked.clone());
     let heard = match asked {
         Asked::Submit(envelope) => match client.submit(envelope.bytes, Vec::new()).await {
             Ok(submitted) => Heard::Submitted(submitted),
@@ -190,7 +272,7 @@ async fn ask(work: &Work, client: &LedgerClient, asked: Asked) -> bool {
             Err(_) => Heard::Nothing,
         },
     };
-    let answered = matches!(heard, Heard::Submitted(_) | Heard::Balances(..));
+    let answered = heard.is_answer();
     work.end(at, heard);
     answered
 }

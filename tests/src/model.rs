@@ -1,5 +1,5 @@
 //! The simplest ledger that could be right: balances and transfer states, written without looking at the real one.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger_proof::Item;
 use ledger_types::{AccountId, ParticipantId, Timestamp, TransferState, Uetr};
@@ -41,6 +41,8 @@ pub(crate) enum Expected {
 pub(crate) struct Model {
     pub(crate) accounts: BTreeMap<AccountId, Money>,
     transfers: BTreeMap<(ParticipantId, Uetr), Transfer>,
+    /// The pending ones, by deadline.
+    pending: BTreeSet<(u64, (ParticipantId, Uetr))>,
     pub(crate) custody: u128,
 }
 
@@ -116,6 +118,7 @@ impl Model {
         } else {
             self.account(from).debits_pending += amount;
             self.account(to).credits_pending += amount;
+            self.pending.insert((transfer.deadline, (author, submit.uetr)));
             Expected::Done(Some(TransferState::Pending))
         };
         self.transfers.insert((author, submit.uetr), transfer);
@@ -153,6 +156,7 @@ impl Model {
     fn end(&mut self, id: (ParticipantId, Uetr), state: TransferState) {
         let Some(transfer) = self.transfers.get_mut(&id) else { return };
         transfer.state = state;
+        self.pending.remove(&(transfer.deadline, id));
         let (from, to, amount) = (transfer.from, transfer.to, transfer.amount);
         let posted = if state == TransferState::Settled { amount } else { 0 };
         let debited = self.account(from);
@@ -165,10 +169,7 @@ impl Model {
 
     /// Transfers that should have expired by `at` and have not.
     pub(crate) fn overdue(&self, at: Timestamp) -> usize {
-        let due = self.transfers.values().filter(|transfer| {
-            transfer.state == TransferState::Pending && transfer.deadline <= at.micros()
-        });
-        due.count()
+        self.pending.iter().take_while(|(deadline, _)| *deadline <= at.micros()).count()
     }
 
     /// Whether the participants' money is what custody holds.

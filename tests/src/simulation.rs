@@ -31,9 +31,11 @@ pub struct Report {
     pub violations: Vec<String>,
     /// How often each fault and each rare event happened.
     pub happened: BTreeMap<String, u64>,
-    /// Requests made, and those answered.
+    /// Requests made.
+    pub requests: u64,
+    /// What they asked for: each item of an envelope and each read has an outcome of its own.
     pub operations: u64,
-    /// Of these, acknowledged by the ledger.
+    /// Of these, items whose outcome was acknowledged.
     pub acknowledged: u64,
     /// Records at the end.
     pub records: u64,

@@ -6,7 +6,7 @@ pub mod args;
 pub mod bench;
 pub mod demo;
 pub mod network;
-mod out;
+pub mod out;
 pub mod partner;
 mod services;
 pub mod wallet;

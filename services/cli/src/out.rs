@@ -29,3 +29,11 @@ pub(crate) fn error(error: &anyhow::Error) {
 pub(crate) fn note(text: &str) {
     let _closed = writeln!(std::io::stderr().lock(), "{text}");
 }
+
+/// An empty table in the one style.
+#[must_use]
+pub fn table() -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
+    table
+}

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use comfy_table::Table;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -235,8 +234,7 @@ fn refused(body: &Value, as_json: bool) -> Answer {
 }
 
 fn table(body: &Value, fields: &[&str]) -> String {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
+    let mut table = out::table();
     for field in fields {
         let shown = text(&body[field]);
         if !shown.is_empty() {
@@ -247,8 +245,7 @@ fn table(body: &Value, fields: &[&str]) -> String {
 }
 
 fn events_table(timeline: &Value) -> String {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
+    let mut table = out::table();
     for line in timeline.as_array().map(Vec::as_slice).unwrap_or_default() {
         table.add_row(
             ["at", "event", "iso_status", "reason", "record"].map(|name| text(&line[name])),

@@ -5,7 +5,8 @@ use std::{path::PathBuf, process::ExitCode, sync::OnceLock};
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use tests::chaos::{Family, Options, Report, run};
+use services_cli::out;
+use tests::chaos::{Family, Options, Quantiles, Report, possible, run};
 
 /// Real clusters under real faults.
 ///
@@ -39,6 +40,10 @@ enum Name {
     Pause,
     Power,
     Corrupt,
+    Partition,
+    Storage,
+    Clock,
+    Soak,
 }
 
 impl Name {
@@ -50,6 +55,10 @@ impl Name {
             Self::Pause => (Family::Pause, 60),
             Self::Power => (Family::Power, 120),
             Self::Corrupt => (Family::Corrupt, 280),
+            Self::Partition => (Family::Partition, 80),
+            Self::Storage => (Family::Storage, 70),
+            Self::Clock => (Family::Clock, 40),
+            Self::Soak => (Family::Soak, 100),
         }
     }
 }
@@ -75,6 +84,10 @@ async fn main() -> anyhow::Result<ExitCode> {
     let mut reports = Vec::new();
     for name in families {
         let (family, whole) = name.whole();
+        if let Err(why) = possible(family) {
+            tests::skipped(&format!("{family:?}: {why:#}"));
+            continue;
+        }
         let options =
             Options { runs: arguments.runs.unwrap_or(whole), seed: arguments.seed, progress };
         bar.set_message(format!("{family:?}"));
@@ -100,30 +113,35 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn show(reports: &[Report]) {
-    println!(
-        "{:12} {:>7} {:>8} {:>11} {:>13} {:>23} {:>11}",
+    let mut table = out::table();
+    table.set_header([
         "family",
         "faults",
         "refused",
         "operations",
         "acknowledged",
-        "gap ms p50/p99/max",
-        "violations"
-    );
+        "a second",
+        "wait p50/p99/max ms",
+        "healed p50/p99/max ms",
+        "violations",
+    ]);
     for report in reports {
-        let gap = format!("{}/{}/{}", report.gap_ms.p50, report.gap_ms.p99, report.gap_ms.max);
-        println!(
-            "{:12} {:>7} {:>8} {:>11} {:>13} {:>23} {:>11}",
+        let quantiles = |of: Quantiles| format!("{}/{}/{}", of.p50, of.p99, of.max);
+        table.add_row([
             format!("{:?}", report.family),
-            report.faults,
-            report.refused,
-            report.operations,
-            report.acknowledged,
-            gap,
-            report.violations.len()
-        );
-        for violation in &report.violations {
-            println!("  {violation}");
-        }
+            report.faults.to_string(),
+            report.refused.to_string(),
+            report.operations.to_string(),
+            report.acknowledged.to_string(),
+            report.acknowledged_per_s.to_string(),
+            quantiles(report.gap_ms),
+            quantiles(report.healed_ms),
+            report.violations.len().to_string(),
+        ]);
+    }
+    println!("{table}");
+    for report in reports.iter().filter(|report| !report.violations.is_empty()) {
+        println!("{:?}, kept in {}:", report.family, report.kept.display());
+        report.violations.iter().for_each(|violation| println!("  {violation}"));
     }
 }

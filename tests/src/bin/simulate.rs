@@ -156,6 +156,7 @@ fn seeds(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         "violations": wrong,
         "replayed": arguments.twice,
         "replayed_unlike": unlike,
+        "requests": sum(|report| report.requests),
         "operations": sum(|report| report.operations),
         "acknowledged": sum(|report| report.acknowledged),
         "records": sum(|report| report.records),

@@ -1,5 +1,6 @@
 //! Three real nodes on loopback with clients at work, and the judgement over everything they said; it leaves nothing running.
 use std::{
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -25,20 +26,39 @@ use services_cli::{
 };
 use tokio::{task::JoinSet, time::timeout};
 
-use super::Report;
+use super::{
+    Report,
+    rig::{Needs, Rig, address},
+};
 use crate::{
-    clients::{self, Asked, Heard, Operation, Work},
+    clients::{self, Operation, Work},
     judge::{Seen, judge},
     world::Pen,
 };
 
 const PLAN: &str = include_str!("chaos.toml");
-const NODES: usize = 3;
 /// How long a client asks for one answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long anything may take that must come.
 const LONG: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
+
+/// How a cluster is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setup {
+    pub(super) seed: u64,
+    pub(super) nodes: usize,
+    /// Items of an envelope at most.
+    pub(super) batch: usize,
+    pub(super) needs: Needs,
+}
+
+impl Setup {
+    /// Three nodes on this machine as it is.
+    pub(super) fn plain(seed: u64) -> Self {
+        Self { seed, nodes: 3, batch: 3, needs: Needs::default() }
+    }
+}
 
 /// A running cluster.
 #[derive(Debug)]
@@ -50,44 +70,36 @@ pub(super) struct Cluster {
     clients: JoinSet<()>,
     start: Instant,
     founding: u64,
+    /// After the nodes, so that they have ended when it goes.
+    pub(super) rig: Rig,
     directory: tempfile::TempDir,
 }
 
 impl Cluster {
-    /// A cluster whose data folders `prepare` may change before the nodes start.
-    pub(super) async fn start(
-        seed: u64,
-        prepare: impl FnOnce(&Folder) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Self> {
-        let directory = tempfile::Builder::new().prefix("causeway-chaos-").tempdir()?;
-        let (plan, path) = (directory.path().join("chaos.toml"), directory.path().join("network"));
-        std::fs::write(&plan, PLAN)?;
-        new::run(&NetworkNew {
-            folder: path.clone(),
-            plan: Some(plan),
-            nodes: NODES.to_string(),
-            hosts: ["localhost", "127.0.0.1"].map(str::to_owned).to_vec(),
-            database_url: "postgres://localhost/none".to_owned(),
-            sdn: None,
-            alt: None,
-        })?;
-        let folder = Folder::read(&path)?;
-        prepare(&folder)?;
+    /// Starts and founds a cluster with funded accounts.
+    pub(super) async fn start(setup: Setup) -> anyhow::Result<Self> {
+        let mut directory = tempfile::Builder::new().prefix("causeway-chaos-").tempdir()?;
+        // What went wrong can be looked at; a clean verdict lets it go.
+        directory.disable_cleanup(true);
+        let mut folder = network(directory.path(), setup.nodes)?;
+        let rig = Rig::fit(setup.needs, setup.nodes, &mut folder, directory.path())?;
         let logs = directory.path().join("logs");
         std::fs::create_dir_all(&logs)?;
-        let nodes = (1..=NODES).map(|node| {
-            let config = path.join(format!("nodes/{node}/node.toml"));
-            Service::start("ledger", &format!("ledger-{node}"), &config, &logs)
+        let nodes = (1..=setup.nodes).map(|node| {
+            let config = folder.path.join(format!("nodes/{node}/node.toml"));
+            let name = format!("ledger-{node}");
+            Service::start_under(rig.under(node - 1), "ledger", &name, &config, &logs)
         });
         let nodes = nodes.collect::<anyhow::Result<Vec<_>>>()?;
         let operator = folder.client("operator/client", PATIENCE)?;
         let start = Instant::now();
-        let pen = pen(&folder, seed)?;
-        let micros = move || u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let work = Arc::new(Work::new(seed, pen, micros));
+        let pen = pen(&folder, setup.seed)?;
+        let work =
+            Arc::new(Work::new(setup.seed, pen, setup.batch, move || micros(start.elapsed())));
         let clients = JoinSet::new();
+        let founding = 0;
         let mut this =
-            Self { folder, operator, nodes, work, clients, start, founding: 0, directory };
+            Self { folder, operator, nodes, work, clients, start, founding, rig, directory };
         this.leader().await?;
         this.founding = found(&this.folder).await?;
         let accounts = this.work.pen.lock().expect("no client panicked").accounts();
@@ -97,12 +109,9 @@ impl Cluster {
 
     /// Lets so many clients work, with pauses up to `pause_ms`.
     pub(super) fn load(&mut self, clients: usize, pause_ms: u64) {
-        for _ in 0..clients {
-            self.clients.spawn(clients::client(
-                Arc::clone(&self.work),
-                self.operator.clone(),
-                pause_ms,
-            ));
+        for number in self.clients.len() + 1..=clients {
+            let client = (number, self.operator.clone());
+            self.clients.spawn(clients::client(Arc::clone(&self.work), client, pause_ms));
         }
     }
 
@@ -128,9 +137,31 @@ impl Cluster {
         Some((status.role, status.records))
     }
 
+    /// The process of a node that runs.
+    pub(super) fn process(&self, place: usize) -> anyhow::Result<u32> {
+        self.nodes[place].id().context("the node does not run")
+    }
+
     pub(super) fn signal(&self, place: usize, signal: Signal) -> anyhow::Result<()> {
-        let id = self.nodes[place].id().context("the node does not run")?;
-        Ok(kill(Pid::from_raw(i32::try_from(id)?), signal)?)
+        Ok(kill(Pid::from_raw(i32::try_from(self.process(place)?)?), signal)?)
+    }
+
+    /// Waits until a node has what the leader had at the call.
+    pub(super) async fn caught_up(&self, place: usize) -> anyhow::Result<()> {
+        let leader = self.leader().await?;
+        let (_, records) = self.status(leader).await.context("the leader is silent")?;
+        let until = Instant::now() + LONG;
+        while self.status(place).await.is_none_or(|(_, has)| has < records) {
+            ensure!(Instant::now() < until, "node {} stays behind", place + 1);
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    /// When something asked after `since` was answered, if it was.
+    pub(super) fn answered(&self, since: Duration) -> Option<Duration> {
+        let first = self.work.answered_after(micros(since))?;
+        Some(Duration::from_micros(first).saturating_sub(since))
     }
 
     /// Since the cluster's start.
@@ -138,27 +169,33 @@ impl Cluster {
         self.start.elapsed()
     }
 
-    /// Waits until something asked after `since` is answered, and gives how long that took.
+    /// Waits until something asked after `since` is answered.
     pub(super) async fn served(&self, since: Duration) -> anyhow::Result<Duration> {
         let until = Instant::now() + LONG;
-        let micros = u64::try_from(since.as_micros())?;
         loop {
-            let history = self.work.history();
-            let answered = history.iter().rev().take(2_000).filter_map(|operation| {
-                let (returned, heard) = operation.returned.as_ref()?;
-                let told = matches!(heard, Heard::Submitted(_) | Heard::Balances(..));
-                (told && *returned > micros).then_some(*returned)
-            });
-            if let Some(first) = answered.min() {
-                return Ok(Duration::from_micros(first).saturating_sub(since));
+            if let Some(waited) = self.answered(since) {
+                return Ok(waited);
             }
             ensure!(Instant::now() < until, "no service for {LONG:?}");
             tokio::time::sleep(POLL).await;
         }
     }
 
+    /// Waits until every client is answered again, and gives how long each had to wait.
+    pub(super) async fn waits(&self, since: Duration) -> anyhow::Result<Vec<Duration>> {
+        let until = Instant::now() + LONG;
+        loop {
+            if let Some(waits) = self.work.waits(self.clients.len(), micros(since)) {
+                return Ok(waits.into_iter().map(Duration::from_micros).collect());
+            }
+            ensure!(Instant::now() < until, "a client was not served for {LONG:?}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// Stops the clients, waits until every node has everything, and judges.
     pub(super) async fn verdict(&mut self) -> anyhow::Result<Report> {
+        let worked = self.now();
         self.work.stop();
         while let Some(ended) = self.clients.join_next().await {
             ended.context("a client panicked")?;
@@ -188,17 +225,18 @@ impl Cluster {
         if root == [0; 32] {
             wrong.push("the root is empty".to_owned());
         }
-        let told = |operation: &&Operation| {
-            let submit = matches!(operation.asked, Asked::Submit(_));
-            submit && matches!(operation.returned, Some((_, Heard::Submitted(_))))
-        };
-        let acknowledged = history.iter().filter(told).count();
+        let sum = |of: fn(&Operation) -> u64| -> u64 { history.iter().map(of).sum() };
+        let acknowledged = sum(Operation::acknowledged);
+        self.directory.disable_cleanup(!wrong.is_empty());
         Ok(Report {
-            operations: u64::try_from(history.len())?,
-            acknowledged: u64::try_from(acknowledged)?,
+            requests: u64::try_from(history.len())?,
+            operations: sum(Operation::items),
+            acknowledged,
+            acknowledged_per_s: acknowledged / worked.as_secs().max(1),
             records,
             expired_and_refused: (verdict.expiries, verdict.refusals),
             violations: wrong,
+            kept: self.directory.path().to_owned(),
             ..Report::default()
         })
     }
@@ -235,7 +273,7 @@ impl Cluster {
         records: u64,
     ) -> anyhow::Result<Vec<RecordEvent>> {
         let mut folder = Folder::read(&self.folder.path)?;
-        folder.endpoints = vec![folder.endpoints[place].clone()];
+        folder.endpoints = vec![self.folder.endpoints[place].clone()];
         let client = folder.client("operator/client", PATIENCE)?;
         let mut events = client.events(0, true).await?;
         let mut seen = Vec::new();
@@ -259,6 +297,27 @@ impl Cluster {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         text.lines().last().unwrap_or_default().to_owned()
     }
+}
+
+fn micros(of: Duration) -> u64 {
+    u64::try_from(of.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The folder of a new network.
+fn network(directory: &Path, nodes: usize) -> anyhow::Result<Folder> {
+    let (plan, path) = (directory.join("chaos.toml"), directory.join("network"));
+    std::fs::write(&plan, PLAN)?;
+    let own = (0..nodes).map(address);
+    new::run(&NetworkNew {
+        folder: path.clone(),
+        plan: Some(plan),
+        nodes: nodes.to_string(),
+        hosts: ["localhost", "127.0.0.1"].map(str::to_owned).into_iter().chain(own).collect(),
+        database_url: "postgres://localhost/none".to_owned(),
+        sdn: None,
+        alt: None,
+    })?;
+    Folder::read(&path)
 }
 
 fn pen(folder: &Folder, seed: u64) -> anyhow::Result<Pen> {

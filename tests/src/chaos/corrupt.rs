@@ -10,7 +10,10 @@ use std::{
 use anyhow::{Context as _, ensure};
 use proto::convert::RecordEvent;
 
-use super::{Family, Options, Report, cluster::Cluster};
+use super::{
+    Family, Options, Report,
+    cluster::{Cluster, Setup},
+};
 
 /// How long a damaged node may take to refuse or to catch up.
 const DECIDES: Duration = Duration::from_secs(20);
@@ -19,8 +22,8 @@ const DECIDES: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// When the machine does not let it.
-pub async fn corrupt(options: &Options) -> anyhow::Result<Report> {
-    let mut cluster = Cluster::start(options.seed, |_| Ok(())).await?;
+pub(super) async fn corrupt(options: &Options) -> anyhow::Result<Report> {
+    let mut cluster = Cluster::start(Setup::plain(options.seed)).await?;
     cluster.load(12, 5);
     tokio::time::sleep(Duration::from_secs(6)).await;
     let place = (cluster.leader().await? + 1) % 3;

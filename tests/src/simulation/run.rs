@@ -17,12 +17,14 @@ use super::{
     wires::dial,
 };
 use crate::{
-    clients::{self, Heard, Work},
+    clients::{self, Heard, Operation, Work},
     judge::{Seen, judge},
     world::Pen,
 };
 
 const CLIENTS: usize = 3;
+/// Items of an envelope at most.
+const BATCH: usize = 3;
 /// How long a client asks for one answer.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// One step of simulated time.
@@ -52,7 +54,7 @@ pub fn run(options: &Options) -> Report {
         refused: Default::default(),
     });
     let pen = Pen::new(options.seed, Box::new(sign));
-    let work = Arc::new(Work::new(options.seed ^ 2, pen, elapsed));
+    let work = Arc::new(Work::new(options.seed ^ 2, pen, BATCH, elapsed));
     let (founded, idle) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
     let faults = Faults::new(options.seed ^ 3, &founders);
     let mut sim = turmoil::Builder::new()
@@ -73,7 +75,7 @@ pub fn run(options: &Options) -> Report {
             Arc::clone(&work),
             founders.clone(),
             (Rc::clone(&founded), Rc::clone(&idle)),
-            client == 1,
+            client,
         );
         sim.client(format!("operator-{client}"), software);
     }
@@ -102,12 +104,12 @@ async fn client_software(
     work: Arc<Work>,
     nodes: Vec<u64>,
     (founded, idle): (Rc<Cell<bool>>, Rc<Cell<usize>>),
-    first: bool,
+    number: usize,
 ) -> turmoil::Result {
     let limits = ClientLimits { timeout_ms: 2_000, ..ClientLimits::default() };
     let channels = nodes.iter().map(|node| dial(&client_address(*node), &limits));
     let client = LedgerClient::new(channels.collect::<Result<_, _>>()?, PATIENCE);
-    if first {
+    if number == 1 {
         let envelopes = founding(&mut work.pen.lock().expect("one thread"));
         clients::prepare(&work, &client, envelopes).await;
         founded.set(true);
@@ -115,7 +117,7 @@ async fn client_software(
     while !founded.get() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    clients::client(work, client, 40).await;
+    clients::client(work, (number, client), 40).await;
     idle.set(idle.get() + 1);
     std::future::pending().await
 }
@@ -199,14 +201,12 @@ impl Run {
             happened.insert("refused by the ledger", verdict.refusals);
             self.violations.extend(verdict.wrong);
         }
-        let answers = history.iter().filter_map(|operation| operation.returned.as_ref());
-        let (mut acknowledged, mut resent, mut unknown) = (0, 0, 0);
-        for (_, heard) in answers.clone() {
+        let sum = |of: fn(&Operation) -> u64| -> u64 { history.iter().map(of).sum() };
+        let (operations, acknowledged) = (sum(Operation::items), sum(Operation::acknowledged));
+        let (mut resent, mut unknown) = (0, 0);
+        for (_, heard) in history.iter().filter_map(|operation| operation.returned.as_ref()) {
             match heard {
-                Heard::Submitted(submitted) => {
-                    acknowledged += 1;
-                    resent += u64::from(submitted.resent);
-                }
+                Heard::Submitted(submitted) => resent += u64::from(submitted.resent),
                 Heard::Unknown => unknown += 1,
                 Heard::Balances(..) | Heard::Nothing => {}
             }
@@ -222,11 +222,12 @@ impl Run {
         happened.insert("client gave up", unknown);
         happened.insert("leader changed", self.watcher.leader_changes.saturating_sub(1));
         happened.insert("log truncated", self.watcher.truncations);
-        let operations = answers.count().try_into().unwrap_or(0);
+        let requests = history.len().try_into().unwrap_or(0);
         Report {
             seed,
             violations: self.violations,
             happened: happened.into_iter().map(|(what, times)| (what.to_owned(), times)).collect(),
+            requests,
             operations,
             acknowledged,
             records,

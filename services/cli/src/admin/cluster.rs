@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use comfy_table::Table;
 use proto::ledger::{
     AddLearnerRequest, GetClusterRequest, GetClusterResponse, GetStatusRequest, MemberRequest,
     MembershipResponse, TransferLeaderRequest, admin_client::AdminClient,
@@ -178,8 +177,7 @@ pub(crate) async fn transfer(folder: &Folder, to: u64) -> anyhow::Result<Said> {
 async fn status(folder: &Folder) -> anyhow::Result<Said> {
     let cluster = cluster(folder).await?;
     let client = folder.client(OPERATOR, TIMEOUT)?;
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
+    let mut table = out::table();
     table.set_header(["node", "peer", "vote", "role", "lacks", "silent", "records"]);
     let mut rows = Vec::new();
     for member in &cluster.members {

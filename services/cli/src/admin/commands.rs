@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use comfy_table::Table;
 use gateway::routes::caller::Scope;
 use ledger_proof::{Item, item::Fund};
 use ledger_types::{Currency, Money, ParticipantId};
@@ -117,8 +116,7 @@ pub async fn fund(
 
 /// Every node's role and tip.
 pub async fn status(client: &LedgerClient) -> anyhow::Result<(String, Value)> {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
+    let mut table = out::table();
     table.set_header(["node", "role", "term", "leader", "applied", "records"]);
     let mut rows = Vec::new();
     for node in 1..=client.nodes() {
@@ -151,8 +149,7 @@ pub async fn status(client: &LedgerClient) -> anyhow::Result<(String, Value)> {
 
 async fn balances(folder: &Folder) -> anyhow::Result<(String, Value)> {
     let (balances, records) = folder.client(OPERATOR, TIMEOUT)?.balances(None).await?;
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
+    let mut table = out::table();
     table.set_header(["account", "owner", "currency", "available", "debits pending", "custody"]);
     let mut rows = Vec::new();
     for row in balances {

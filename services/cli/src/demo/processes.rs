@@ -17,6 +17,8 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Service {
     name: String,
+    /// The program and arguments that the service is started under; none for itself.
+    under: Vec<String>,
     arguments: Vec<String>,
     log: PathBuf,
     child: Option<Child>,
@@ -25,9 +27,21 @@ pub struct Service {
 impl Service {
     /// Starts `causeway <service> --config <file>`.
     pub fn start(service: &str, name: &str, config: &Path, logs: &Path) -> anyhow::Result<Self> {
+        Self::start_under(Vec::new(), service, name, config, logs)
+    }
+
+    /// The same under another program that becomes it, such as `env NAME=VALUE`.
+    pub fn start_under(
+        under: Vec<String>,
+        service: &str,
+        name: &str,
+        config: &Path,
+        logs: &Path,
+    ) -> anyhow::Result<Self> {
         let config = config.to_string_lossy().into_owned();
         let mut this = Self {
             name: name.to_owned(),
+            under,
             arguments: vec![service.to_owned(), "--config".to_owned(), config],
             log: logs.join(format!("{name}.log")),
             child: None,
@@ -45,7 +59,15 @@ impl Service {
             .append(true)
             .open(&self.log)
             .with_context(|| format!("{shown}: cannot be written"))?;
-        let child = Command::new(binary)
+        let mut command = match self.under.split_first() {
+            None => Command::new(binary),
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(binary);
+                command
+            }
+        };
+        let child = command
             .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

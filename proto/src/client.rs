@@ -31,11 +31,22 @@ pub const LEADER_KEY: &str = "causeway-leader";
 /// The metadata key of a RESOURCE_EXHAUSTED: milliseconds after which to try again.
 pub const RETRY_AFTER_KEY: &str = "retry-after-ms";
 
+/// What is said of a node that did not answer.
+const SILENT: &str = "no answer in time";
+
 /// Larger envelopes go in chunks.
 const UNARY_BYTES_MAX: usize = 1 << 20;
 const CHUNK_BYTES: usize = 64 << 10;
 /// Answers of 8,190 outcomes and more fit.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
+/// How long a node may be silent before another is asked: longer than an election takes, shorter
+/// than people notice. Each further attempt of a request waits twice as long, so that a slow
+/// ledger is not asked ever more often.
+const SILENCE: Duration = Duration::from_secs(1);
+/// The doubling ends here.
+const SILENCE_MAX: Duration = Duration::from_secs(8);
+/// What a line carries in a second at least; larger envelopes get so much more time.
+const LINE_BYTES_PER_S: usize = 1 << 20;
 const RETRY_PAUSE: Duration = Duration::from_millis(25);
 /// The longest pause before an overloaded ledger is tried again, without the jitter.
 const BUSY_PAUSE_MAX: Duration = Duration::from_secs(1);
@@ -104,9 +115,11 @@ impl LedgerClient {
         };
         let deadline = Instant::now() + self.timeout;
         let (mut unknown, mut pauses) = (false, pauses());
+        let mut silences = silences(request.envelope.len());
         loop {
             let at = self.leader.load(Ordering::Relaxed);
             let left = deadline.saturating_duration_since(Instant::now());
+            let left = left.min(silences.next().unwrap_or(SILENCE_MAX));
             let failure = match self.submit_once(at, request.clone(), left).await {
                 Ok(response) => return response.try_into().map_err(Error::Unreadable),
                 Err(status) => status,
@@ -236,7 +249,7 @@ impl LedgerClient {
         };
         match tokio::time::timeout(left, call).await {
             Ok(response) => response.map(tonic::Response::into_inner),
-            Err(_) => Err(Status::deadline_exceeded("no answer in time")),
+            Err(_) => Err(Status::unavailable(SILENT)),
         }
     }
 
@@ -246,14 +259,15 @@ impl LedgerClient {
         R: Future<Output = Result<tonic::Response<T>, Status>>,
     {
         let deadline = Instant::now() + self.timeout;
-        let mut pauses = pauses();
+        let (mut pauses, mut silences) = (pauses(), silences(0));
         loop {
             let at = self.leader.load(Ordering::Relaxed);
             let left = deadline.saturating_duration_since(Instant::now());
+            let left = left.min(silences.next().unwrap_or(SILENCE_MAX));
             let failure = match tokio::time::timeout(left, call(self.client(at))).await {
                 Ok(Ok(response)) => return Ok(response.into_inner()),
                 Ok(Err(status)) => status,
-                Err(_) => Status::deadline_exceeded("no answer in time"),
+                Err(_) => Status::unavailable(SILENT),
             };
             if !retryable(&failure) {
                 return Err(final_error(&failure, false));
@@ -306,6 +320,13 @@ fn pauses() -> ExponentialBackoff {
         .with_jitter()
         .without_max_times()
         .build()
+}
+
+/// How long each attempt of a request of so many bytes waits, one after the other.
+fn silences(bytes: usize) -> impl Iterator<Item = Duration> {
+    let sent = Duration::from_secs(u64::try_from(bytes / LINE_BYTES_PER_S).unwrap_or(u64::MAX));
+    std::iter::successors(Some(SILENCE), |silence| Some((*silence * 2).min(SILENCE_MAX)))
+        .map(move |silence| silence + sent)
 }
 
 /// What the refusal asks for, if it is sensible.

@@ -13,6 +13,7 @@ use tests::chaos::{Family, Options, Quantiles, Report, possible, run};
 /// Examples:
 ///   chaos                                every family, the whole
 ///   chaos kill --runs 20 --seed 7        one family
+///   chaos soak soak soak                 three clusters under everything, one after the other
 #[derive(Debug, Parser)]
 #[command(verbatim_doc_comment)]
 struct Arguments {
@@ -22,7 +23,7 @@ struct Arguments {
     /// How many faults of each family.
     #[arg(long)]
     runs: Option<u64>,
-    /// Decides targets and times.
+    /// Decides targets and times; each further family named has the next.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Writes one report a family into this folder.
@@ -82,14 +83,13 @@ async fn main() -> anyhow::Result<ExitCode> {
     let bar = BAR.get_or_init(ProgressBar::no_length);
     bar.set_style(ProgressStyle::with_template("{msg:12} {bar:40} {pos}/{len}, {eta} left")?);
     let mut reports = Vec::new();
-    for name in families {
+    for (seed, name) in (arguments.seed..).zip(families) {
         let (family, whole) = name.whole();
         if let Err(why) = possible(family) {
             tests::skipped(&format!("{family:?}: {why:#}"));
             continue;
         }
-        let options =
-            Options { runs: arguments.runs.unwrap_or(whole), seed: arguments.seed, progress };
+        let options = Options { runs: arguments.runs.unwrap_or(whole), seed, progress };
         bar.set_message(format!("{family:?}"));
         bar.set_length(options.runs);
         bar.set_position(0);
@@ -137,6 +137,16 @@ fn show(reports: &[Report]) {
             quantiles(report.gap_ms),
             quantiles(report.healed_ms),
             report.violations.len().to_string(),
+        ]);
+    }
+    if reports.len() > 1 {
+        let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>().to_string();
+        table.add_row([
+            "together".to_owned(),
+            sum(|report| report.faults),
+            sum(|report| report.refused),
+            sum(|report| report.operations),
+            sum(|report| report.acknowledged),
         ]);
     }
     println!("{table}");

@@ -2,6 +2,7 @@
 mod choose;
 mod cluster;
 mod corrupt;
+mod crash;
 mod rig;
 mod strike;
 
@@ -31,6 +32,8 @@ pub enum Family {
     Storage,
     /// Clocks an hour off, backwards, twice as fast.
     Clock,
+    /// Crashes at named places between two writes.
+    Crash,
     /// All of it mixed, with large envelopes.
     Soak,
 }
@@ -47,6 +50,7 @@ impl Family {
             | Self::Corrupt
             | Self::Partition
             | Self::Storage
+            | Self::Crash
             | Self::Clock => (6, 20),
         }
     }
@@ -132,6 +136,7 @@ pub async fn run(family: Family, options: &Options) -> anyhow::Result<Report> {
     }
     match family {
         Family::Corrupt => corrupt::corrupt(options).await,
+        Family::Crash => crash::crash(options).await,
         Family::Kill
         | Family::LeaderGap
         | Family::Pause
@@ -148,6 +153,9 @@ pub async fn run(family: Family, options: &Options) -> anyhow::Result<Report> {
 /// # Errors
 /// What it lacks.
 pub fn possible(family: Family) -> anyhow::Result<()> {
+    if family == Family::Crash {
+        drop(services_cli::demo::processes::program("faulty")?);
+    }
     let needs = choose::setup(family, 0).needs;
     let folder = tempfile::Builder::new().prefix("causeway-probe-").tempdir()?;
     let path = folder.path().to_owned();

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::world::{ACCOUNTS, BANKS, Envelope, FUNDED, Pen, account};
+use crate::world::{ACCOUNTS, BANKS, Envelope, Pen, account};
 use ledger_types::{ParticipantId, Uetr};
 use proto::{
     LedgerClient,
@@ -187,7 +187,7 @@ impl Work {
             let uetr = reused.map_or_else(|| pen.uetr(), |last| last.2);
             let single_phase = rng.bool();
             // So that about as much is refused, however many go together.
-            let amount = rng.u64(1..FUNDED * 3 / u64::try_from(self.batch).unwrap_or(3));
+            let amount = rng.u64(1..pen.funded / u64::try_from(self.batch).unwrap_or(3) * 3);
             items.push(pen.submit(uetr, accounts, creditor, amount, single_phase));
             if !single_phase {
                 pending.push((debtor, creditor, uetr));

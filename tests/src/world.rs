@@ -18,6 +18,8 @@ pub(crate) const BANKS: [ParticipantId; 2] = [ParticipantId(10), ParticipantId(1
 pub(crate) const ACCOUNTS: u64 = 2;
 /// What each account holds at the beginning: so little that some transfers are refused.
 pub(crate) const FUNDED: u64 = 2_000;
+/// The same where amounts must be so large that only integers hold them: beyond 2⁵³.
+pub(crate) const FUNDED_LARGE: u64 = 40_000_000_000_000_001;
 /// How long a pending transfer waits.
 pub(crate) const HOLD_MICROS: u64 = 2_000_000;
 
@@ -49,6 +51,8 @@ pub(crate) type Sign = Box<dyn Fn(ParticipantId, RequestId, &[Item]) -> Vec<u8> 
 pub(crate) struct Pen {
     seed: u64,
     next: u64,
+    /// What each account holds at the beginning.
+    pub(crate) funded: u64,
     sign: Sign,
 }
 
@@ -59,8 +63,8 @@ impl std::fmt::Debug for Pen {
 }
 
 impl Pen {
-    pub(crate) fn new(seed: u64, sign: Sign) -> Self {
-        Self { seed, next: 0, sign }
+    pub(crate) fn new(seed: u64, funded: u64, sign: Sign) -> Self {
+        Self { seed, next: 0, funded, sign }
     }
 
     pub(crate) fn fresh(&mut self) -> Digest {
@@ -87,7 +91,7 @@ impl Pen {
         for owner in BANKS {
             for at in 0..ACCOUNTS {
                 accounts.push(open(self.fresh(), owner, at));
-                fundings.push(fund(self.fresh(), owner, at));
+                fundings.push(fund(self.fresh(), owner, at, self.funded));
             }
         }
         [self.envelope(ParticipantId::OPERATOR, accounts), self.envelope(CUSTODIAN, fundings)]
@@ -152,13 +156,13 @@ fn open(nonce: Digest, owner: ParticipantId, at: u64) -> Item {
     Item::OpenAccount(OpenAccount { nonce, account, owner, currency, standing_acceptance: true })
 }
 
-fn fund(nonce: Digest, owner: ParticipantId, at: u64) -> Item {
+fn fund(nonce: Digest, owner: ParticipantId, at: u64, amount: u64) -> Item {
     let account = account(owner, at);
     Item::Fund(Fund {
         nonce,
         account,
         currency: currency(),
-        amount: FUNDED,
+        amount,
         value_date: 20_231_114,
         bank_reference: text(&format!("REF{}", account.0)),
     })

@@ -91,7 +91,7 @@ impl Account {
 fn shift(movement: Movement, amount: u128, pending: &mut u128, posted: &mut u128) {
     match movement {
         Movement::Reserve => *pending += amount,
-        Movement::Post => *posted += amount,
+        Movement::Post => *posted = sum(*posted, amount),
         Movement::PostPending => {
             assert!(*pending >= amount, "posting more than is pending");
             *pending -= amount;
@@ -103,6 +103,31 @@ fn shift(movement: Movement, amount: u128, pending: &mut u128, posted: &mut u128
         }
     }
 }
+
+#[cfg(not(feature = "simulation"))]
+const fn sum(posted: u128, amount: u128) -> u128 {
+    posted + amount
+}
+
+/// The mistake that this ledger must never make, for a simulation that must find it.
+#[cfg(feature = "simulation")]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a planted bug"
+)]
+fn sum(posted: u128, amount: u128) -> u128 {
+    match FLOATING.load(core::sync::atomic::Ordering::Relaxed) {
+        true => (posted as f64 + amount as f64) as u128,
+        false => posted + amount,
+    }
+}
+
+/// Plants sums in floating point.
+#[cfg(feature = "simulation")]
+pub static FLOATING: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
 
 /// Moves one leg on both its accounts, and in its currency's sums as far as there is an account: if
 /// one were missing, the sums would no longer agree.

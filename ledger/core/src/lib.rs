@@ -28,6 +28,8 @@ mod transfer;
 mod view;
 
 pub use account::Account;
+#[cfg(feature = "simulation")]
+pub use account::FLOATING;
 pub use command::Command;
 pub use ledger::Ledger;
 pub use output::{Answer, Outcome, Output};

@@ -13,6 +13,7 @@ use ledger_core::{Command, Ledger, Output};
 use ledger_proof::{Digest, Envelope, Genesis, tree::sha256};
 use ledger_types::Timestamp;
 use openraft::{EntryPayload, storage::ApplyResponder};
+use services_runtime::faults::crash_point;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, timeout},
@@ -266,14 +267,17 @@ impl Applier {
             EntryPayload::Blank => self.dirty_bytes += 1,
             EntryPayload::Membership(membership) => {
                 self.membership = StoredMembership::new(Some(log_id), membership);
+                crash_point("membership-applied");
                 self.dirty_bytes += 1;
             }
             EntryPayload::Normal(payload) => reply = self.normal(&payload).await,
         }
         self.applied = Some(log_id);
+        crash_point("entry-applied");
         if let Some(responder) = responder {
             responder.send(reply);
         }
+        crash_point("entry-answered");
         metrics::counter!("causeway_ledger_applied_entries_total").increment(1);
     }
 
@@ -375,6 +379,7 @@ impl Applier {
         let position = cut.history.clone();
         self.seal(seal::Job::Extend { received: history, position, done }).await;
         extended.await.unwrap_or_else(|error| halt("installing a snapshot", &error))?;
+        crash_point("install-history-extended");
         self.store = self.states.replace(&state)?;
         self.ledger = restore(&self.genesis, &self.store, &cut)?;
         (self.applied, self.membership) = (cut.applied, cut.membership);

@@ -8,6 +8,7 @@ use std::{
 
 use ledger_proof::{Digest, tree::sha256};
 use serde::{Deserialize, Serialize};
+use services_runtime::faults::crash_point;
 
 use crate::{
     Error, host,
@@ -78,6 +79,7 @@ impl Guard {
         let mut guard =
             Self { path: path.to_owned(), file, generation: 0, promise: Promise::default() };
         guard.save(promise).map_err(failed())?;
+        crash_point("guard-created");
         path.parent().map_or(Ok(()), sync_folder).map_err(failed())?;
         Ok(guard)
     }
@@ -99,6 +101,7 @@ impl Guard {
         let slot = encode(generation, &promise)?;
         let place = generation % 2 * u64::try_from(SLOT).map_err(io::Error::other)?;
         self.file.write_all_at(&slot, place)?;
+        crash_point("guard-written");
         host::sync(&self.file, &self.path)?;
         (self.generation, self.promise) = (generation, promise);
         Ok(())

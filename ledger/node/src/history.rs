@@ -20,6 +20,7 @@ use ledger_proof::{
 };
 use ledger_types::{ParticipantId, Timestamp};
 use serde::{Deserialize, Serialize};
+use services_runtime::faults::crash_point;
 
 use crate::{Error, host};
 pub(crate) use extent::extent;
@@ -200,8 +201,11 @@ impl HistoryWriter {
             }
         }
         (&self.current.data).write_all(&self.data)?;
+        crash_point("history-data-written");
         (&self.current.index).write_all(&self.index)?;
+        crash_point("history-index-written");
         self.files.numbers.append(&batch.numbers)?;
+        crash_point("history-numbers-written");
         let written = self.data.len() + self.index.len() + batch.numbers.len() * 8;
         let written = written + self.tiles.len() * 32;
         for (level, root) in self.tiles.drain(..) {
@@ -226,6 +230,7 @@ impl HistoryWriter {
             let path = |suffix| self.files.folder.join(segment_name(self.position.segment, suffix));
             host::sync(&self.current.data, &path("seg"))?;
             host::sync(&self.current.index, &path("idx"))?;
+            crash_point("history-half-synced");
             self.files.numbers.sync()?;
             self.files.tiles.sync()?;
             self.dirty = false;
@@ -252,6 +257,7 @@ impl HistoryWriter {
             let bytes = fs::read(&path).map_err(failed())?;
             file.write_all_at(&bytes, offset).map_err(failed())?;
             host::sync(&file, &target).map_err(failed())?;
+            crash_point("install-history-written");
         }
         for folder in [self.files.folder.clone(), self.files.folder.join("numbers")] {
             File::open(&folder).and_then(|file| file.sync_all()).map_err(failed())?;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use ledger_types::NetworkId;
+use services_runtime::faults::crash_point;
 
 use crate::{Error, state_store::sync_folder};
 
@@ -52,6 +53,7 @@ impl Identity {
                 }
                 let identity = Self { network, node, folder: draw()? };
                 write_durably(&path, &identity.to_text()).map_err(Error::file(&path))?;
+                crash_point("identity-written");
                 return Ok(identity);
             }
             Err(error) => return Err(Error::file(&path)(error)),
@@ -119,6 +121,7 @@ impl Seen {
         let mut with = folders.clone();
         with.insert(node, folder.to_owned());
         write_durably(&self.path, &serde_json::to_string(&with)?)?;
+        crash_point("seen-written");
         *folders = with;
         Ok(true)
     }

@@ -129,6 +129,13 @@ impl LogStore {
         Ok(())
     }
 
+    /// How far a snapshot must reach so that the log goes on from it: to where the log was purged,
+    /// or to the state if that was installed ahead of the log, which will then be purged.
+    pub(crate) fn snapshot_reaches(&self, applied: Option<LogIdOf>) -> Option<LogIdOf> {
+        let meta = self.inner.meta();
+        if meta.last < applied { applied } else { meta.purged }
+    }
+
     /// Keeps only the last `kept` entries in memory.
     #[cfg(test)]
     fn forget(&self, kept: usize) {

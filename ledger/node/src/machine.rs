@@ -6,6 +6,7 @@ use openraft::{
     OptionalSend, RaftSnapshotBuilder,
     storage::{EntryResponder, RaftStateMachine},
 };
+use services_runtime::faults::crash_point;
 
 use crate::{
     apply::Apply,
@@ -34,6 +35,7 @@ impl RaftSnapshotBuilder<Types> for Machine {
         let built = host::blocking(move || {
             let folder = snapshots.begin().map_err(crate::Error::file("snapshot"))?;
             states.store().checkpoint(&folder.state())?;
+            crash_point("snapshot-linked");
             let cut = snapshots.finish(&folder)?;
             Ok::<_, crate::Error>((folder, cut))
         });
@@ -75,6 +77,7 @@ impl RaftStateMachine<Types> for Machine {
     ) -> Result<(), io::Error> {
         let installed = self.apply.install(snapshot.state(), snapshot.history()).await;
         installed.map_err(io::Error::other)?.map_err(io::Error::other)?;
+        host::written().await;
         self.snapshots.finish(&snapshot).map_err(io::Error::other)?;
         Ok(())
     }

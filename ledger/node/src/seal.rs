@@ -2,6 +2,7 @@
 use std::{io, path::PathBuf};
 
 use ledger_proof::Digest;
+use services_runtime::faults::crash_point;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
@@ -70,12 +71,14 @@ fn run(job: Job, writer: &mut HistoryWriter, history: &History, states: &States)
         }
         Job::Cut(job) => {
             writer.sync().or_halt("syncing history");
+            crash_point("cut-history-synced");
             let cut = Cut {
                 applied: job.applied,
                 membership: job.membership,
                 history: writer.position(),
             };
             states.store().write(job.rows, &cut).or_halt("writing the state");
+            crash_point("cut-written");
             states.blobs_release(&job.blobs);
             // Apply may have ended.
             let _ended = job.done.send(());

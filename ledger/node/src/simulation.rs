@@ -27,11 +27,13 @@ pub enum Bug {
     NodeIdReused,
     /// A truncated end of the log comes back after a crash.
     TruncateUnsynced,
+    /// Amounts are added in floating point.
+    FloatRounding,
 }
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::SyncSkipped,
         Self::VoteUnsynced,
         Self::MinorityCommits,
@@ -39,6 +41,7 @@ impl Bug {
         Self::ReadStale,
         Self::NodeIdReused,
         Self::TruncateUnsynced,
+        Self::FloatRounding,
     ];
 }
 
@@ -47,6 +50,7 @@ static PLANTED: AtomicU8 = AtomicU8::new(0);
 /// Plants a bug in every replica of this process.
 pub fn plant(bug: Bug) {
     let number = Bug::ALL.iter().position(|other| *other == bug).unwrap_or(0) + 1;
+    ledger_core::FLOATING.store(bug == Bug::FloatRounding, Ordering::Relaxed);
     PLANTED.store(u8::try_from(number).unwrap_or(0), Ordering::Relaxed);
 }
 

@@ -8,9 +8,11 @@ use std::{
     },
 };
 
+use services_runtime::faults::crash_point;
+
 use crate::{
     Error,
-    raft::SnapshotMeta,
+    raft::{LogIdOf, SnapshotMeta},
     state_store::{Cut, StateStore, sync_folder},
 };
 
@@ -57,11 +59,12 @@ pub(crate) struct Snapshots {
 }
 
 impl Snapshots {
-    /// Finds the newest complete snapshot and removes the rest.
+    /// Finds the newest complete snapshot that reaches so far and removes the rest: a crash may
+    /// have come between an installed state and the word that its snapshot is complete.
     ///
     /// # Errors
     /// The disk's.
-    pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(folder: &Path, reaches: Option<LogIdOf>) -> Result<Self, Error> {
         let failed = || Error::file(folder);
         fs::create_dir_all(folder).map_err(failed())?;
         let mut numbers = Vec::new();
@@ -75,6 +78,7 @@ impl Snapshots {
             let path = folder.join(number.to_string());
             let usable = current.is_none() && path.join(COMPLETE).exists();
             let cut = if usable { StateStore::read_cut(&path.join("state")).ok() } else { None };
+            let cut = cut.filter(|cut| cut.applied >= reaches);
             let retired = AtomicBool::new(cut.is_none());
             let found = Arc::new(Folder { path, retired });
             if let Some(cut) = cut {
@@ -99,6 +103,7 @@ impl Snapshots {
         let cut = StateStore::read_cut(&folder.state())?;
         let failed = || Error::file(&folder.path);
         fs::write(folder.path.join(COMPLETE), b"").map_err(failed())?;
+        crash_point("snapshot-marked");
         sync_folder(&folder.path).and_then(|()| sync_folder(&self.folder)).map_err(failed())?;
         folder.retired.store(false, Ordering::Release);
         let former = self.lock().replace((Arc::clone(folder), cut.clone()));

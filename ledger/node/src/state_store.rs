@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use ledger_proof::Digest;
 use serde::{Deserialize, Serialize};
+use services_runtime::faults::crash_point;
 
 use crate::{
     Error,
@@ -209,11 +210,14 @@ impl States {
             fs::remove_dir_all(&target).map_err(failed())?;
         }
         link_or_copy(snapshot, &target).map_err(failed())?;
+        crash_point("install-state-linked");
         let store = Arc::new(StateStore::open(&target)?);
         let pointer = root.join("CURRENT.new");
         fs::write(&pointer, number.to_string()).map_err(failed())?;
         fs::File::open(&pointer).and_then(|file| file.sync_all()).map_err(failed())?;
+        crash_point("install-pointer-written");
         fs::rename(&pointer, root.join("CURRENT")).map_err(failed())?;
+        crash_point("install-pointer-renamed");
         sync_folder(root).map_err(failed())?;
         *self.inner.store.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&store);
         Ok(store)

@@ -49,7 +49,8 @@ impl Storage {
         log.covers(start.cut.applied)?;
         let Cut { history: position, .. } = start.cut.clone();
         let (writer, history) = HistoryWriter::open(&data.join("history"), position)?;
-        let snapshots = Arc::new(Snapshots::open(&data.join("snapshot"))?);
+        let reaches = log.snapshot_reaches(start.cut.applied);
+        let snapshots = Arc::new(Snapshots::open(&data.join("snapshot"), reaches)?);
         let (seal, seal_worker) =
             seal::start(writer, history.clone(), states.clone(), log.durable())
                 .map_err(Error::file(data))?;

@@ -108,7 +108,7 @@ pub(crate) fn machine(folder: &Path) -> (Machine, Vec<Worker>) {
     let position = start.cut.history.clone();
     let (writer, history) =
         HistoryWriter::open(&folder.join("history"), position).expect("a history");
-    let snapshots = Snapshots::open(&folder.join("snapshot")).expect("snapshots").into();
+    let snapshots = Snapshots::open(&folder.join("snapshot"), None).expect("snapshots").into();
     // Without a log everything is as durable as it can be.
     let durable = tokio::sync::watch::Sender::new(Some(u64::MAX)).subscribe();
     let (seal, sealing) = seal::start(writer, history, states.clone(), durable).expect("a worker");

@@ -2,6 +2,7 @@
 //! mapping. It must never know a domain word: no money, no transfer, no participant.
 
 pub mod error;
+pub mod faults;
 pub mod grpc;
 pub mod health;
 pub mod retry;

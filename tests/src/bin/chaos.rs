@@ -44,6 +44,7 @@ enum Name {
     Partition,
     Storage,
     Clock,
+    Crash,
     Soak,
 }
 
@@ -59,6 +60,7 @@ impl Name {
             Self::Partition => (Family::Partition, 80),
             Self::Storage => (Family::Storage, 70),
             Self::Clock => (Family::Clock, 40),
+            Self::Crash => (Family::Crash, 130),
             Self::Soak => (Family::Soak, 100),
         }
     }

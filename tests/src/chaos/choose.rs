@@ -25,6 +25,9 @@ pub(super) fn setup(family: Family, seed: u64) -> Setup {
             Setup { needs, ..plain }
         }
         Family::Clock => Setup { needs: Needs { clocks: true, ..Needs::default() }, ..plain },
+        Family::Crash => {
+            Setup { limits: &[("snapshot_entries", 100), ("log_entries_kept", 20)], ..plain }
+        }
         Family::Soak => {
             let disks = Some(FileSystem::Xfs);
             let needs = Needs { wires: true, disks, clocks: true, ..Needs::default() };
@@ -48,7 +51,7 @@ pub(super) fn choose(
     };
     match family {
         Family::LeaderGap => Fault::Kill(vec![leader]),
-        Family::Kill | Family::Corrupt => match rng.u8(..10) {
+        Family::Kill | Family::Corrupt | Family::Crash => match rng.u8(..10) {
             8.. => Fault::Kill((0..nodes).collect()),
             _ => Fault::Kill(vec![one]),
         },

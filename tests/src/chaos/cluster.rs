@@ -1,6 +1,6 @@
 //! Three real nodes on loopback with clients at work, and the judgement over everything they said; it leaves nothing running.
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,12 +16,12 @@ use nix::{
 use proto::{
     LedgerClient,
     convert::{Event, RecordEvent},
-    ledger::{GetRootRequest, GetStatusRequest},
+    ledger::{GetRootRequest, GetStatusRequest, TransferLeaderRequest},
 };
 use services_cli::{
     admin::{authority::Folder, commands::found},
     args::NetworkNew,
-    demo::processes::Service,
+    demo::processes::{Service, binary},
     network::new,
 };
 use tokio::{task::JoinSet, time::timeout};
@@ -33,7 +33,7 @@ use super::{
 use crate::{
     clients::{self, Operation, Work},
     judge::{Seen, judge},
-    world::Pen,
+    world::{FUNDED, Pen},
 };
 
 const PLAN: &str = include_str!("chaos.toml");
@@ -44,19 +44,23 @@ const LONG: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
 
 /// How a cluster is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Setup {
     pub(super) seed: u64,
     pub(super) nodes: usize,
     /// Items of an envelope at most.
     pub(super) batch: usize,
     pub(super) needs: Needs,
+    /// Settings of each node that differ from the usual, in its table `limits`.
+    pub(super) limits: &'static [(&'static str, i64)],
+    /// What the first node is started as, and under, the first time.
+    pub(super) first: Option<(PathBuf, Vec<String>)>,
 }
 
 impl Setup {
     /// Three nodes on this machine as it is.
     pub(super) fn plain(seed: u64) -> Self {
-        Self { seed, nodes: 3, batch: 3, needs: Needs::default() }
+        Self { seed, nodes: 3, batch: 3, needs: Needs::default(), limits: &[], first: None }
     }
 }
 
@@ -78,19 +82,32 @@ pub(super) struct Cluster {
 impl Cluster {
     /// Starts and founds a cluster with funded accounts.
     pub(super) async fn start(setup: Setup) -> anyhow::Result<Self> {
+        let mut this = Self::launch(setup)?;
+        this.found().await?;
+        Ok(this)
+    }
+
+    /// Starts the nodes of a new cluster.
+    pub(super) fn launch(setup: Setup) -> anyhow::Result<Self> {
         let mut directory = tempfile::Builder::new().prefix("causeway-chaos-").tempdir()?;
         // What went wrong can be looked at; a clean verdict lets it go.
         directory.disable_cleanup(true);
         let mut folder = network(directory.path(), setup.nodes)?;
+        limit(&folder, setup.nodes, setup.limits)?;
         let rig = Rig::fit(setup.needs, setup.nodes, &mut folder, directory.path())?;
         let logs = directory.path().join("logs");
         std::fs::create_dir_all(&logs)?;
-        let nodes = (1..=setup.nodes).map(|node| {
+        let mut nodes = Vec::new();
+        for node in 1..=setup.nodes {
             let config = folder.path.join(format!("nodes/{node}/node.toml"));
-            let name = format!("ledger-{node}");
-            Service::start_under(rig.under(node - 1), "ledger", &name, &config, &logs)
-        });
-        let nodes = nodes.collect::<anyhow::Result<Vec<_>>>()?;
+            let mut service = Service::new("ledger", &format!("ledger-{node}"), &config, &logs)?;
+            let first = setup.first.clone().filter(|_| node == 1);
+            let (program, under) = first
+                .map_or_else(|| Ok::<_, anyhow::Error>((binary()?, rig.under(node - 1))), Ok)?;
+            service.become_at_next_start(program, under);
+            service.resume()?;
+            nodes.push(service);
+        }
         let operator = folder.client("operator/client", PATIENCE)?;
         let start = Instant::now();
         let pen = pen(&folder, setup.seed)?;
@@ -98,13 +115,16 @@ impl Cluster {
             Arc::new(Work::new(setup.seed, pen, setup.batch, move || micros(start.elapsed())));
         let clients = JoinSet::new();
         let founding = 0;
-        let mut this =
-            Self { folder, operator, nodes, work, clients, start, founding, rig, directory };
-        this.leader().await?;
-        this.founding = found(&this.folder).await?;
-        let accounts = this.work.pen.lock().expect("no client panicked").accounts();
-        clients::prepare(&this.work, &this.operator, accounts.to_vec()).await;
-        Ok(this)
+        Ok(Self { folder, operator, nodes, work, clients, start, founding, rig, directory })
+    }
+
+    /// Founds the network, opens accounts and funds them.
+    pub(super) async fn found(&mut self) -> anyhow::Result<()> {
+        self.leader().await?;
+        self.founding = found(&self.folder).await?;
+        let accounts = self.work.pen.lock().expect("no client panicked").accounts();
+        clients::prepare(&self.work, &self.operator, accounts.to_vec()).await;
+        Ok(())
     }
 
     /// Lets so many clients work, with pauses up to `pause_ms`.
@@ -153,6 +173,31 @@ impl Cluster {
         let until = Instant::now() + LONG;
         while self.status(place).await.is_none_or(|(_, has)| has < records) {
             ensure!(Instant::now() < until, "node {} stays behind", place + 1);
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    /// Asks whoever leads to let a node lead, once; it may not be able to.
+    pub(super) async fn hand_over(&self, place: usize) -> anyhow::Result<()> {
+        let to = u64::try_from(place + 1)?;
+        let mut admin = self.operator.admin(self.leader().await? + 1)?;
+        let call = admin.transfer_leader(TransferLeaderRequest { to, ..Default::default() });
+        // A node that has just come back may be behind, or gone again.
+        drop(timeout(Duration::from_secs(1), call).await);
+        Ok(())
+    }
+
+    /// Waits until a node that leads has made two more snapshots: then whoever was away needs one.
+    pub(super) async fn snapshots_pass(&self, leader: usize) -> anyhow::Result<()> {
+        let folder = self.folder.path.join(format!("nodes/{}/data/snapshot", leader + 1));
+        let newest = || {
+            let names = std::fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok);
+            names.filter_map(|name| name.file_name().to_str()?.parse::<u64>().ok()).max()
+        };
+        let (first, until) = (newest().unwrap_or(0), Instant::now() + LONG);
+        while newest().unwrap_or(0) < first + 2 {
+            ensure!(Instant::now() < until, "no snapshots in {}", folder.display());
             tokio::time::sleep(POLL).await;
         }
         Ok(())
@@ -320,6 +365,18 @@ fn network(directory: &Path, nodes: usize) -> anyhow::Result<Folder> {
     Folder::read(&path)
 }
 
+/// Writes limits into each node's settings.
+fn limit(folder: &Folder, nodes: usize, limits: &[(&str, i64)]) -> anyhow::Result<()> {
+    for node in (1..=nodes).filter(|_| !limits.is_empty()) {
+        let file = folder.path.join(format!("nodes/{node}/node.toml"));
+        let mut settings: toml::Table = std::fs::read_to_string(&file)?.parse()?;
+        let limits = limits.iter().map(|(name, value)| ((*name).to_owned(), (*value).into()));
+        settings.insert("limits".to_owned(), toml::Value::Table(limits.collect()));
+        std::fs::write(&file, toml::to_string(&settings)?)?;
+    }
+    Ok(())
+}
+
 fn pen(folder: &Folder, seed: u64) -> anyhow::Result<Pen> {
     let network = folder.genesis.network();
     let micros = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_micros();
@@ -331,6 +388,7 @@ fn pen(folder: &Folder, seed: u64) -> anyhow::Result<Pen> {
     }
     Ok(Pen::new(
         seed,
+        FUNDED,
         Box::new(move |author, request, items| {
             let kind = items[0].kind();
             let head = signature::Request {

@@ -112,7 +112,7 @@ fn corridor(nonce: Digest) -> Item {
         source_currency: currency(),
         destination_currency: currency(),
         amount_min: 1,
-        amount_max: 1_000_000,
+        amount_max: u64::MAX,
         hold_micros: HOLD_MICROS,
         credit_sla_micros: HOLD_MICROS,
         open_quotes_max: 1,

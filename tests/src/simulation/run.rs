@@ -19,7 +19,7 @@ use super::{
 use crate::{
     clients::{self, Heard, Operation, Work},
     judge::{Seen, judge},
-    world::Pen,
+    world::{FUNDED, FUNDED_LARGE, Pen},
 };
 
 const CLIENTS: usize = 3;
@@ -53,7 +53,11 @@ pub fn run(options: &Options) -> Report {
         running: Default::default(),
         refused: Default::default(),
     });
-    let pen = Pen::new(options.seed, Box::new(sign));
+    let pen = Pen::new(
+        options.seed,
+        if options.seed.is_multiple_of(4) { FUNDED_LARGE } else { FUNDED },
+        Box::new(sign),
+    );
     let work = Arc::new(Work::new(options.seed ^ 2, pen, BATCH, elapsed));
     let (founded, idle) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
     let faults = Faults::new(options.seed ^ 3, &founders);

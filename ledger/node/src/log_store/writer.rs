@@ -6,6 +6,7 @@ use std::{
 
 use ledger_proof::Digest;
 use openraft::storage::IOFlushed;
+use services_runtime::faults::crash_point;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -126,10 +127,13 @@ impl Writer {
         metrics::counter!("causeway_ledger_log_bytes_total")
             .increment(u64::try_from(batch.bytes()).unwrap_or(0));
         host::written().await;
+        crash_point("log-before-write");
         self.inner.rows.write(&batch, synced).or_halt("writing the log");
+        crash_point("log-written");
         if synced {
             host::written().await;
             self.promise();
+            crash_point("log-promised");
         }
         for waiting in self.waiting.drain(..) {
             match waiting {
@@ -166,10 +170,12 @@ impl Writer {
         self.promise.chain = chain.unwrap_or_default();
         self.promise.last = last;
         self.promise();
+        crash_point("log-truncate-promised");
         let mut batch = Batch::default();
         batch.remove_range(TABLE, &key(from), &key(u64::MAX));
         host::written().await;
         self.inner.rows.write(&batch, true).or_halt("truncating the log");
+        crash_point("log-truncated");
         let mut tail = self.inner.tail.write().unwrap_or_else(PoisonError::into_inner);
         tail.written_next = tail.written_next.min(from);
     }
@@ -182,6 +188,7 @@ impl Writer {
         batch.put(TABLE, PURGED, &json(&(upto, chain)).or_halt("encoding the purge"));
         host::written().await;
         self.inner.rows.write(&batch, true).or_halt("purging the log");
+        crash_point("log-purged");
         if self.promise.last.is_none_or(|last| last.index <= upto.index) {
             (self.promise.last, self.promise.chain) = (Some(upto), chain);
             self.promise();

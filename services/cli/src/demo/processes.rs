@@ -17,6 +17,7 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Service {
     name: String,
+    program: PathBuf,
     /// The program and arguments that the service is started under; none for itself.
     under: Vec<String>,
     arguments: Vec<String>,
@@ -27,32 +28,32 @@ pub struct Service {
 impl Service {
     /// Starts `causeway <service> --config <file>`.
     pub fn start(service: &str, name: &str, config: &Path, logs: &Path) -> anyhow::Result<Self> {
-        Self::start_under(Vec::new(), service, name, config, logs)
-    }
-
-    /// The same under another program that becomes it, such as `env NAME=VALUE`.
-    pub fn start_under(
-        under: Vec<String>,
-        service: &str,
-        name: &str,
-        config: &Path,
-        logs: &Path,
-    ) -> anyhow::Result<Self> {
-        let config = config.to_string_lossy().into_owned();
-        let mut this = Self {
-            name: name.to_owned(),
-            under,
-            arguments: vec![service.to_owned(), "--config".to_owned(), config],
-            log: logs.join(format!("{name}.log")),
-            child: None,
-        };
+        let mut this = Self::new(service, name, config, logs)?;
         this.resume()?;
         Ok(this)
     }
 
+    /// The same, not yet started.
+    pub fn new(service: &str, name: &str, config: &Path, logs: &Path) -> anyhow::Result<Self> {
+        let config = config.to_string_lossy().into_owned();
+        Ok(Self {
+            name: name.to_owned(),
+            program: program("causeway")?,
+            under: Vec::new(),
+            arguments: vec![service.to_owned(), "--config".to_owned(), config],
+            log: logs.join(format!("{name}.log")),
+            child: None,
+        })
+    }
+
+    /// From the next start on, another program of the same commands,
+    /// under one that becomes it, such as `env NAME=VALUE`.
+    pub fn become_at_next_start(&mut self, program: PathBuf, under: Vec<String>) {
+        (self.program, self.under) = (program, under);
+    }
+
     /// Starts it again after [`Service::kill`].
     pub fn resume(&mut self) -> anyhow::Result<()> {
-        let binary = binary()?;
         let shown = self.log.display();
         let log = File::options()
             .create(true)
@@ -60,10 +61,10 @@ impl Service {
             .open(&self.log)
             .with_context(|| format!("{shown}: cannot be written"))?;
         let mut command = match self.under.split_first() {
-            None => Command::new(binary),
+            None => Command::new(&self.program),
             Some((program, arguments)) => {
                 let mut command = Command::new(program);
-                command.args(arguments).arg(binary);
+                command.args(arguments).arg(&self.program);
                 command
             }
         };
@@ -135,15 +136,22 @@ impl Drop for Service {
     }
 }
 
-/// This program; from another, the program built beside it or, for a test, above it.
+/// The program `causeway`: this one or, from another, the one built beside it or above it.
 pub fn binary() -> anyhow::Result<PathBuf> {
+    program("causeway")
+}
+
+/// This program if it has the name; else the program built beside it or, for a test, above it.
+pub fn program(name: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("this program's own file is unknown")?;
-    if own.file_stem().is_some_and(|name| name == "causeway") {
+    if own.file_stem().is_some_and(|stem| stem == name) {
         return Ok(own);
     }
-    let places = own.ancestors().skip(1).take(2).map(|folder| folder.join("causeway"));
+    let places = own.ancestors().skip(1).take(2).map(|folder| folder.join(name));
     let mut found = places.filter(|file| file.is_file());
-    found.next().context("the program `causeway` is not built; run `make build` first")
+    found
+        .next()
+        .with_context(|| format!("the program `{name}` is not built; run `make build` first"))
 }
 
 /// Ends services together: all are asked before any is waited for.

@@ -40,7 +40,7 @@ impl FileSystem {
     /// A sparse file of this size holds one disk; the first has a lower bound of its own.
     const fn bytes(self) -> u64 {
         match self {
-            Self::Xfs => 1 << 30,
+            Self::Xfs => 16 << 30,
             Self::Ext4 => 512 << 20,
         }
     }

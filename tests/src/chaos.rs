@@ -3,6 +3,7 @@ mod choose;
 mod cluster;
 mod corrupt;
 mod crash;
+mod members;
 mod rig;
 mod strike;
 
@@ -34,6 +35,8 @@ pub enum Family {
     Clock,
     /// Crashes at named places between two writes.
     Crash,
+    /// Members that come, go and are replaced, and wiped disks.
+    Members,
     /// All of it mixed, with large envelopes.
     Soak,
 }
@@ -51,6 +54,7 @@ impl Family {
             | Self::Partition
             | Self::Storage
             | Self::Crash
+            | Self::Members
             | Self::Clock => (6, 20),
         }
     }
@@ -84,7 +88,8 @@ pub struct Report {
     pub operations: u64,
     /// Of these, items whose outcome was acknowledged.
     pub acknowledged: u64,
-    /// Items acknowledged for each second of the run, pauses and faults included.
+    /// Items acknowledged for each second of the run, pauses and faults included; of several
+    /// clusters, the highest.
     pub acknowledged_per_s: u64,
     /// Records judged.
     pub records: u64,
@@ -100,6 +105,23 @@ pub struct Report {
     pub kept: PathBuf,
     /// What was wrong; empty for a clean run.
     pub violations: Vec<String>,
+}
+
+impl Report {
+    /// Adds what another cluster of the same family told.
+    fn add(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.operations += other.operations;
+        self.acknowledged += other.acknowledged;
+        self.records += other.records;
+        self.expired_and_refused.0 += other.expired_and_refused.0;
+        self.expired_and_refused.1 += other.expired_and_refused.1;
+        if !other.violations.is_empty() {
+            self.kept = other.kept;
+        }
+        self.violations.extend(other.violations);
+        self.acknowledged_per_s = self.acknowledged_per_s.max(other.acknowledged_per_s);
+    }
 }
 
 /// Quantiles of a set of times.
@@ -137,6 +159,7 @@ pub async fn run(family: Family, options: &Options) -> anyhow::Result<Report> {
     match family {
         Family::Corrupt => corrupt::corrupt(options).await,
         Family::Crash => crash::crash(options).await,
+        Family::Members => members::members(options).await,
         Family::Kill
         | Family::LeaderGap
         | Family::Pause

@@ -1,7 +1,7 @@
 //! Clients: they move money to and fro, ask balances, and write down what they asked and heard; they judge nothing.
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -244,14 +244,14 @@ pub(crate) async fn prepare(work: &Work, client: &LedgerClient, envelopes: Vec<E
     }
 }
 
+/// The way to the ledger, which changes with its members.
+pub(crate) type Reach = Arc<RwLock<LedgerClient>>;
+
 /// One client, numbered from 1, until all are stopped, with pauses up to `pause_ms`.
-pub(crate) async fn client(
-    work: Arc<Work>,
-    (number, client): (usize, LedgerClient),
-    pause_ms: u64,
-) {
+pub(crate) async fn client(work: Arc<Work>, (number, reach): (usize, Reach), pause_ms: u64) {
     while !work.stop.load(Ordering::Relaxed) {
         let asked = work.next();
+        let client = reach.read().unwrap_or_else(PoisonError::into_inner).clone();
         ask(&work, (number, &client), asked).await;
         let pause = lock(&work.rng).u64(..=pause_ms);
         tokio::time::sleep(Duration::from_millis(pause)).await;

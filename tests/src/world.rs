@@ -19,6 +19,7 @@ pub(crate) const ACCOUNTS: u64 = 2;
 /// What each account holds at the beginning: so little that some transfers are refused.
 pub(crate) const FUNDED: u64 = 2_000;
 /// The same where amounts must be so large that only integers hold them: beyond 2⁵³.
+#[cfg(feature = "simulation")]
 pub(crate) const FUNDED_LARGE: u64 = 40_000_000_000_000_001;
 /// How long a pending transfer waits.
 pub(crate) const HOLD_MICROS: u64 = 2_000_000;

@@ -45,6 +45,7 @@ enum Name {
     Storage,
     Clock,
     Crash,
+    Members,
     Soak,
 }
 
@@ -61,6 +62,7 @@ impl Name {
             Self::Storage => (Family::Storage, 70),
             Self::Clock => (Family::Clock, 40),
             Self::Crash => (Family::Crash, 130),
+            Self::Members => (Family::Members, 50),
             Self::Soak => (Family::Soak, 100),
         }
     }

@@ -12,7 +12,7 @@ use super::{
 pub(super) fn setup(family: Family, seed: u64) -> Setup {
     let plain = Setup::plain(seed);
     match family {
-        Family::Kill | Family::Pause | Family::Corrupt => plain,
+        Family::Kill | Family::Pause | Family::Corrupt | Family::Members => plain,
         Family::LeaderGap => Setup { batch: 6, ..plain },
         Family::Power => {
             Setup { needs: Needs { disks: Some(FileSystem::Xfs), ..Needs::default() }, ..plain }
@@ -51,7 +51,7 @@ pub(super) fn choose(
     };
     match family {
         Family::LeaderGap => Fault::Kill(vec![leader]),
-        Family::Kill | Family::Corrupt | Family::Crash => match rng.u8(..10) {
+        Family::Kill | Family::Corrupt | Family::Crash | Family::Members => match rng.u8(..10) {
             8.. => Fault::Kill((0..nodes).collect()),
             _ => Fault::Kill(vec![one]),
         },

@@ -1,7 +1,8 @@
 //! Three real nodes on loopback with clients at work, and the judgement over everything they said; it leaves nothing running.
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, RwLock},
     time::{Duration, Instant},
 };
 
@@ -20,9 +21,9 @@ use proto::{
 };
 use services_cli::{
     admin::{authority::Folder, commands::found},
-    args::NetworkNew,
+    args::{AddNode, NetworkNew},
     demo::processes::{Service, binary},
-    network::new,
+    network::{grow, new},
 };
 use tokio::{task::JoinSet, time::timeout};
 
@@ -31,7 +32,7 @@ use super::{
     rig::{Needs, Rig, address},
 };
 use crate::{
-    clients::{self, Operation, Work},
+    clients::{self, Operation, Reach, Work},
     judge::{Seen, judge},
     world::{FUNDED, Pen},
 };
@@ -70,6 +71,10 @@ pub(super) struct Cluster {
     pub(super) folder: Folder,
     pub(super) operator: LedgerClient,
     pub(super) nodes: Vec<Service>,
+    /// Places of nodes that left for ever.
+    gone: BTreeSet<usize>,
+    /// The clients' way to the nodes.
+    reach: Reach,
     work: Arc<Work>,
     clients: JoinSet<()>,
     start: Instant,
@@ -115,7 +120,20 @@ impl Cluster {
             Arc::new(Work::new(setup.seed, pen, setup.batch, move || micros(start.elapsed())));
         let clients = JoinSet::new();
         let founding = 0;
-        Ok(Self { folder, operator, nodes, work, clients, start, founding, rig, directory })
+        let (gone, reach) = (BTreeSet::new(), Arc::new(RwLock::new(operator.clone())));
+        Ok(Self {
+            folder,
+            operator,
+            nodes,
+            gone,
+            reach,
+            work,
+            clients,
+            start,
+            founding,
+            rig,
+            directory,
+        })
     }
 
     /// Founds the network, opens accounts and funds them.
@@ -130,16 +148,46 @@ impl Cluster {
     /// Lets so many clients work, with pauses up to `pause_ms`.
     pub(super) fn load(&mut self, clients: usize, pause_ms: u64) {
         for number in self.clients.len() + 1..=clients {
-            let client = (number, self.operator.clone());
+            let client = (number, Arc::clone(&self.reach));
             self.clients.spawn(clients::client(Arc::clone(&self.work), client, pause_ms));
         }
+    }
+
+    /// Places of the nodes that belong to the cluster.
+    pub(super) fn present(&self) -> impl Iterator<Item = usize> {
+        (0..self.nodes.len()).filter(|place| !self.gone.contains(place))
+    }
+
+    /// Ends a node that left for ever.
+    pub(super) fn leave(&mut self, place: usize) -> anyhow::Result<()> {
+        self.gone.insert(place);
+        self.nodes[place].kill()
+    }
+
+    /// Makes and starts one more node, whose place it gives; `lost` nodes will not be asked.
+    pub(super) fn grow(&mut self, lost: &[usize]) -> anyhow::Result<usize> {
+        let gone = self.gone.iter().chain(lost).map(|place| *place as u64 + 1);
+        let without: BTreeSet<u64> = gone.collect();
+        grow::run(&AddNode {
+            folder: self.folder.path.clone(),
+            without: without.into_iter().collect(),
+            hosts: ["localhost", "127.0.0.1"].map(str::to_owned).to_vec(),
+        })?;
+        self.folder = Folder::read(&self.folder.path)?;
+        self.operator = self.folder.client("operator/client", PATIENCE)?;
+        *self.reach.write().expect("no client panicked") = self.operator.clone();
+        let node = self.nodes.len() + 1;
+        let config = self.folder.path.join(format!("nodes/{node}/node.toml"));
+        let logs = self.directory.path().join("logs");
+        self.nodes.push(Service::start("ledger", &format!("ledger-{node}"), &config, &logs)?);
+        Ok(node - 1)
     }
 
     /// The node that leads, its place from 0.
     pub(super) async fn leader(&self) -> anyhow::Result<usize> {
         let until = Instant::now() + LONG;
         loop {
-            for place in 0..self.nodes.len() {
+            for place in self.present() {
                 if self.status(place).await.is_some_and(|(role, _)| role == "leader") {
                     return Ok(place);
                 }
@@ -250,7 +298,7 @@ impl Cluster {
         let (records, root) = self.agreed().await?;
         let mut wrong = Vec::new();
         let mut seen = Vec::new();
-        for place in 0..self.nodes.len() {
+        for place in self.present() {
             let stream = self.stream(place, records).await?;
             if seen.is_empty() {
                 seen = stream;
@@ -291,11 +339,11 @@ impl Cluster {
         let until = Instant::now() + LONG;
         loop {
             let mut found = Vec::new();
-            for place in 0..self.nodes.len() {
+            for place in self.present() {
                 found.extend(self.root(place, 0).await);
             }
             let same = found.windows(2).all(|pair| pair[0] == pair[1]);
-            if same && found.len() == self.nodes.len() {
+            if same && found.len() == self.present().count() {
                 return Ok(found[0]);
             }
             ensure!(Instant::now() < until, "the nodes do not agree: {found:?}");

@@ -107,20 +107,9 @@ pub(super) async fn crash(options: &Options) -> anyhow::Result<Report> {
         back(&mut cluster, place).await?;
         (options.progress)(run + 1);
     }
-    let judged = cluster.verdict().await?;
-    report.violations.extend(judged.violations);
-    Ok(Report {
-        family: Family::Crash,
-        seed: options.seed,
-        faults: options.runs,
-        requests: report.requests + judged.requests,
-        operations: report.operations + judged.operations,
-        acknowledged: report.acknowledged + judged.acknowledged,
-        records: report.records + judged.records,
-        gap_ms: Quantiles::of(waits),
-        violations: report.violations,
-        ..judged
-    })
+    report.add(cluster.verdict().await?);
+    let gap_ms = Quantiles::of(waits);
+    Ok(Report { family: Family::Crash, seed: options.seed, faults: options.runs, gap_ms, ..report })
 }
 
 fn load(cluster: &mut Cluster) {
@@ -131,11 +120,11 @@ fn load(cluster: &mut Cluster) {
 /// Leaves a leader with entries that nobody else has.
 async fn depose(cluster: &mut Cluster, leader: usize) -> anyhow::Result<()> {
     let others = [(leader + 1) % 3, (leader + 2) % 3];
-    others.iter().try_for_each(|place| cluster.signal(*place, Signal::SIGSTOP))?;
+    others.iter().try_for_each(|place| cluster.nodes[*place].kill())?;
     // Long enough for requests to reach its log, too short for it to give up.
     tokio::time::sleep(Duration::from_millis(150)).await;
     cluster.nodes[leader].kill()?;
-    others.iter().try_for_each(|place| cluster.signal(*place, Signal::SIGCONT))?;
+    others.iter().try_for_each(|place| cluster.nodes[*place].resume())?;
     let since = cluster.now();
     cluster.served(since).await.map(drop)
 }
@@ -153,12 +142,7 @@ async fn new(point: &str, seed: u64, report: &mut Report) -> anyhow::Result<()> 
     load(&mut cluster);
     let since = cluster.now();
     cluster.waits(since).await?;
-    let judged = cluster.verdict().await?;
-    report.violations.extend(judged.violations);
-    report.requests += judged.requests;
-    report.operations += judged.operations;
-    report.acknowledged += judged.acknowledged;
-    report.records += judged.records;
+    report.add(cluster.verdict().await?);
     Ok(())
 }
 

@@ -1,5 +1,10 @@
 //! One run from its seed to its report: faults, then healing, then judgement.
-use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::Cell,
+    rc::Rc,
+    sync::{Arc, RwLock},
+    time::Duration,
+};
 
 use ledger_node::simulation::install;
 use ledger_proof::Field;
@@ -121,7 +126,7 @@ async fn client_software(
     while !founded.get() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    clients::client(work, (number, client), 40).await;
+    clients::client(work, (number, Arc::new(RwLock::new(client))), 40).await;
     idle.set(idle.get() + 1);
     std::future::pending().await
 }

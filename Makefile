@@ -1,6 +1,6 @@
 # The commands of this project. Each installs what is missing (deploy/prerequisites.sh) and then
 # calls cargo or the binary; nothing else is needed on a fresh machine.
-.PHONY: help demo test sim chaos lint fix bench rates build prerequisites
+.PHONY: help demo test faulty sim chaos soak lint fix bench rates build prerequisites
 SHELL := bash
 CARGO ?= cargo
 # Always the whole workspace: another selection would compile RocksDB again.
@@ -19,7 +19,11 @@ build: prerequisites ## Build the binary
 demo: build ## Run a whole network on this machine: make demo ARGS="--once"
 	@$(CAUSEWAY) demo $(ARGS)
 
-test: build ## Run every test, or those named: make test T=NAME
+# A `causeway` that crashes on command, which some tests start.
+faulty: build
+	$(CARGO) build --workspace --locked --features tests/faults --bin faulty
+
+test: build faulty ## Run every test, or those named: make test T=NAME
 	$(CARGO) test --workspace --locked $(T)
 ifndef T
 	@$(MAKE) sim SEEDS=60 TWICE=2
@@ -33,14 +37,18 @@ sim: prerequisites ## Run clusters decided by seeds: make sim SEEDS=600 START=1,
 	$(CARGO) build --workspace --locked --features tests/simulation --bin simulate
 	@$${CARGO_TARGET_DIR:-target}/debug/simulate --seeds $(SEEDS) --start $(START) --twice $(TWICE) $(ARGS)
 
-chaos: build ## Do to real clusters what a bad year does: make chaos ARGS="kill --runs 20"
+chaos: build faulty ## Do to real clusters what a bad year does: make chaos ARGS="kill --runs 20"
 	@$${CARGO_TARGET_DIR:-target}/debug/chaos $(ARGS)
+
+soak: build ## Mix all faults on clusters under full load, one cluster after the other: make soak ROUNDS=4
+	@$${CARGO_TARGET_DIR:-target}/debug/chaos $$(printf 'soak %.0s' $$(seq $(ROUNDS))) $(ARGS)
+ROUNDS ?= 4
 
 lint: prerequisites ## Check format, lints and dependencies
 	$(CARGO) fmt --all --check
 	deploy/dependencies.sh
 	$(CARGO) lint
-	$(CARGO) clippy --workspace --locked --features tests/simulation --bins -- -D warnings
+	$(CARGO) clippy --workspace --locked --features tests/simulation,tests/faults --bins -- -D warnings
 
 fix: prerequisites ## Format the code
 	$(CARGO) fmt --all

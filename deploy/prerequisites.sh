@@ -17,6 +17,12 @@ need libxml2-utils command -v xmllint
 need curl command -v curl
 need unzip command -v unzip
 need xfsprogs command -v mkfs.xfs
+need e2fsprogs command -v mkfs.ext4
+need fiu-utils command -v fiu-ctrl
+need faketime bash -c 'compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1"'
+need iproute2 command -v ip
+need nftables command -v nft
+need util-linux command -v nsenter
 need git command -v git
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 [ "${#missing[@]}" -eq 0 ] && exit 0

@@ -4,6 +4,7 @@ mod cluster;
 mod corrupt;
 mod crash;
 mod members;
+mod reconciler;
 mod rig;
 mod strike;
 
@@ -37,6 +38,8 @@ pub enum Family {
     Crash,
     /// Members that come, go and are replaced, and wiped disks.
     Members,
+    /// The reconciler killed between two writes, and its Postgres beneath it.
+    Reconciler,
     /// All of it mixed, with large envelopes.
     Soak,
 }
@@ -55,6 +58,7 @@ impl Family {
             | Self::Storage
             | Self::Crash
             | Self::Members
+            | Self::Reconciler
             | Self::Clock => (6, 20),
         }
     }
@@ -67,6 +71,8 @@ pub struct Options {
     pub runs: u64,
     /// Decides targets and times, as far as a real machine lets it.
     pub seed: u64,
+    /// A bug to plant, which the run must find; for the reconciler.
+    pub planted: Option<&'static str>,
     /// Called after each fault with how many were done.
     pub progress: fn(u64),
 }
@@ -160,6 +166,7 @@ pub async fn run(family: Family, options: &Options) -> anyhow::Result<Report> {
         Family::Corrupt => corrupt::corrupt(options).await,
         Family::Crash => crash::crash(options).await,
         Family::Members => members::members(options).await,
+        Family::Reconciler => reconciler::reconciler(options).await,
         Family::Kill
         | Family::LeaderGap
         | Family::Pause
@@ -176,7 +183,7 @@ pub async fn run(family: Family, options: &Options) -> anyhow::Result<Report> {
 /// # Errors
 /// What it lacks.
 pub fn possible(family: Family) -> anyhow::Result<()> {
-    if family == Family::Crash {
+    if matches!(family, Family::Crash | Family::Reconciler) {
         drop(services_cli::demo::processes::program("faulty")?);
     }
     let needs = choose::setup(family, 0).needs;

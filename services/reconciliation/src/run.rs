@@ -8,6 +8,7 @@ use proto::{
     convert::{Balance, Event},
 };
 use services_runtime::{
+    faults::crash_point,
     grpc::ClientLimits,
     health,
     retry::{self, BackoffBuilder},
@@ -173,6 +174,7 @@ impl Follower {
         self.store.migrate().await.map_err(Error::Store)?;
         let mut cursor = self.store.claim(self.epoch).await.map_err(Error::Store)?;
         self.epoch = Some(cursor.epoch);
+        crash_point("cursor-claimed");
         self.set(DATABASE, true);
         self.check_network(&cursor).await?;
         let next = cursor.next_sequence;
@@ -204,6 +206,7 @@ impl Follower {
                 }
             };
             if flush && !batch.is_empty() {
+                crash_point("batch-taken");
                 cursor = self.write(&cursor, &batch).await?;
                 batch.clear();
             }

@@ -7,6 +7,7 @@ use ledger_proof::{
     tree::Frontier,
 };
 use ledger_types::AccountId;
+use services_runtime::faults::{crash_point, planted};
 use sqlx::{
     PgConnection, PgPool, Row,
     postgres::{PgConnectOptions, PgPoolOptions, PgRow},
@@ -241,8 +242,10 @@ impl Store {
             return Err(Error::Fenced { held, found: next.epoch });
         }
         check_sequence(next.next_sequence, records)?;
+        crash_point("batch-locked");
 
         let mut book = load::book(connection, &Book::subjects(records)).await?;
+        crash_point("batch-loaded");
         for record in records {
             book.apply(record).map_err(Error::Book)?;
             next.frontier.push(record.leaf);
@@ -250,10 +253,21 @@ impl Store {
         next.next_sequence = next.frontier.size();
         next.network = book.changes.network.or(next.network);
         save::records(connection, records).await?;
+        crash_point("batch-records");
         save::entries(connection, &entries(records)).await?;
         save::changes(connection, &book, records).await?;
+        crash_point("batch-changes");
+        if planted("cursor-outside") {
+            transaction.commit().await.map_err(Error::statement("commit"))?;
+            crash_point("batch-cursor");
+            let mut connection = self.pool.acquire().await.map_err(Error::statement("begin"))?;
+            save::cursor(&mut connection, &next).await?;
+            return Ok(next);
+        }
         save::cursor(connection, &next).await?;
+        crash_point("batch-cursor");
         transaction.commit().await.map_err(Error::statement("commit"))?;
+        crash_point("batch-committed");
         Ok(next)
     }
 

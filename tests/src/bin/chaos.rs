@@ -46,6 +46,7 @@ enum Name {
     Clock,
     Crash,
     Members,
+    Reconciler,
     Soak,
 }
 
@@ -63,6 +64,7 @@ impl Name {
             Self::Clock => (Family::Clock, 40),
             Self::Crash => (Family::Crash, 130),
             Self::Members => (Family::Members, 50),
+            Self::Reconciler => (Family::Reconciler, 250),
             Self::Soak => (Family::Soak, 100),
         }
     }
@@ -93,7 +95,8 @@ async fn main() -> anyhow::Result<ExitCode> {
             tests::skipped(&format!("{family:?}: {why:#}"));
             continue;
         }
-        let options = Options { runs: arguments.runs.unwrap_or(whole), seed, progress };
+        let options =
+            Options { runs: arguments.runs.unwrap_or(whole), seed, planted: None, progress };
         bar.set_message(format!("{family:?}"));
         bar.set_length(options.runs);
         bar.set_position(0);

@@ -12,7 +12,9 @@ use super::{
 pub(super) fn setup(family: Family, seed: u64) -> Setup {
     let plain = Setup::plain(seed);
     match family {
-        Family::Kill | Family::Pause | Family::Corrupt | Family::Members => plain,
+        Family::Kill | Family::Pause | Family::Corrupt | Family::Members | Family::Reconciler => {
+            plain
+        }
         Family::LeaderGap => Setup { batch: 6, ..plain },
         Family::Power => {
             Setup { needs: Needs { disks: Some(FileSystem::Xfs), ..Needs::default() }, ..plain }
@@ -51,10 +53,12 @@ pub(super) fn choose(
     };
     match family {
         Family::LeaderGap => Fault::Kill(vec![leader]),
-        Family::Kill | Family::Corrupt | Family::Crash | Family::Members => match rng.u8(..10) {
-            8.. => Fault::Kill((0..nodes).collect()),
-            _ => Fault::Kill(vec![one]),
-        },
+        Family::Kill | Family::Corrupt | Family::Crash | Family::Members | Family::Reconciler => {
+            match rng.u8(..10) {
+                8.. => Fault::Kill((0..nodes).collect()),
+                _ => Fault::Kill(vec![one]),
+            }
+        }
         Family::Pause => {
             Fault::Pause(one, millis(100..if run.is_multiple_of(5) { 10_000 } else { 3_000 }, rng))
         }

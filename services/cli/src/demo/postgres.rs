@@ -8,9 +8,14 @@ use std::{
         Mutex, PoisonError, Weak,
         atomic::{AtomicU32, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
 /// A server to use instead of a private one: `postgres://user@host:port/database`, whose user may
@@ -23,6 +28,9 @@ const UNPRIVILEGED: &str = "postgres";
 
 static SHARED: Mutex<Weak<Postgres>> = Mutex::new(Weak::new());
 static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+/// How long processes may take to notice that the server's first one was killed.
+const ORPHANS: Duration = Duration::from_secs(20);
 
 /// A running server.
 #[derive(Debug)]
@@ -152,11 +160,35 @@ impl Postgres {
         private.control(&["-w", "-m", "immediate", "stop"])
     }
 
-    /// Starts the private server again after [`Postgres::crash`].
+    /// SIGKILL of the private server's first process: no time for anything.
+    ///
+    /// # Errors
+    /// When it does not run, or is not private.
+    pub fn kill(&self) -> anyhow::Result<()> {
+        let private = self.private.as_ref().context("the server is not private")?;
+        let file = private.folder.path().join("data/postmaster.pid");
+        let text = std::fs::read_to_string(&file).context("postmaster.pid cannot be read")?;
+        let id = text.lines().next().and_then(|line| line.trim().parse().ok());
+        let id = Pid::from_raw(id.context("postmaster.pid names no process")?);
+        Ok(kill(id, Signal::SIGKILL)?)
+    }
+
+    /// Starts the private server again after [`Postgres::crash`] or [`Postgres::kill`].
     ///
     /// # Errors
     /// When it does not start, or is not private.
     pub fn resume(&self) -> anyhow::Result<()> {
+        let until = Instant::now() + ORPHANS;
+        loop {
+            match self.start_again() {
+                // What the first process left behind still ends.
+                Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(200)),
+                started => return started,
+            }
+        }
+    }
+
+    fn start_again(&self) -> anyhow::Result<()> {
         let private = self.private.as_ref().context("the server is not private")?;
         let port = self.base_url.trim_end_matches('/').rsplit(':').next().unwrap_or_default();
         let folder = private.folder.path();

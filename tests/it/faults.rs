@@ -84,3 +84,14 @@ async fn faults_find_a_cursor_outside_its_transaction() {
     assert!(!report.violations.is_empty(), "{report:?}");
     std::fs::remove_dir_all(&report.kept).ok();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_upgrade() {
+    let report = clean(Family::Upgrade, 12).await;
+    assert_eq!(report.refused, 3, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_follower() {
+    clean(Family::Follower, 3).await;
+}

@@ -3,10 +3,12 @@ mod choose;
 mod cluster;
 mod corrupt;
 mod crash;
+mod follower;
 mod members;
 mod reconciler;
 mod rig;
 mod strike;
+mod upgrade;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -40,6 +42,10 @@ pub enum Family {
     Members,
     /// The reconciler killed between two writes, and its Postgres beneath it.
     Reconciler,
+    /// Nodes of another build, forth and back.
+    Upgrade,
+    /// One follower killed, frozen or slow, and what clients feel of it.
+    Follower,
     /// All of it mixed, with large envelopes.
     Soak,
 }
@@ -59,6 +65,8 @@ impl Family {
             | Self::Crash
             | Self::Members
             | Self::Reconciler
+            | Self::Upgrade
+            | Self::Follower
             | Self::Clock => (6, 20),
         }
     }
@@ -101,12 +109,14 @@ pub struct Report {
     pub records: u64,
     /// Of these, expiries and refusals.
     pub expired_and_refused: (u64, u64),
+    /// How long requests took while nothing was wrong, microseconds; where that is measured.
+    pub calm_us: Quantiles,
     /// How long each client waited for its next answer after each fault that left a majority
-    /// within its reach, milliseconds.
-    pub gap_ms: Quantiles,
+    /// within its reach, microseconds.
+    pub gap_us: Quantiles,
     /// How long nobody was answered after a fault that left no majority, or any partition, had
-    /// gone, milliseconds.
-    pub healed_ms: Quantiles,
+    /// gone, microseconds.
+    pub healed_us: Quantiles,
     /// Where data and logs were, and are if something was wrong.
     pub kept: PathBuf,
     /// What was wrong; empty for a clean run.
@@ -146,7 +156,7 @@ impl Quantiles {
         times.sort_unstable();
         let at = |hundredths: usize| {
             let place = (times.len() * hundredths / 100).min(times.len().saturating_sub(1));
-            times.get(place).map_or(0, Duration::as_millis)
+            times.get(place).map_or(0, Duration::as_micros)
         };
         Self { p50: at(50), p99: at(99), max: at(100) }
     }
@@ -167,6 +177,8 @@ pub async fn run(family: Family, options: &Options) -> anyhow::Result<Report> {
         Family::Crash => crash::crash(options).await,
         Family::Members => members::members(options).await,
         Family::Reconciler => reconciler::reconciler(options).await,
+        Family::Upgrade => upgrade::upgrade(options).await,
+        Family::Follower => follower::follower(options).await,
         Family::Kill
         | Family::LeaderGap
         | Family::Pause
@@ -183,7 +195,7 @@ pub async fn run(family: Family, options: &Options) -> anyhow::Result<Report> {
 /// # Errors
 /// What it lacks.
 pub fn possible(family: Family) -> anyhow::Result<()> {
-    if matches!(family, Family::Crash | Family::Reconciler) {
+    if matches!(family, Family::Crash | Family::Reconciler | Family::Upgrade) {
         drop(services_cli::demo::processes::program("faulty")?);
     }
     let needs = choose::setup(family, 0).needs;

@@ -148,6 +148,14 @@ impl Work {
             .collect()
     }
 
+    /// How long each request took that was asked after `micros` and answered.
+    pub(crate) fn latencies(&self, micros: u64) -> Vec<u64> {
+        let history = lock(&self.history);
+        let from = history.partition_point(|operation| operation.invoked <= micros);
+        let took = |operation: &Operation| Some(operation.answered()? - operation.invoked);
+        history[from..].iter().filter_map(took).collect()
+    }
+
     /// Lets every client end after its present request.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);

@@ -5,6 +5,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use services_runtime::faults::planted as planted_by_test;
 
 use crate::{
     identity::{Identity, Seen},
@@ -19,7 +20,15 @@ use crate::simulation::{Bug, planted};
 mod tests;
 
 /// The versions of what nodes say to each other that this build speaks: the first, the last.
-pub(crate) const VERSIONS: (u32, u32) = (1, 1);
+const VERSIONS: (u32, u32) = (1, 1);
+
+/// The versions spoken, also where a test asks for those of a build to come.
+fn versions() -> (u32, u32) {
+    if planted_by_test("speaks-1-and-2") {
+        return (1, 2);
+    }
+    if planted_by_test("speaks-only-2") { (2, 2) } else { VERSIONS }
+}
 
 /// What a node says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +92,7 @@ impl Greeter {
     /// What this node says of itself.
     pub(crate) fn hello(&self) -> Hello {
         Hello {
-            versions: VERSIONS,
+            versions: versions(),
             network: self.identity.network.to_string(),
             node: self.identity.node,
             folder: self.identity.folder.clone(),
@@ -107,7 +116,8 @@ impl Greeter {
     /// Why not.
     pub(crate) fn judge(&self, other: &Hello) -> Result<(), Refusal> {
         let (first, last) = other.versions;
-        if first > VERSIONS.1 || last < VERSIONS.0 {
+        let (ours_first, ours_last) = versions();
+        if first > ours_last || last < ours_first {
             return Err(Refusal::Versions(first, last));
         }
         if other.network != self.identity.network.to_string() {

@@ -47,6 +47,8 @@ enum Name {
     Crash,
     Members,
     Reconciler,
+    Upgrade,
+    Follower,
     Soak,
 }
 
@@ -65,6 +67,8 @@ impl Name {
             Self::Crash => (Family::Crash, 130),
             Self::Members => (Family::Members, 50),
             Self::Reconciler => (Family::Reconciler, 250),
+            Self::Upgrade => (Family::Upgrade, 48),
+            Self::Follower => (Family::Follower, 30),
             Self::Soak => (Family::Soak, 100),
         }
     }
@@ -128,12 +132,14 @@ fn show(reports: &[Report]) {
         "operations",
         "acknowledged",
         "a second",
+        "calm p50/p99/max ms",
         "wait p50/p99/max ms",
         "healed p50/p99/max ms",
         "violations",
     ]);
     for report in reports {
-        let quantiles = |of: Quantiles| format!("{}/{}/{}", of.p50, of.p99, of.max);
+        let ms = |micros: u128| format!("{}.{}", micros / 1_000, micros % 1_000 / 100);
+        let quantiles = |of: Quantiles| [of.p50, of.p99, of.max].map(ms).join(" / ");
         table.add_row([
             format!("{:?}", report.family),
             report.faults.to_string(),
@@ -141,8 +147,9 @@ fn show(reports: &[Report]) {
             report.operations.to_string(),
             report.acknowledged.to_string(),
             report.acknowledged_per_s.to_string(),
-            quantiles(report.gap_ms),
-            quantiles(report.healed_ms),
+            quantiles(report.calm_us),
+            quantiles(report.gap_us),
+            quantiles(report.healed_us),
             report.violations.len().to_string(),
         ]);
     }

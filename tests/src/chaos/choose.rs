@@ -12,9 +12,13 @@ use super::{
 pub(super) fn setup(family: Family, seed: u64) -> Setup {
     let plain = Setup::plain(seed);
     match family {
-        Family::Kill | Family::Pause | Family::Corrupt | Family::Members | Family::Reconciler => {
-            plain
-        }
+        Family::Kill
+        | Family::Pause
+        | Family::Corrupt
+        | Family::Members
+        | Family::Reconciler
+        | Family::Upgrade
+        | Family::Follower => plain,
         Family::LeaderGap => Setup { batch: 6, ..plain },
         Family::Power => {
             Setup { needs: Needs { disks: Some(FileSystem::Xfs), ..Needs::default() }, ..plain }
@@ -28,7 +32,7 @@ pub(super) fn setup(family: Family, seed: u64) -> Setup {
         }
         Family::Clock => Setup { needs: Needs { clocks: true, ..Needs::default() }, ..plain },
         Family::Crash => {
-            Setup { limits: &[("snapshot_entries", 100), ("log_entries_kept", 20)], ..plain }
+            Setup { limits: &[("snapshot_entries", 100), ("log_entries_kept", 150)], ..plain }
         }
         Family::Soak => {
             let disks = Some(FileSystem::Xfs);
@@ -53,12 +57,16 @@ pub(super) fn choose(
     };
     match family {
         Family::LeaderGap => Fault::Kill(vec![leader]),
-        Family::Kill | Family::Corrupt | Family::Crash | Family::Members | Family::Reconciler => {
-            match rng.u8(..10) {
-                8.. => Fault::Kill((0..nodes).collect()),
-                _ => Fault::Kill(vec![one]),
-            }
-        }
+        Family::Kill
+        | Family::Corrupt
+        | Family::Crash
+        | Family::Members
+        | Family::Reconciler
+        | Family::Upgrade
+        | Family::Follower => match rng.u8(..10) {
+            8.. => Fault::Kill((0..nodes).collect()),
+            _ => Fault::Kill(vec![one]),
+        },
         Family::Pause => {
             Fault::Pause(one, millis(100..if run.is_multiple_of(5) { 10_000 } else { 3_000 }, rng))
         }

@@ -230,13 +230,18 @@ impl Cluster {
     pub(super) async fn hand_over(&self, place: usize) -> anyhow::Result<()> {
         let to = u64::try_from(place + 1)?;
         let mut admin = self.operator.admin(self.leader().await? + 1)?;
-        let call = admin.transfer_leader(TransferLeaderRequest { to, ..Default::default() });
+        let call = admin.transfer_leader(TransferLeaderRequest { to });
         // A node that has just come back may be behind, or gone again.
         drop(timeout(Duration::from_secs(1), call).await);
         Ok(())
     }
 
-    /// Waits until a node that leads has made two more snapshots: then whoever was away needs one.
+    /// How long each request took that was asked after `since` and answered.
+    pub(super) fn latencies(&self, since: Duration) -> Vec<Duration> {
+        self.work.latencies(micros(since)).into_iter().map(Duration::from_micros).collect()
+    }
+
+    /// Waits until a node that leads has made some more snapshots: then whoever was away needs one.
     pub(super) async fn snapshots_pass(&self, leader: usize) -> anyhow::Result<()> {
         let folder = self.folder.path.join(format!("nodes/{}/data/snapshot", leader + 1));
         let newest = || {
@@ -244,7 +249,7 @@ impl Cluster {
             names.filter_map(|name| name.file_name().to_str()?.parse::<u64>().ok()).max()
         };
         let (first, until) = (newest().unwrap_or(0), Instant::now() + LONG);
-        while newest().unwrap_or(0) < first + 2 {
+        while newest().unwrap_or(0) < first + 4 {
             ensure!(Instant::now() < until, "no snapshots in {}", folder.display());
             tokio::time::sleep(POLL).await;
         }
@@ -286,8 +291,9 @@ impl Cluster {
         }
     }
 
-    /// Stops the clients, waits until every node has everything, and judges.
-    pub(super) async fn verdict(&mut self) -> anyhow::Result<Report> {
+    /// Stops the clients, waits until every node has everything, and judges; what was found before
+    /// counts too.
+    pub(super) async fn verdict(&mut self, found: Vec<String>) -> anyhow::Result<Report> {
         let worked = self.now();
         self.work.stop();
         while let Some(ended) = self.clients.join_next().await {
@@ -296,7 +302,7 @@ impl Cluster {
         // What is pending expires, so that everything has its end.
         tokio::time::sleep(Duration::from_secs(3)).await;
         let (records, root) = self.agreed().await?;
-        let mut wrong = Vec::new();
+        let mut wrong = found;
         let mut seen = Vec::new();
         for place in self.present() {
             let stream = self.stream(place, records).await?;

@@ -34,7 +34,7 @@ pub(super) async fn corrupt(options: &Options) -> anyhow::Result<Report> {
     copy(&data, &older)?;
     cluster.nodes[place].resume()?;
     tokio::time::sleep(Duration::from_secs(6)).await;
-    let mut report = cluster.verdict().await?;
+    let mut report = cluster.verdict(Vec::new()).await?;
     let truth = cluster.stream((place + 1) % 3, report.records).await?;
     cluster.nodes[place].kill()?;
     copy(&data, &whole)?;

@@ -66,7 +66,7 @@ pub(super) async fn crash(options: &Options) -> anyhow::Result<Report> {
     let mut cluster = Cluster::start(setup(Family::Crash, options.seed)).await?;
     load(&mut cluster);
     let mut rng = fastrand::Rng::with_seed(options.seed);
-    let (mut waits, mut report) = (Vec::new(), Report::default());
+    let (mut waits, mut wrong, mut report) = (Vec::new(), Vec::new(), Report::default());
     for (run, (point, when)) in (0..options.runs).zip(PLACES.iter().cycle()) {
         if let When::New = when {
             new(point, options.seed + run, &mut report).await?;
@@ -101,15 +101,15 @@ pub(super) async fn crash(options: &Options) -> anyhow::Result<Report> {
             cluster.hand_over(place).await?;
         }
         if !crashed(&mut cluster, place).await? {
-            report.violations.push(format!("node {} never came to {point}", place + 1));
+            wrong.push(format!("node {} never came to {point}", place + 1));
         }
         waits.extend(cluster.waits(struck).await?);
         back(&mut cluster, place).await?;
         (options.progress)(run + 1);
     }
-    report.add(cluster.verdict().await?);
-    let gap_ms = Quantiles::of(waits);
-    Ok(Report { family: Family::Crash, seed: options.seed, faults: options.runs, gap_ms, ..report })
+    report.add(cluster.verdict(wrong).await?);
+    let gap_us = Quantiles::of(waits);
+    Ok(Report { family: Family::Crash, seed: options.seed, faults: options.runs, gap_us, ..report })
 }
 
 fn load(cluster: &mut Cluster) {
@@ -134,15 +134,16 @@ async fn new(point: &str, seed: u64, report: &mut Report) -> anyhow::Result<()> 
     let set = format!("FAILPOINTS={point}=return");
     let first = Some((program("faulty")?, vec!["env".to_owned(), set]));
     let mut cluster = Cluster::launch(Setup { first, ..setup(Family::Crash, seed) })?;
+    let mut wrong = Vec::new();
     if !crashed(&mut cluster, 0).await? {
-        report.violations.push(format!("a new node never came to {point}"));
+        wrong.push(format!("a new node never came to {point}"));
     }
     revive(&mut cluster, 0)?;
     cluster.found().await?;
     load(&mut cluster);
     let since = cluster.now();
     cluster.waits(since).await?;
-    report.add(cluster.verdict().await?);
+    report.add(cluster.verdict(wrong).await?);
     Ok(())
 }
 

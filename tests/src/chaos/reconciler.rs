@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use services_cli::demo::{
     postgres::Postgres,
     processes::{Service, program},
@@ -76,7 +76,7 @@ pub(super) async fn reconciler(options: &Options) -> anyhow::Result<Report> {
         }
         (options.progress)(run + 1);
     }
-    let report = cluster.verdict().await?;
+    let report = cluster.verdict(std::mem::take(&mut wrong)).await?;
     wrong.extend(report.violations.iter().cloned());
     if let Err(why) = caught_up(&url, report.records, &mut service).await {
         wrong.push(format!("{why:#}"));

@@ -66,16 +66,14 @@ pub(super) async fn strike(family: Family, options: &Options) -> anyhow::Result<
         strikes.suffer(&mut cluster, &fault, &mut rng).await?;
         (options.progress)(run + 1);
     }
-    let judged = cluster.verdict().await?;
-    let violations = strikes.wrong.into_iter().chain(judged.violations).collect();
+    let judged = cluster.verdict(strikes.wrong).await?;
     Ok(Report {
         family,
         seed: options.seed,
         faults: options.runs,
         refused: strikes.refused,
-        gap_ms: Quantiles::of(strikes.gaps),
-        healed_ms: Quantiles::of(strikes.healed),
-        violations,
+        gap_us: Quantiles::of(strikes.gaps),
+        healed_us: Quantiles::of(strikes.healed),
         ..judged
     })
 }

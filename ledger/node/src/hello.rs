@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use services_runtime::faults::planted as planted_by_test;
 
 use crate::{
-    identity::{Identity, Seen},
+    Error,
+    identity::{Identity, Seen, draw},
     log_store::LogStore,
     raft::{LogIdOf, VoteOf},
 };
@@ -39,6 +40,9 @@ pub(crate) struct Hello {
     pub(crate) node: u64,
     /// Its data folder.
     pub(crate) folder: String,
+    /// Drawn when its process started: one process has forgotten nothing, however late its words
+    /// come.
+    pub(crate) process: String,
     /// The last entry of its log.
     pub(crate) last: Option<LogIdOf>,
 }
@@ -80,13 +84,25 @@ pub(crate) struct Greeter {
     identity: Identity,
     seen: Arc<Seen>,
     log: LogStore,
+    process: Arc<str>,
     /// What each node acknowledged to this one while it led, and under which vote.
-    acknowledged: Arc<Mutex<BTreeMap<u64, (VoteOf, LogIdOf)>>>,
+    acknowledged: Arc<Mutex<BTreeMap<u64, Acknowledged>>>,
+}
+
+/// What a node acknowledged last.
+#[derive(Clone, Debug)]
+struct Acknowledged {
+    process: String,
+    vote: VoteOf,
+    upto: LogIdOf,
 }
 
 impl Greeter {
-    pub(crate) fn new(identity: Identity, seen: Seen, log: LogStore) -> Self {
-        Self { identity, seen: Arc::new(seen), log, acknowledged: Arc::default() }
+    /// # Errors
+    /// When the system has no randomness.
+    pub(crate) fn new(identity: Identity, seen: Seen, log: LogStore) -> Result<Self, Error> {
+        let process = draw()?.into();
+        Ok(Self { identity, seen: Arc::new(seen), log, process, acknowledged: Arc::default() })
     }
 
     /// What this node says of itself.
@@ -96,6 +112,7 @@ impl Greeter {
             network: self.identity.network.to_string(),
             node: self.identity.node,
             folder: self.identity.folder.clone(),
+            process: self.process.to_string(),
             last: self.log.last(),
         }
     }
@@ -141,18 +158,31 @@ impl Greeter {
         let acknowledged = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
         match acknowledged.get(&other.node) {
             // Under another vote its end may have been cut off rightly.
-            Some((vote, had)) if Some(*vote) == self.log.vote() && other.last < Some(*had) => {
+            Some(had)
+                if Some(had.vote) == self.log.vote()
+                    && had.process != other.process
+                    && other.last < Some(had.upto) =>
+            {
                 Err(Refusal::RolledBack)
             }
             Some(_) | None => Ok(()),
         }
     }
 
-    /// Keeps what a node acknowledged under a vote.
-    pub(crate) fn acknowledged(&self, node: u64, vote: VoteOf, upto: LogIdOf) {
+    /// Keeps what a node's process acknowledged under a vote.
+    pub(crate) fn acknowledged(&self, node: u64, process: &str, vote: VoteOf, upto: LogIdOf) {
         let mut acknowledged = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = acknowledged.entry(node).or_insert((vote, upto));
-        *kept = if kept.0 == vote { (vote, kept.1.max(upto)) } else { (vote, upto) };
+        match acknowledged.get_mut(&node) {
+            // An answer of a former process may come late, and says no less.
+            Some(kept) if kept.vote == vote => {
+                kept.upto = kept.upto.max(upto);
+                process.clone_into(&mut kept.process);
+            }
+            Some(_) | None => {
+                let process = process.to_owned();
+                acknowledged.insert(node, Acknowledged { process, vote, upto });
+            }
+        }
     }
 
     /// Whether this node has promised nothing yet: its first start.

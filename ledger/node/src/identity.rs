@@ -80,7 +80,8 @@ fn head() -> String {
     format!("causeway-data {FORMAT}\n")
 }
 
-fn draw() -> Result<String, Error> {
+/// A name that no other has.
+pub(crate) fn draw() -> Result<String, Error> {
     let mut name = [0; 16];
     getrandom::fill(&mut name).map_err(|error| Error::Random(error.to_string()))?;
     Ok(hex::encode(name))

@@ -159,10 +159,10 @@ impl Peer {
     }
 
     /// Nothing is sent to a node that must not take part, nor to one that refuses us.
-    async fn greeted(&self) -> Result<(), Unreachable<Types>> {
+    async fn greeted(&self) -> Result<Hello, Unreachable<Types>> {
         let welcome = self.hello().await.map_err(|status| Unreachable::new(&status))?;
         let refused = welcome.refusal.map_or_else(|| self.greeter.judge(&welcome.hello), Err);
-        refused.map_err(|refusal| {
+        refused.map(|()| welcome.hello).map_err(|refusal| {
             metrics::counter!("causeway_ledger_alarms_total").increment(1);
             tracing::error!(node = self.node, %refusal, "nothing is sent to a node");
             Unreachable::new(&refusal)
@@ -240,7 +240,8 @@ impl NetStreamAppend<Types> for Peer {
                 let unseen: BoxStream<'s, _> = Box::pin(unseen);
                 return Ok(unseen);
             }
-            let mut client = paused(greeted.and_then(|()| self.client())).await?;
+            let greeted = paused(greeted).await?;
+            let mut client = paused(self.client()).await?;
             let sent = Arc::new(AtomicU64::new(0));
             let vote = Arc::new(OnceLock::new());
             let (counted, under) = (Arc::clone(&sent), Arc::clone(&vote));
@@ -254,7 +255,15 @@ impl NetStreamAppend<Types> for Peer {
             let answers =
                 paused(opened.map_err(|status| Unreachable::new(&status))).await?.into_inner();
             let (node, greeter) = (self.node, self.greeter.clone());
-            let state = Some(Answers { answers, sent, heard: 0, node, greeter, vote });
+            let state = Some(Answers {
+                answers,
+                sent,
+                heard: 0,
+                node,
+                process: greeted.process,
+                greeter,
+                vote,
+            });
             let answers: BoxStream<'s, _> = Box::pin(stream::unfold(state, next_answer));
             Ok(answers)
         })
@@ -284,7 +293,7 @@ impl Answers {
     /// Remembers what the node can never again be without.
     fn keep(&self, result: &StreamAppendResult<Types>) {
         if let (Ok(Some(upto)), Some(vote)) = (result, self.vote.get()) {
-            self.greeter.acknowledged(self.node, *vote, *upto);
+            self.greeter.acknowledged(self.node, &self.process, *vote, *upto);
         }
     }
 }

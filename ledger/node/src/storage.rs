@@ -57,7 +57,7 @@ impl Storage {
         let (apply, apply_worker) =
             apply::start(start, states.clone(), seal, settings.limits.cut_bytes)
                 .map_err(Error::file(data))?;
-        let greeter = Greeter::new(identity, Seen::open(data)?, log.clone());
+        let greeter = Greeter::new(identity, Seen::open(data)?, log.clone())?;
         let machine = Machine { apply, states, snapshots };
         let workers = Workers { apply: apply_worker, seal: seal_worker, log: log_worker };
         Ok(Self { greeter, log, machine, history, workers })

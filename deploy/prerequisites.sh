@@ -11,7 +11,7 @@ need() { # need PACKAGE COMMAND...: the package is missing unless the command su
 }
 need gcc command -v cc
 need g++ command -v g++
-need libclang-dev bash -c 'compgen -G "/usr/lib/llvm-*/lib/libclang*.so*"'
+need libclang-dev bash -c 'compgen -G "/usr/lib/llvm-*/lib/libclang.so*"'
 need postgresql bash -c 'compgen -G "/usr/lib/postgresql/*/bin/initdb"'
 need libxml2-utils command -v xmllint
 need curl command -v curl

@@ -43,6 +43,11 @@ async fn faults_partition() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn faults_weather() {
+    clean_if_possible(Family::Weather, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn faults_storage() {
     clean_if_possible(Family::Storage, 14).await;
 }

@@ -4,14 +4,17 @@ mod cluster;
 mod corrupt;
 mod crash;
 mod follower;
+mod freeze;
 mod members;
 mod reconciler;
 mod rig;
 mod strike;
 mod upgrade;
+mod weather;
 
 use std::{path::PathBuf, time::Duration};
 
+pub use freeze::{Frozen, freeze};
 use rig::Rig;
 use serde::Serialize;
 
@@ -32,6 +35,8 @@ pub enum Family {
     Corrupt,
     /// Five nodes cut off from each other by halves, one way, in a ring, or from their clients.
     Partition,
+    /// Networks that lose, delay, reorder, double and bend frames, or reset connections.
+    Weather,
     /// Disks that fail: syncs, writes, no room, read-only, slow.
     Storage,
     /// Clocks an hour off, backwards, twice as fast.
@@ -61,6 +66,7 @@ impl Family {
             | Self::Power
             | Self::Corrupt
             | Self::Partition
+            | Self::Weather
             | Self::Storage
             | Self::Crash
             | Self::Members
@@ -109,10 +115,14 @@ pub struct Report {
     pub records: u64,
     /// Of these, expiries and refusals.
     pub expired_and_refused: (u64, u64),
+    /// Requests of the clusters' first moments that a linearizability checker found in order too.
+    pub linearized: u64,
+    /// Terms begun under bad networks; where that is counted.
+    pub elections: u64,
     /// How long requests took while nothing was wrong, microseconds; where that is measured.
     pub calm_us: Quantiles,
     /// How long each client waited for its next answer after each fault that left a majority
-    /// within its reach, microseconds.
+    /// within its reach; under bad networks, how long requests took; microseconds.
     pub gap_us: Quantiles,
     /// How long nobody was answered after a fault that left no majority, or any partition, had
     /// gone, microseconds.
@@ -130,6 +140,7 @@ impl Report {
         self.operations += other.operations;
         self.acknowledged += other.acknowledged;
         self.records += other.records;
+        self.linearized += other.linearized;
         self.expired_and_refused.0 += other.expired_and_refused.0;
         self.expired_and_refused.1 += other.expired_and_refused.1;
         if !other.violations.is_empty() {
@@ -169,7 +180,12 @@ impl Quantiles {
 pub async fn run(family: Family, options: &Options) -> anyhow::Result<Report> {
     if choose::setup(family, 0).needs.wires {
         let options = *options;
-        let work = move || async move { strike::strike(family, &options).await };
+        let work = move || async move {
+            if family == Family::Weather {
+                return weather::weather(&options).await;
+            }
+            strike::strike(family, &options).await
+        };
         return tokio::task::spawn_blocking(move || rig::isolated(work)).await?;
     }
     match family {
@@ -184,6 +200,7 @@ pub async fn run(family: Family, options: &Options) -> anyhow::Result<Report> {
         | Family::Pause
         | Family::Power
         | Family::Partition
+        | Family::Weather
         | Family::Storage
         | Family::Clock
         | Family::Soak => strike::strike(family, options).await,

@@ -129,6 +129,17 @@ impl Work {
         history[from..].iter().filter_map(Operation::answered).min()
     }
 
+    /// Whether an envelope was answered that was sent after `micros`, and not before.
+    pub(crate) fn booked_after(&self, micros: u64) -> bool {
+        let history = lock(&self.history);
+        let from = history.partition_point(|operation| operation.invoked <= micros);
+        let booked = |operation: &Operation| match &operation.returned {
+            Some((_, Heard::Submitted(submitted))) => !submitted.resent,
+            Some((_, Heard::Balances(..) | Heard::Nothing | Heard::Unknown)) | None => false,
+        };
+        history[from..].iter().any(booked)
+    }
+
     /// The longest that each of so many clients heard nothing between `micros` and the first
     /// answer to something asked later; `None` while one waits.
     pub(crate) fn waits(&self, clients: usize, micros: u64) -> Option<Vec<u64>> {

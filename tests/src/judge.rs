@@ -11,6 +11,7 @@ use proto::convert::{Balance, Submitted};
 use crate::{
     clients::{Asked, Heard, Operation},
     model::{Expected, Model, Money},
+    window,
 };
 
 type ItemKey = (ParticipantId, RequestId, u16);
@@ -23,6 +24,7 @@ struct Replay {
     /// Where each item's outcome stands: (record, refusal, state).
     outcomes: BTreeMap<ItemKey, (u64, u16, u8)>,
     expiries: u64,
+    first_expiry: Option<u64>,
     refusals: u64,
     wrong: Vec<String>,
 }
@@ -42,6 +44,8 @@ pub(crate) struct Verdict {
     pub(crate) wrong: Vec<String>,
     pub(crate) expiries: u64,
     pub(crate) refusals: u64,
+    /// Requests of the first moments that a linearizability checker found in order too.
+    pub(crate) linearized: u64,
 }
 
 /// Replays the records on the model and holds every answer against them. Those below `founding`
@@ -80,7 +84,20 @@ pub(crate) fn judge(
     }
     answers(history, &replay.outcomes, &mut replay.wrong);
     order(history, &mut replay.wrong);
-    Verdict { wrong: replay.wrong, expiries: replay.expiries, refusals: replay.refusals }
+    let mut linearized = 0;
+    // To show that there is no order can take for ever, so it is asked only where one is likely.
+    if replay.wrong.is_empty() {
+        match window::linearizable(history, replay.first_expiry) {
+            Some(requests) => linearized = requests,
+            None => replay.wrong.push("no order explains the first answers".to_owned()),
+        }
+    }
+    Verdict {
+        wrong: replay.wrong,
+        expiries: replay.expiries,
+        refusals: replay.refusals,
+        linearized,
+    }
 }
 
 fn balances(operation: &Operation) -> Option<(u64, &[Balance])> {
@@ -117,6 +134,7 @@ impl Replay {
                     self.model.expire((shared.debtor_agent, uetr), record.at)
                 });
                 self.expiries += 1;
+                self.first_expiry.get_or_insert(sequence);
                 if !due {
                     self.wrong.push(format!("record {sequence}: an expiry before its time"));
                 }

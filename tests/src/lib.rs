@@ -6,6 +6,7 @@ mod judge;
 mod model;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+mod window;
 mod world;
 
 use std::io::Write as _;

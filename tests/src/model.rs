@@ -7,7 +7,7 @@ use ledger_types::{AccountId, ParticipantId, Timestamp, TransferState, Uetr};
 use crate::world::HOLD_MICROS;
 
 /// An account's money.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Money {
     pub(crate) debits_pending: u128,
     pub(crate) debits_posted: u128,
@@ -15,7 +15,7 @@ pub(crate) struct Money {
     pub(crate) credits_posted: u128,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Transfer {
     state: TransferState,
     from: AccountId,
@@ -37,7 +37,7 @@ pub(crate) enum Expected {
 }
 
 /// The model.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Model {
     pub(crate) accounts: BTreeMap<AccountId, Money>,
     transfers: BTreeMap<(ParticipantId, Uetr), Transfer>,

@@ -39,6 +39,8 @@ pub struct Report {
     pub acknowledged: u64,
     /// Records at the end.
     pub records: u64,
+    /// Requests of the first moments that a linearizability checker found in order too.
+    pub linearized: u64,
     /// A digest of everything that was seen, in order: equal for equal runs.
     pub trace: String,
 }

@@ -40,6 +40,8 @@ pub(crate) const REQUEST_BYTES_MAX: usize = 48 << 20;
 const HISTORY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a full queue needs to get shorter: a few entries.
 const RETRY_AFTER_MS: u64 = 50;
+/// Disks do not get room so soon.
+const ROOM_AFTER_MS: u64 = 1_000;
 
 /// The services of participants and the operator.
 #[derive(Clone, Debug)]
@@ -302,13 +304,15 @@ fn failure(failure: &Failure) -> Status {
         Failure::NotLeader(leader) => unavailable(&message, false, *leader),
         Failure::Clock => unavailable(&message, false, None),
         Failure::Unknown(leader) => unavailable(&message, true, *leader),
-        Failure::Full => {
-            let status = Status::new(Code::ResourceExhausted, message);
-            let mut status = fated(status, FATE_NOT_APPENDED);
-            status.metadata_mut().insert(RETRY_AFTER_KEY, MetadataValue::from(RETRY_AFTER_MS));
-            status
-        }
+        Failure::Full => exhausted(message, RETRY_AFTER_MS),
+        Failure::NoRoom => exhausted(message, ROOM_AFTER_MS),
     }
+}
+
+fn exhausted(message: String, retry_after_ms: u64) -> Status {
+    let mut status = fated(Status::new(Code::ResourceExhausted, message), FATE_NOT_APPENDED);
+    status.metadata_mut().insert(RETRY_AFTER_KEY, MetadataValue::from(retry_after_ms));
+    status
 }
 
 fn unavailable(message: &str, unknown: bool, leader: Option<u64>) -> Status {

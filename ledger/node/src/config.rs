@@ -1,5 +1,8 @@
 //! The node's settings as its file states them; it opens nothing.
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 use services_runtime::{
@@ -91,6 +94,9 @@ pub struct Limits {
     pub snapshot_bytes: u64,
     /// Entries kept in the log behind the snapshot.
     pub log_entries_kept: u64,
+    /// Bytes that must stay free on each disk of a node; below, it leaves the lead to another and
+    /// takes no envelope.
+    pub free_bytes_min: u64,
     /// How far the leader's clock may differ from the median of the voters'.
     pub clock_skew_ms_max: u64,
     /// How long a submit may wait for its outcome.
@@ -112,6 +118,7 @@ impl Default for Limits {
             snapshot_entries: 5_000,
             snapshot_bytes: 512 << 20,
             log_entries_kept: 512,
+            free_bytes_min: 256 << 20,
             clock_skew_ms_max: 1_000,
             submit_timeout_ms: 10_000,
         }
@@ -122,6 +129,12 @@ impl Settings {
     /// Where the high-water file lies.
     pub(crate) fn guard(&self) -> PathBuf {
         self.guard.clone().unwrap_or_else(|| self.data.join("high-water"))
+    }
+
+    /// What lies on disks that must have room.
+    pub(crate) fn disks(&self) -> impl Iterator<Item = PathBuf> {
+        let guard = self.guard.as_ref().and_then(|file| file.parent());
+        [&*self.data].into_iter().chain(guard).map(Path::to_owned)
     }
 
     /// Refuses settings that cannot work.

@@ -15,12 +15,14 @@ mod tests;
 /// How long a comparison counts.
 const HEARD_FOR: Duration = Duration::from_secs(10);
 
-/// A node's clock, and its root over so many records.
+/// A node's clock, its root over so many records, and its room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pulse {
     pub(crate) at_micros: u64,
     pub(crate) records: u64,
     pub(crate) root: Digest,
+    /// Whether its disks have room.
+    pub(crate) room: bool,
 }
 
 /// What the comparisons say of this node.

@@ -2,7 +2,9 @@
 #[cfg(not(feature = "simulation"))]
 mod machine;
 #[cfg(not(feature = "simulation"))]
-pub(crate) use machine::{Worker, blocking, now, seeded, spawn, sync, written};
+pub(crate) use machine::{Worker, blocking, free_bytes, now, seeded, spawn, sync, written};
 
 #[cfg(feature = "simulation")]
-pub(crate) use crate::simulation::host::{Worker, blocking, now, seeded, spawn, sync, written};
+pub(crate) use crate::simulation::host::{
+    Worker, blocking, free_bytes, now, seeded, spawn, sync, written,
+};

@@ -24,6 +24,7 @@ mod propose;
 mod raft;
 pub mod replay;
 pub mod restore;
+mod room;
 mod rows;
 mod run;
 mod seal;

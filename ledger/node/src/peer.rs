@@ -22,6 +22,7 @@ use crate::{
     host,
     network::{Ballot, Frames, NODE_ROLE, frame, unframe},
     raft::{Append, Raft, get_append},
+    room::Rooms,
     snapshot::{Folder, Snapshots},
     verify::{Invalid, Verifier},
 };
@@ -42,6 +43,7 @@ pub(crate) struct Service {
     pub(crate) raft: Arc<OnceLock<Raft>>,
     pub(crate) greeter: Greeter,
     pub(crate) records: History,
+    pub(crate) rooms: Rooms,
     pub(crate) verifier: Verifier,
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) history: PathBuf,
@@ -157,7 +159,7 @@ impl peer_server::Peer for Service {
         let root = host::blocking(move || history.root(records)).await;
         let root = root.ok_or_else(|| Status::unavailable("this node is stopping"))?;
         let root = root.map_err(|error| internal(&error))?;
-        let ours = Pulse { at_micros, records, root };
+        let ours = Pulse { at_micros, records, root, room: self.rooms.own() };
         frame(&ours).map(Response::new).map_err(|error| internal(&error))
     }
 }

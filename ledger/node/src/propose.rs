@@ -17,6 +17,7 @@ use crate::{
     config::Limits,
     host,
     raft::{Decoded, Payload, Raft, Types},
+    room::Rooms,
     verify::Verified,
 };
 
@@ -47,6 +48,9 @@ pub(crate) enum Failure {
     /// It is certainly not in the log.
     #[error("this node's clock disagrees with the others'; leadership is handed over")]
     Clock,
+    /// It is certainly not in the log.
+    #[error("disks are nearly full; nothing is taken until they have room")]
+    NoRoom,
     /// It may be in the log.
     #[error("leadership changed before the outcome was known; send the same bytes again")]
     Unknown(Option<u64>),
@@ -106,6 +110,7 @@ pub(crate) struct Task {
     raft: Raft,
     apply: Apply,
     clocks: Clocks,
+    rooms: Rooms,
     limits: Limits,
     in_flight: Arc<Semaphore>,
     stamp: Timestamp,
@@ -115,7 +120,7 @@ impl Task {
     pub(crate) fn new(
         raft: Raft,
         apply: Apply,
-        clocks: Clocks,
+        (clocks, rooms): (Clocks, Rooms),
         limits: &Limits,
     ) -> (Proposer, Self) {
         let (sender, queue) = mpsc::channel(limits.queue_envelopes.max(1));
@@ -125,6 +130,7 @@ impl Task {
             raft,
             apply,
             clocks,
+            rooms,
             limits: limits.clone(),
             in_flight: Arc::new(Semaphore::new(limits.entries_in_flight.max(1))),
             stamp: Timestamp::ZERO,
@@ -198,6 +204,10 @@ impl Task {
         }
         if !self.clocks.agree() {
             return refuse(batch, &Failure::Clock);
+        }
+        // Ticks go on: what is due expires, and they are few.
+        if !batch.is_empty() && !self.rooms.open() {
+            return refuse(batch, &Failure::NoRoom);
         }
         self.stamp = self.stamp.max(host::now());
         let (payload, waiting) = assemble(self.stamp, batch);

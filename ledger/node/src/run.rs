@@ -31,6 +31,7 @@ use crate::{
     network::{Dial, MESSAGE_BYTES_MAX, NODE_ROLE, Network},
     peer, propose,
     raft::Raft,
+    room::Rooms,
     state_store::States,
     storage::{Storage, Workers},
     verify::Verifier,
@@ -77,6 +78,7 @@ pub(crate) struct Node {
     network: Network,
     clocks: Clocks,
     comparisons: Comparisons,
+    rooms: Rooms,
     pub(crate) api: Api,
     states: States,
     workers: Workers,
@@ -104,6 +106,7 @@ impl Opened {
             raft: Arc::default(),
             greeter,
             records: storage.history.clone(),
+            rooms: Rooms::new(settings.disks(), settings.limits.free_bytes_min),
             verifier: Verifier::new(network_id, storage.machine.apply.clone()),
             snapshots: Arc::clone(&storage.machine.snapshots),
             history,
@@ -135,8 +138,10 @@ impl Node {
         let raft = peer.raft.get_or_init(|| raft).clone();
         initialize(&raft, settings).await?;
         let clocks = Clocks::new(settings.limits.clock_skew_ms_max);
+        let rooms = peer.rooms.clone();
+        let minds = (clocks.clone(), rooms.clone());
         let (proposer, task) =
-            propose::Task::new(raft.clone(), apply.clone(), clocks.clone(), &settings.limits);
+            propose::Task::new(raft.clone(), apply.clone(), minds, &settings.limits);
         let token = shutdown.token();
         let proposing = host::seeded(async move {
             token.run_until_cancelled(task.run()).await;
@@ -166,7 +171,7 @@ impl Node {
             submit_timeout: Duration::from_millis(settings.limits.submit_timeout_ms),
         };
         let comparisons = Comparisons::default();
-        Ok(Self { raft, network, clocks, comparisons, api, states, workers })
+        Ok(Self { raft, network, clocks, comparisons, rooms, api, states, workers })
     }
 
     async fn serve(&self, settings: &Settings, shutdown: &Shutdown) -> Result<(), Error> {
@@ -187,6 +192,7 @@ impl Node {
         let (own, token) = (settings.node, shutdown.token());
         let (network, clocks) = (self.network.clone(), self.clocks.clone());
         let (comparisons, history) = (self.comparisons.clone(), self.api.history.clone());
+        let rooms = self.rooms.clone();
         let following = host::seeded(async move {
             let start = |node, peer: &str| {
                 let pulses = watch::Pulses {
@@ -194,6 +200,7 @@ impl Node {
                     peer: network.peer(node, peer, Some(1_000)),
                     clocks: clocks.clone(),
                     comparisons: comparisons.clone(),
+                    rooms: rooms.clone(),
                     history: history.clone(),
                 };
                 host::seeded(pulses.run())
@@ -206,6 +213,7 @@ impl Node {
             raft: self.raft.clone(),
             clocks: self.clocks.clone(),
             comparisons: self.comparisons.clone(),
+            rooms: self.rooms.clone(),
             history: self.api.history.clone(),
             health,
             limits: settings.limits.clone(),

@@ -160,6 +160,7 @@ fn seeds(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         "operations": sum(|report| report.operations),
         "acknowledged": sum(|report| report.acknowledged),
         "records": sum(|report| report.records),
+        "linearized": sum(|report| report.linearized),
         "happened": happened,
     });
     match arguments.json {

@@ -26,6 +26,10 @@ pub(super) fn setup(family: Family, seed: u64) -> Setup {
         Family::Partition => {
             Setup { nodes: 5, needs: Needs { wires: true, ..Needs::default() }, ..plain }
         }
+        Family::Weather => {
+            let needs = Needs { wires: true, weather: Some(seed), ..Needs::default() };
+            Setup { needs, ..plain }
+        }
         Family::Storage => {
             let needs = Needs { disks: Some(FileSystem::Ext4), calls: true, ..Needs::default() };
             Setup { needs, ..plain }
@@ -63,6 +67,7 @@ pub(super) fn choose(
         | Family::Members
         | Family::Reconciler
         | Family::Upgrade
+        | Family::Weather
         | Family::Follower => match rng.u8(..10) {
             8.. => Fault::Kill((0..nodes).collect()),
             _ => Fault::Kill(vec![one]),
@@ -76,13 +81,15 @@ pub(super) fn choose(
             _ => Fault::Power(vec![one]),
         },
         Family::Partition => partition(run, leader, nodes, rng),
-        // Shares of F9: 30 syncs, 20 writes, 10 full, 5 read-only, 5 slow.
+        // Shares of F9: 30 syncs, 20 writes, 10 full (5 of them nearly, on all nodes), 5 read-only,
+        // 5 slow.
         Family::Storage => Fault::Storage(
             one,
             match run % 14 {
                 0..=5 => Storage::Sync,
                 6..=9 => Storage::Write,
-                10 | 11 => Storage::Full,
+                10 => Storage::Full,
+                11 => Storage::Scarce,
                 12 => Storage::ReadOnly,
                 _ => Storage::Slow,
             },

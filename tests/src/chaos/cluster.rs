@@ -205,6 +205,13 @@ impl Cluster {
         Some((status.role, status.records))
     }
 
+    /// The term of the node that leads.
+    pub(super) async fn term(&self) -> anyhow::Result<u64> {
+        let mut admin = self.operator.admin(self.leader().await? + 1)?;
+        let call = timeout(LONG, admin.get_status(GetStatusRequest {}));
+        Ok(call.await??.into_inner().term)
+    }
+
     /// The process of a node that runs.
     pub(super) fn process(&self, place: usize) -> anyhow::Result<u32> {
         self.nodes[place].id().context("the node does not run")
@@ -260,6 +267,11 @@ impl Cluster {
     pub(super) fn answered(&self, since: Duration) -> Option<Duration> {
         let first = self.work.answered_after(micros(since))?;
         Some(Duration::from_micros(first).saturating_sub(since))
+    }
+
+    /// Whether an envelope that was sent after `since` was answered.
+    pub(super) fn booked(&self, since: Duration) -> bool {
+        self.work.booked_after(micros(since))
     }
 
     /// Since the cluster's start.
@@ -334,6 +346,7 @@ impl Cluster {
             acknowledged_per_s: acknowledged / worked.as_secs().max(1),
             records,
             expired_and_refused: (verdict.expiries, verdict.refusals),
+            linearized: verdict.linearized,
             violations: wrong,
             kept: self.directory.path().to_owned(),
             ..Report::default()

@@ -1,4 +1,5 @@
 //! What nodes run on so that they can be hurt: networks, disks, clocks and system calls of their own; it hurts nothing by itself.
+mod air;
 mod calls;
 mod clocks;
 mod disks;
@@ -6,6 +7,7 @@ mod wires;
 
 use std::{path::Path, process::Command};
 
+pub(super) use air::Weather;
 use anyhow::{Context as _, ensure};
 pub(super) use calls::Calls;
 pub(super) use clocks::Clocks;
@@ -17,6 +19,8 @@ pub(super) use wires::{Wires, address, isolated};
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Needs {
     pub(super) wires: bool,
+    /// Of wires: whether frames may be lost and late, by this seed.
+    pub(super) weather: Option<u64>,
     pub(super) disks: Option<FileSystem>,
     pub(super) clocks: bool,
     pub(super) calls: bool,
@@ -35,7 +39,7 @@ impl Rig {
     /// Makes each thing that is needed once, without a network.
     pub(super) fn probe(needs: Needs, spare: &Path) -> anyhow::Result<()> {
         if needs.wires {
-            drop(Wires::new(1)?);
+            drop(Wires::new(1, needs.weather)?);
         }
         if let Some(system) = needs.disks {
             let disk = Disk::new(system, &spare.join("probe.img"), &spare.join("probe"))?;
@@ -63,7 +67,7 @@ impl Rig {
     ) -> anyhow::Result<Self> {
         let mut this = Self::default();
         if needs.wires {
-            let wires = Wires::new(nodes)?;
+            let wires = Wires::new(nodes, needs.weather)?;
             wires.fit(folder)?;
             this.wires = Some(wires);
         }

@@ -7,10 +7,13 @@ use super::{
     Family, Options, Quantiles, Report,
     choose::{choose, setup},
     cluster::Cluster,
+    rig::Disk,
 };
 
 /// How long a node may live on with a disk that fails.
 const NOTICED: Duration = Duration::from_secs(20);
+/// How much room is left on disks that are nearly full: half of what nodes keep free.
+const SCARCE: u64 = 128 << 20;
 /// How many writes a second a slow disk makes.
 const SLOW_WRITES: u32 = 40;
 
@@ -42,6 +45,8 @@ pub(super) enum Storage {
     Write,
     /// No room is left.
     Full,
+    /// Little room is left on every disk: work is refused, and nobody has to end.
+    Scarce,
     /// It turned read-only.
     ReadOnly,
     /// It takes its time; nobody has to end.
@@ -198,6 +203,7 @@ impl Strikes {
             Storage::Sync => cluster.rig.calls().fail(process, "posix/io/sync/*", 0.3)?,
             Storage::Write => disk.cut()?,
             Storage::Full => disk.fill(64 << 10)?,
+            Storage::Scarce => return self.scarce(cluster).await,
             Storage::ReadOnly => disk.read_only()?,
             Storage::Slow => {
                 let slow = disk.slow(process, SLOW_WRITES)?;
@@ -222,9 +228,28 @@ impl Strikes {
         match storage {
             Storage::Full => cluster.rig.disks[place].empty()?,
             Storage::Write | Storage::ReadOnly => cluster.rig.disks[place].back()?,
-            Storage::Sync | Storage::Slow => {}
+            Storage::Sync | Storage::Slow | Storage::Scarce => {}
         }
         cluster.nodes[place].resume()?;
         cluster.caught_up(place).await
+    }
+
+    /// While every disk is nearly full nothing is answered, nobody ends, and room is all it takes.
+    async fn scarce(&mut self, cluster: &mut Cluster) -> anyhow::Result<()> {
+        cluster.rig.disks.iter().try_for_each(|disk| disk.fill(SCARCE))?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let closed = cluster.now();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if cluster.booked(closed) {
+            self.wrong.push("work is taken although every disk is nearly full".to_owned());
+        }
+        for (place, node) in cluster.nodes.iter_mut().enumerate() {
+            if node.ended()?.is_some() {
+                self.wrong.push(format!("node {} ended for want of room", place + 1));
+            }
+        }
+        cluster.rig.disks.iter().try_for_each(Disk::empty)?;
+        self.refused += 1;
+        self.recovered(cluster).await
     }
 }

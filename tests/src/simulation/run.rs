@@ -197,7 +197,7 @@ impl Run {
     fn report(mut self, seed: u64) -> Report {
         let history = self.work.history();
         let mut happened = std::mem::take(&mut self.faults.happened);
-        let mut records = 0;
+        let (mut records, mut linearized) = (0, 0);
         if let Some((_, leader)) = self.cluster.leader().filter(|_| self.violations.is_empty()) {
             records = leader.status().records;
             let read = |sequence| {
@@ -209,6 +209,7 @@ impl Run {
             happened.insert("expired", verdict.expiries);
             happened.insert("refused by the ledger", verdict.refusals);
             self.violations.extend(verdict.wrong);
+            linearized = verdict.linearized;
         }
         let sum = |of: fn(&Operation) -> u64| -> u64 { history.iter().map(of).sum() };
         let (operations, acknowledged) = (sum(Operation::items), sum(Operation::acknowledged));
@@ -240,6 +241,7 @@ impl Run {
             operations,
             acknowledged,
             records,
+            linearized,
             trace: self.watcher.trace.iter().map(|byte| format!("{byte:02x}")).collect(),
         }
     }

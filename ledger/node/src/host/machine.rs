@@ -52,6 +52,15 @@ pub(crate) fn sync(file: &File, _path: &Path) -> io::Result<()> {
     file.sync_data()
 }
 
+/// How many bytes this process may still write to the disk that a folder lies on.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let disk = nix::sys::statvfs::statvfs(folder)?;
+    Ok(disk.blocks_available().saturating_mul(disk.fragment_size()))
+}
+
 /// What a write of the log waits for beside the disk: nothing.
 pub(crate) async fn written() {}
 

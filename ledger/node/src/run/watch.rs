@@ -19,6 +19,7 @@ use crate::{
     host,
     network::Peer,
     raft::Raft,
+    room::Rooms,
 };
 
 /// How often the other nodes' clocks and roots are asked for.
@@ -31,6 +32,7 @@ pub(super) struct Watch {
     pub(super) raft: Raft,
     pub(super) clocks: Clocks,
     pub(super) comparisons: Comparisons,
+    pub(super) rooms: Rooms,
     pub(super) history: History,
     pub(super) health: Option<health::State>,
     pub(super) limits: Limits,
@@ -70,6 +72,7 @@ impl Watch {
                 self.raft.trigger().snapshot().await.map_err(raft_failed)?;
             }
             self.compare();
+            self.look_for_room().await?;
             if self.raft.is_leader() && !self.clocks.agree() {
                 metrics::counter!("causeway_ledger_alarms_total").increment(1);
                 tracing::error!("this clock disagrees with the other voters'; handing over");
@@ -79,6 +82,31 @@ impl Watch {
             }
         }
     }
+
+    /// A node whose disk is nearly full lets another lead.
+    async fn look_for_room(&self) -> Result<(), Error> {
+        let had = self.rooms.own();
+        let (rooms, voters) = (self.rooms.clone(), self.raft.voter_ids().count());
+        if let Some(Err(error)) = host::blocking(move || rooms.look(voters)).await {
+            tracing::warn!(%error, "the disk's free bytes cannot be read");
+        }
+        let has = self.rooms.own();
+        if let Some(health) = &self.health {
+            health.set("room", has);
+        }
+        if had && !has {
+            metrics::counter!("causeway_ledger_alarms_total").increment(1);
+            tracing::error!("a disk is nearly full: no envelope is taken; give it room");
+        }
+        if !has
+            && self.raft.is_leader()
+            && let Some(to) = self.rooms.elsewhere()
+        {
+            self.raft.trigger().transfer_leader(to).await.map_err(raft_failed)?;
+        }
+        Ok(())
+    }
+
     /// A node that no majority agrees with stops: its answers may be wrong.
     fn compare(&self) {
         match self.comparisons.verdict(self.raft.voter_ids().count()) {
@@ -101,6 +129,7 @@ pub(super) struct Pulses {
     pub(super) peer: Peer,
     pub(super) clocks: Clocks,
     pub(super) comparisons: Comparisons,
+    pub(super) rooms: Rooms,
     pub(super) history: History,
 }
 
@@ -119,10 +148,12 @@ impl Pulses {
     async fn exchange(&self) -> io::Result<()> {
         let records = self.history.tip().records;
         let root = self.root(records).await?;
-        let ours = Pulse { at_micros: host::now().micros(), records, root };
+        let (at_micros, room) = (host::now().micros(), self.rooms.own());
+        let ours = Pulse { at_micros, records, root, room };
         // A node that does not answer is not compared.
         let Ok((asked, its)) = self.peer.pulse(&ours).await else { return Ok(()) };
         self.clocks.hear(self.node, asked, Timestamp::from_micros(its.at_micros), host::now());
+        self.rooms.hear(self.node, its.room);
         if its.records <= records {
             self.comparisons.hear(self.node, self.root(its.records).await? == its.root);
         }

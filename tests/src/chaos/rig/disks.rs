@@ -41,7 +41,7 @@ impl FileSystem {
     const fn bytes(self) -> u64 {
         match self {
             Self::Xfs => 16 << 30,
-            Self::Ext4 => 512 << 20,
+            Self::Ext4 => 1 << 30,
         }
     }
 }

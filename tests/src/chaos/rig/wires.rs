@@ -1,4 +1,4 @@
-//! A network of its own: each node in a namespace on one bridge, links cut by nft; nothing outside is touched.
+//! A network of its own: each node in a namespace, on one bridge or on a switch with weather, links cut by nft; nothing outside is touched.
 use std::{
     io::Write as _,
     process::{Command, Stdio},
@@ -8,15 +8,23 @@ use anyhow::{Context as _, ensure};
 use nix::sched::{CloneFlags, unshare};
 use services_cli::admin::authority::Folder;
 
-use super::run;
+use super::{
+    air::{Air, Weather},
+    run,
+};
 
 /// The clients' own address in the network.
 const CLIENTS: &str = "10.83.0.1";
+/// The clients' device: a bridge, or their port of the switch.
+const DOOR: &str = "cwclients";
+/// How much a frame carries at most.
+const MTU: u32 = 1_500;
 
 /// The namespaces of a cluster's nodes; removed when dropped.
 #[derive(Debug)]
 pub(in super::super) struct Wires {
     names: Vec<String>,
+    air: Option<Air>,
 }
 
 /// Runs `work` on a thread whose network is new and empty; what it starts stays in there.
@@ -32,20 +40,32 @@ pub(in super::super) fn isolated<T: Send + 'static, F: Future<Output = anyhow::R
 }
 
 impl Wires {
-    /// In the present, empty network.
-    pub(super) fn new(nodes: usize) -> anyhow::Result<Self> {
+    /// In the present, empty network; with `weather` by a seed on a switch, else on a bridge.
+    pub(super) fn new(nodes: usize, weather: Option<u64>) -> anyhow::Result<Self> {
         ip("link set lo up")?;
-        ip("link add cwbridge type bridge")?;
-        ip(&format!("addr add {CLIENTS}/24 dev cwbridge"))?;
-        ip("link set cwbridge up")?;
+        let mut this = Self { names: Vec::new(), air: None };
+        match weather {
+            None => ip(&format!("link add {DOOR} type bridge"))?,
+            Some(seed) => {
+                let nodes = (0..nodes).map(|place| format!("cwnode{place}"));
+                let ports: Vec<_> = [DOOR.to_owned()].into_iter().chain(nodes).collect();
+                this.air = Some(Air::new(&ports, seed)?);
+            }
+        }
+        ip(&format!("addr add {CLIENTS}/24 dev {DOOR}"))?;
+        ip(&format!("link set {DOOR} up"))?;
         let id = std::process::id();
-        let mut this = Self { names: Vec::new() };
         for place in 0..nodes {
             let name = format!("causeway-{id}-{}-{place}", fastrand::u32(..));
             ip(&format!("netns add {name}"))?;
             this.names.push(name.clone());
-            ip(&format!("link add cwnode{place} type veth peer name wire netns {name}"))?;
-            ip(&format!("link set cwnode{place} master cwbridge up"))?;
+            if this.air.is_some() {
+                ip(&format!("link set cwnode{place} netns {name}"))?;
+                ip(&format!("-n {name} link set cwnode{place} name wire"))?;
+            } else {
+                ip(&format!("link add cwnode{place} type veth peer name wire netns {name}"))?;
+                ip(&format!("link set cwnode{place} master {DOOR} up"))?;
+            }
             ip(&format!("-n {name} addr add {}/24 dev wire", address(place)))?;
             ip(&format!("-n {name} link set wire up"))?;
             ip(&format!("-n {name} link set lo up"))?;
@@ -103,8 +123,33 @@ impl Wires {
         self.rules(to, &format!("add rule inet causeway cut ip saddr {source} drop\n"))
     }
 
-    /// Lets everything through again.
+    /// Sets what happens to frames, where there is a switch.
+    pub(in super::super) fn weather(&self, weather: Weather) -> anyhow::Result<()> {
+        self.air.as_ref().context("a bridge has no weather")?.set(weather);
+        Ok(())
+    }
+
+    /// Ends so many of a hundred connections' packets with a reset.
+    pub(in super::super) fn reset(&self, of_a_hundred: u8) -> anyhow::Result<()> {
+        let rule = format!(
+            "add rule inet causeway cut meta l4proto tcp numgen random mod 100 < {of_a_hundred} \
+             reject with tcp reset\n"
+        );
+        (0..self.names.len()).try_for_each(|place| self.rules(place, &rule))
+    }
+
+    /// Lets frames be no longer than this.
+    pub(in super::super) fn narrow(&self, mtu: u32) -> anyhow::Result<()> {
+        ip(&format!("link set {DOOR} mtu {mtu}"))?;
+        self.names.iter().try_for_each(|name| ip(&format!("-n {name} link set wire mtu {mtu}")))
+    }
+
+    /// Lets everything through again, whole and at once.
     pub(in super::super) fn heal(&self) -> anyhow::Result<()> {
+        if let Some(air) = &self.air {
+            air.set(Weather::default());
+            self.narrow(MTU)?;
+        }
         (0..self.names.len())
             .try_for_each(|place| self.rules(place, "flush chain inet causeway cut\n"))
     }
@@ -125,9 +170,10 @@ impl Drop for Wires {
     fn drop(&mut self) {
         for name in &self.names {
             // Whatever could not be removed is seen by `ip netns`.
+            let _port = ip(&format!("-n {name} link del wire"));
             let _left = ip(&format!("netns del {name}"));
         }
-        let _left = ip("link del cwbridge");
+        let _left = ip(&format!("link del {DOOR}"));
     }
 }
 

@@ -122,16 +122,16 @@ fn row_at(file: &File, row: u64) -> io::Result<u64> {
     Ok(u64::from_be_bytes(bytes))
 }
 
-/// Sequences ascend, so the rows to keep are a prefix.
+/// Cuts off rows from the end that are of later records, or that a crash left without bytes: those
+/// read as zero, which is the genesis record and nobody's. Whatever lies before was synced.
 fn cut_rows(file: &File, records: u64) -> io::Result<()> {
-    let (mut low, mut high) = (0, file.metadata()?.len() / ROW);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if row_at(file, middle)? < records {
-            low = middle + 1;
-        } else {
-            high = middle;
+    let mut rows = file.metadata()?.len() / ROW;
+    while rows > 0 {
+        let row = row_at(file, rows - 1)?;
+        if row != 0 && row < records {
+            break;
         }
+        rows -= 1;
     }
-    file.set_len(low * ROW)
+    file.set_len(rows * ROW)
 }

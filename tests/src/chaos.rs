@@ -5,6 +5,7 @@ mod corrupt;
 mod crash;
 mod follower;
 mod members;
+pub mod overload;
 mod reconciler;
 mod rig;
 mod strike;
@@ -46,6 +47,8 @@ pub enum Family {
     Upgrade,
     /// One follower killed, frozen or slow, and what clients feel of it.
     Follower,
+    /// Ten times the load that can be served, of several kinds.
+    Overload,
     /// All of it mixed, with large envelopes.
     Soak,
 }
@@ -67,6 +70,7 @@ impl Family {
             | Self::Reconciler
             | Self::Upgrade
             | Self::Follower
+            | Self::Overload
             | Self::Clock => (6, 20),
         }
     }
@@ -119,6 +123,8 @@ pub struct Report {
     pub healed_us: Quantiles,
     /// Where data and logs were, and are if something was wrong.
     pub kept: PathBuf,
+    /// What else was measured, in words.
+    pub notes: Vec<String>,
     /// What was wrong; empty for a clean run.
     pub violations: Vec<String>,
 }
@@ -152,7 +158,7 @@ pub struct Quantiles {
 }
 
 impl Quantiles {
-    fn of(mut times: Vec<Duration>) -> Self {
+    pub(crate) fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         let at = |hundredths: usize| {
             let place = (times.len() * hundredths / 100).min(times.len().saturating_sub(1));
@@ -179,6 +185,7 @@ pub async fn run(family: Family, options: &Options) -> anyhow::Result<Report> {
         Family::Reconciler => reconciler::reconciler(options).await,
         Family::Upgrade => upgrade::upgrade(options).await,
         Family::Follower => follower::follower(options).await,
+        Family::Overload => overload::overload(options).await,
         Family::Kill
         | Family::LeaderGap
         | Family::Pause

@@ -8,6 +8,7 @@ use ledger_proof::{
 };
 use ledger_types::{NetworkId, ParticipantId, TransferId};
 use proto::{LedgerClient, fx::quoting_client::QuotingClient};
+use services_runtime::tickets::{Ticket, Tickets};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tonic::transport::Channel;
@@ -72,10 +73,90 @@ pub struct Inner {
     pub decision: Decision,
     /// Scripted answers.
     pub demo: Demo,
+    /// Requests under way, by their credentials' digest.
+    pub requests: Tickets<Digest>,
     /// To the sender of items.
-    pub outbox: mpsc::UnboundedSender<Queued>,
+    pub outbox: Outbox,
     /// To the worker.
-    pub work: mpsc::UnboundedSender<Work>,
+    pub work: WorkQueue,
+}
+
+/// The way to the sender: items of the outbox table that this process has in hand. What finds no
+/// room here stays in the table, and a sweep brings it.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    queue: mpsc::Sender<Queued>,
+    /// By place in the table, from here until answered.
+    tickets: Tickets<i64>,
+}
+
+impl Outbox {
+    /// A way for so many items at one time.
+    #[must_use]
+    pub fn new(max: usize) -> (Self, mpsc::Receiver<Queued>) {
+        let (queue, items) = mpsc::channel(max.max(1));
+        (Self { queue, tickets: Tickets::new(max, usize::MAX) }, items)
+    }
+
+    /// Hands an item over for whom it waits.
+    pub fn put(&self, row: OutboxRow, waiter: Option<oneshot::Sender<Answer>>) {
+        let ticket = self.tickets.take(row.id);
+        self.hand_over(row, waiter, ticket);
+    }
+
+    /// Hands an item over that the process may have in hand already.
+    pub fn put_again(&self, row: OutboxRow) {
+        let ticket = self.tickets.take_first(row.id);
+        self.hand_over(row, None, ticket);
+    }
+
+    /// Items that were put into an envelope already: they are in hand, whatever room there is.
+    #[must_use]
+    pub fn resume(&self, row: OutboxRow) -> Queued {
+        let ticket = self.tickets.force(row.id);
+        Queued { row, waiter: None, ticket }
+    }
+
+    /// Whether a new item would have to wait for a sweep.
+    #[must_use]
+    pub fn full(&self) -> bool {
+        self.tickets.full()
+    }
+
+    fn hand_over(
+        &self,
+        row: OutboxRow,
+        waiter: Option<oneshot::Sender<Answer>>,
+        ticket: Option<Ticket<i64>>,
+    ) {
+        if let Some(ticket) = ticket {
+            // Without room, or when the process ends, the row stays for a sweep or the next start.
+            let _stays = self.queue.try_send(Queued { row, waiter, ticket });
+        }
+    }
+}
+
+/// The way to the worker: each piece of work is in it once, and what finds no room is found by a
+/// sweep.
+#[derive(Clone, Debug)]
+pub struct WorkQueue {
+    queue: mpsc::Sender<(Work, Ticket<Work>)>,
+    tickets: Tickets<Work>,
+}
+
+impl WorkQueue {
+    /// A way for so much work at one time.
+    #[must_use]
+    pub fn new(max: usize) -> (Self, mpsc::Receiver<(Work, Ticket<Work>)>) {
+        let (queue, work) = mpsc::channel(max.max(1));
+        (Self { queue, tickets: Tickets::new(max, 1) }, work)
+    }
+
+    fn put(&self, work: Work) {
+        if let Some(ticket) = self.tickets.take(work) {
+            let _swept_later = self.queue.try_send((work, ticket));
+        }
+    }
 }
 
 impl std::fmt::Debug for Inner {
@@ -96,14 +177,24 @@ impl App {
     #[must_use]
     pub fn send(&self, row: OutboxRow) -> oneshot::Receiver<Answer> {
         let (waiter, answer) = oneshot::channel();
-        // The sender ends only with the process; the row is then sent at the next start.
-        let _stopping = self.outbox.send(Queued { row, waiter: Some(waiter) });
+        self.outbox.put(row, Some(waiter));
         answer
+    }
+
+    /// Refuses what would only wait: more is on its way to the ledger than it answers.
+    ///
+    /// # Errors
+    /// `LEDGER_BUSY`, before anything is signed or kept.
+    pub fn room(&self) -> Result<(), Problem> {
+        match self.outbox.full() {
+            true => Err(Problem::new(Code::LedgerBusy, "nothing was signed or kept; try again")),
+            false => Ok(()),
+        }
     }
 
     /// Asks for attention to a transfer.
     pub fn wake(&self, work: Work) {
-        let _stopping = self.work.send(work);
+        self.work.put(work);
     }
 }
 

@@ -6,7 +6,7 @@ use ledger_types::{
     ConfirmationStatus, Money, PayoutMethod, ShortText, StatusReason, Timestamp, TransferId,
 };
 use serde_json::json;
-use services_runtime::{error::chain, shutdown::Shutdown};
+use services_runtime::{error::chain, shutdown::Shutdown, tickets::Ticket};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
@@ -64,7 +64,7 @@ enum Verdicted {
 /// Never; it ends with the process.
 pub async fn run(
     app: App,
-    mut queue: mpsc::UnboundedReceiver<Work>,
+    mut queue: mpsc::Receiver<(Work, Ticket<Work>)>,
     shutdown: Shutdown,
 ) -> Result<(), Error> {
     let slots = Arc::new(Semaphore::new(CONCURRENCY));
@@ -79,9 +79,12 @@ pub async fn run(
             }
             work = queue.recv() => work,
         };
-        let (Some(work), Ok(slot)) = (work, Arc::clone(&slots).acquire_owned().await) else {
+        let (Some((work, ticket)), Ok(slot)) = (work, Arc::clone(&slots).acquire_owned().await)
+        else {
             return Ok(());
         };
+        // What happens to the transfer from here on asks for attention anew.
+        drop(ticket);
         let app = app.clone();
         shutdown.spawn("decide", async move {
             let done = match work {

@@ -1,6 +1,7 @@
 //! Sends what is signed until the ledger has answered: gathers items for 5 ms into one envelope per kind, resends the same bytes, resolves what stays unknown.
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledger_proof::{
     codec::Field,
     item::{Item, ItemKind, Resolve},
@@ -11,8 +12,8 @@ use proto::{
     client::Error as LedgerError,
     convert::{Outcome, Submitted},
 };
-use services_runtime::{error::chain, shutdown::Shutdown};
-use tokio::sync::{mpsc, oneshot};
+use services_runtime::{error::chain, shutdown::Shutdown, tickets::Ticket};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::{
@@ -35,6 +36,8 @@ const VALIDITY_MICROS: u64 = 30_000_000;
 const CLOCK_MARGIN_MICROS: u64 = 2_000_000;
 /// Items in one envelope; with blobs of 4 KiB it stays around 2 MiB.
 const ITEMS_MAX: usize = 512;
+/// Envelopes on their way at one time; while they are, what comes gathers.
+const FLIGHTS: usize = 16;
 /// An item that no envelope carries after this time was not handed over.
 const LOST_AFTER: Duration = Duration::from_secs(15);
 const RESEND_PAUSE: Duration = Duration::from_millis(200);
@@ -46,6 +49,8 @@ pub struct Queued {
     pub row: OutboxRow,
     /// Who waits.
     pub waiter: Option<oneshot::Sender<Answer>>,
+    /// Its room among those in hand.
+    pub ticket: Ticket<i64>,
 }
 
 /// What became of an item.
@@ -63,25 +68,34 @@ pub enum Answer {
 /// Never; it ends with the process.
 pub async fn run(
     app: App,
-    mut queue: mpsc::UnboundedReceiver<Queued>,
+    mut queue: mpsc::Receiver<Queued>,
     shutdown: Shutdown,
 ) -> Result<(), Error> {
-    while let Some(Some(first)) = shutdown.token().run_until_cancelled(queue.recv()).await {
-        tokio::time::sleep(GATHER).await;
-        let mut kinds: BTreeMap<i16, Vec<Queued>> = BTreeMap::new();
-        kinds.entry(first.row.kind).or_default().push(first);
-        while let Ok(next) = queue.try_recv() {
-            kinds.entry(next.row.kind).or_default().push(next);
-        }
-        for mut gathered in kinds.into_values() {
-            while !gathered.is_empty() {
-                let rest = gathered.split_off(gathered.len().min(ITEMS_MAX));
-                let batch = std::mem::replace(&mut gathered, rest);
-                let app = app.clone();
-                shutdown.spawn("outbox-send", async move { first_send(&app, batch).await });
+    let flights = Arc::new(Semaphore::new(FLIGHTS));
+    let gathering = async {
+        while let Some(first) = queue.recv().await {
+            tokio::time::sleep(GATHER).await;
+            let mut kinds: BTreeMap<i16, Vec<Queued>> = BTreeMap::new();
+            kinds.entry(first.row.kind).or_default().push(first);
+            while let Ok(next) = queue.try_recv() {
+                kinds.entry(next.row.kind).or_default().push(next);
+            }
+            for mut gathered in kinds.into_values() {
+                while !gathered.is_empty() {
+                    let rest = gathered.split_off(gathered.len().min(ITEMS_MAX));
+                    let batch = std::mem::replace(&mut gathered, rest);
+                    let Ok(flight) = Arc::clone(&flights).acquire_owned().await else { return };
+                    let app = app.clone();
+                    shutdown.spawn("outbox-send", async move {
+                        let sent = first_send(&app, batch).await;
+                        drop(flight);
+                        sent
+                    });
+                }
             }
         }
-    }
+    };
+    shutdown.token().run_until_cancelled(gathering).await;
     Ok(())
 }
 
@@ -90,23 +104,29 @@ pub async fn run(
 /// # Errors
 /// When the store fails.
 pub async fn resume(app: &App, shutdown: &Shutdown) -> Result<(), Error> {
-    for envelope in app.store.envelope_open().await.map_err(Error::Store)? {
-        let rows = app.store.envelope_items(envelope.request).await.map_err(Error::Store)?;
-        let batch: Vec<_> = rows.into_iter().map(|row| Queued { row, waiter: None }).collect();
-        let app = app.clone();
-        shutdown.spawn("outbox-resend", async move { deliver(&app, envelope, batch).await });
-    }
+    let envelopes = app.store.envelope_open().await.map_err(Error::Store)?;
+    let again = app.clone();
+    shutdown.spawn("outbox-resend", async move {
+        let envelopes = stream::iter(envelopes).map(Ok);
+        envelopes.try_for_each_concurrent(FLIGHTS, |envelope| resend(&again, envelope)).await
+    });
     for row in app.store.outbox_open(Duration::ZERO).await.map_err(Error::Store)? {
-        let _stopping = app.outbox.send(Queued { row, waiter: None });
+        app.outbox.put_again(row);
     }
     Ok(())
 }
 
-/// Takes up items that are durable, but whose request never heard of it from the store. One that is
-/// on its way all the same goes twice, which the ledger answers once.
+async fn resend(app: &App, envelope: EnvelopeRow) -> Result<(), Error> {
+    let rows = persist(|| app.store.envelope_items(envelope.request)).await;
+    let batch = rows.into_iter().map(|row| app.outbox.resume(row)).collect();
+    deliver(app, envelope, batch).await
+}
+
+/// Takes up items that are durable, but that this process does not have in hand: their request never
+/// heard of it from the store, or there was no room.
 pub async fn sweep(app: &App) {
     for row in app.store.outbox_open(LOST_AFTER).await.unwrap_or_default() {
-        let _stopping = app.outbox.send(Queued { row, waiter: None });
+        app.outbox.put_again(row);
     }
 }
 
@@ -319,7 +339,10 @@ async fn give_up(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>) -> Resul
     })
     .await;
     for (row, queued) in rows.into_iter().zip(batch) {
-        let _stopping = app.outbox.send(Queued { row, waiter: queued.waiter });
+        let Queued { waiter, ticket, .. } = queued;
+        // Its room is free for what follows from it.
+        drop(ticket);
+        app.outbox.put(row, waiter);
     }
     Ok(())
 }

@@ -67,6 +67,8 @@ codes! {
     DebitLimitExceeded = "DEBIT_LIMIT_EXCEEDED", UNPROCESSABLE_ENTITY, b"AM14", "The transfer would debit more than the debtor allows";
     QuoteUnavailable = "QUOTE_UNAVAILABLE", UNPROCESSABLE_ENTITY, b"AG03", "No liquidity bank quotes this now";
     QuoteNotFound = "QUOTE_NOT_FOUND", UNPROCESSABLE_ENTITY, b"AG03", "This gateway knows no such quote";
+    TooManyRequests = "TOO_MANY_REQUESTS", TOO_MANY_REQUESTS, b"ED06", "Too many requests are under way, in all or of this API key";
+    LedgerBusy = "LEDGER_BUSY", SERVICE_UNAVAILABLE, b"ED06", "More waits for the ledger's answer than this gateway keeps in hand";
     LedgerUnavailable = "LEDGER_UNAVAILABLE", SERVICE_UNAVAILABLE, b"ED06", "The ledger can't be reached; nothing was signed or kept";
     LedgerRefusedRequest = "LEDGER_REFUSED_REQUEST", BAD_GATEWAY, b"ED05", "The ledger did not take this gateway's request";
     StoreUnavailable = "STORE_UNAVAILABLE", SERVICE_UNAVAILABLE, b"ED06", "The gateway's own store can't be reached";
@@ -194,7 +196,8 @@ impl From<&Problem> for services_runtime::error::Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = services_runtime::error::Problem::from(&self).into_response();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        let later = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+        if later.contains(&self.status) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if self.status == StatusCode::UNAUTHORIZED {

@@ -3,15 +3,19 @@ use std::time::Instant;
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, MatchedPath, Request},
-    http::{Method, StatusCode, header},
-    middleware::{Next, from_fn},
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
+use sha2::{Digest as _, Sha256};
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    openapi::{
+        self,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -58,7 +62,7 @@ pub struct ProblemBody {
 struct Security;
 
 impl Modify for Security {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+    fn modify(&self, openapi: &mut openapi::OpenApi) {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = openapi.components.get_or_insert_with(Default::default);
         components.add_security_scheme("api_key", SecurityScheme::Http(bearer));
@@ -76,7 +80,7 @@ struct Api;
 
 /// Every route of one gateway.
 pub fn router(app: App) -> Router {
-    let (router, api) = OpenApiRouter::with_openapi(Api::openapi())
+    let (router, mut api) = OpenApiRouter::with_openapi(Api::openapi())
         .routes(routes!(quotes::create))
         .routes(routes!(transfers::create, transfers::list))
         .routes(routes!(transfers::get))
@@ -94,7 +98,9 @@ pub fn router(app: App) -> Router {
         .routes(routes!(iso::receive))
         .routes(routes!(track::json))
         .split_for_parts();
+    refusable(&mut api);
     router
+        .route_layer(from_fn_with_state(app.clone(), bounded))
         .route("/openapi.json", get(async move || Json(api)))
         .route("/t/{token}", get(track::page))
         .route("/healthz", get(async || "ok\n"))
@@ -106,6 +112,32 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn(measured))
         .with_state(app)
+}
+
+/// Any request may be one too many, or meet a ledger or a store that does not answer.
+fn refusable(api: &mut openapi::OpenApi) {
+    let later =
+        [("429", "Too many requests are under way"), ("503", "Nothing signed, nothing kept")];
+    for path in api.paths.paths.values_mut() {
+        for operation in [&mut path.get, &mut path.post].into_iter().flatten() {
+            for (status, description) in later {
+                let said = operation.responses.responses.entry(status.to_owned());
+                said.or_insert_with(|| openapi::Response::new(description).into());
+            }
+        }
+    }
+}
+
+/// Lets in as many requests as are served soon, of each key no more than its share; the others are
+/// told to come again before their key is looked up or their body read.
+async fn bounded(State(app): State<App>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION);
+    let credentials = Sha256::digest(given.map(HeaderValue::as_bytes).unwrap_or_default());
+    let Some(_ticket) = app.requests.take(credentials.into()) else {
+        let detail = "authorization: wait for answers, then send the same again";
+        return Problem::new(Code::TooManyRequests, detail).into_response();
+    };
+    next.run(request).await
 }
 
 /// Counts and times a request by its route's template: a path itself would name a transfer.

@@ -11,13 +11,12 @@ use services_runtime::{
     shutdown::Shutdown,
     tls::{self, ClientTls},
 };
-use tokio::sync::mpsc;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
 use crate::{
     Error,
-    app::{App, Inner},
+    app::{App, Inner, Outbox, WorkQueue},
     decide,
     directory::Directory,
     events::{self, Heard},
@@ -40,6 +39,8 @@ pub mod ready;
 const NEWS_EVERY: Duration = Duration::from_secs(3);
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
 const KEYS_EVERY: Duration = Duration::from_secs(3_600);
+/// Transfers that may wait for attention; more are found by a sweep.
+const WORK_MAX: usize = 8_192;
 /// How long open requests may take when the process ends.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -57,8 +58,8 @@ pub async fn run(
     if let (Some(state), Some(address)) = (&health, settings.health_listen) {
         health::serve(address, state.clone(), &shutdown).await.map_err(Error::Health)?;
     }
-    let (outbox_sender, outbox_queue) = mpsc::unbounded_channel();
-    let (work_sender, work_queue) = mpsc::unbounded_channel();
+    let (outbox, outbox_queue) = Outbox::new(settings.limits.outbox_items_max);
+    let (work, work_queue) = WorkQueue::new(WORK_MAX);
     let store = Store::open(&settings.database).await.map_err(Error::Store)?;
     let book = Book::open(store.clone(), &settings.accounts).await.map_err(Error::Store)?;
     let lists = ExactLists::load(&settings.screening.sdn, &settings.screening.alt)
@@ -80,8 +81,9 @@ pub async fn run(
         banking: Arc::new(book),
         decision: settings.decision,
         demo: settings.demo.clone(),
-        outbox: outbox_sender,
-        work: work_sender,
+        requests: settings.limits.requests(),
+        outbox,
+        work,
         store,
     });
     outbox::resume(&app, &shutdown).await?;

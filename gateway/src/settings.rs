@@ -2,6 +2,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use serde::Deserialize;
+use services_runtime::tickets::Tickets;
 
 /// A participant's gateway.
 #[derive(Clone, Debug, Deserialize)]
@@ -36,6 +37,9 @@ pub struct Settings {
     /// Who decides about incoming transfers.
     #[serde(default)]
     pub decision: Decision,
+    /// Bounds on what is under way.
+    #[serde(default)]
+    pub limits: Limits,
     /// Scripted answers of a demonstration.
     #[serde(default)]
     pub demo: Demo,
@@ -110,6 +114,31 @@ pub enum Decision {
     Automatic,
     /// A person, by REST.
     Manual,
+}
+
+/// Bounds on what is under way; beyond them a caller is told at once to come again.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Requests under `/v1` at one time; of one API key at most a quarter, at least one. More get 429.
+    pub requests_max: usize,
+    /// Items without the ledger's answer that the process has in hand. While there are so many, what
+    /// needs the ledger gets 503 and nothing is kept.
+    pub outbox_items_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { requests_max: 1_024, outbox_items_max: 4_096 }
+    }
+}
+
+impl Limits {
+    /// What counts requests.
+    #[must_use]
+    pub fn requests<K: Clone + Eq + std::hash::Hash>(&self) -> Tickets<K> {
+        Tickets::new(self.requests_max, (self.requests_max / 4).max(1))
+    }
 }
 
 /// Amounts, in minor units of the settlement currency, that get a scripted answer.

@@ -34,7 +34,7 @@ pub const RETRY_AFTER_KEY: &str = "retry-after-ms";
 /// What is said of a node that did not answer.
 const SILENT: &str = "no answer in time";
 
-/// Larger envelopes go in chunks.
+/// Larger requests go in chunks.
 const UNARY_BYTES_MAX: usize = 1 << 20;
 const CHUNK_BYTES: usize = 64 << 10;
 /// Answers of 8,190 outcomes and more fit.
@@ -48,6 +48,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(8);
 /// What a line carries in a second at least; larger envelopes get so much more time.
 const LINE_BYTES_PER_S: usize = 1 << 20;
 const RETRY_PAUSE: Duration = Duration::from_millis(25);
+/// The longest pause before another node is asked, without the jitter: elections are short.
+const TURN_PAUSE_MAX: Duration = Duration::from_millis(100);
 /// The longest pause before an overloaded ledger is tried again, without the jitter.
 const BUSY_PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -114,7 +116,7 @@ impl LedgerClient {
             blobs: blobs.into_iter().map(Into::into).collect(),
         };
         let deadline = Instant::now() + self.timeout;
-        let (mut unknown, mut pauses) = (false, pauses());
+        let (mut unknown, mut pauses) = (false, Pauses::default());
         let mut silences = silences(request.envelope.len());
         loop {
             let at = self.leader.load(Ordering::Relaxed);
@@ -236,7 +238,7 @@ impl LedgerClient {
     ) -> Result<wire::SubmitResponse, Status> {
         let mut client = self.client(at);
         let call = async {
-            if request.envelope.len() <= UNARY_BYTES_MAX {
+            if request.encoded_len() <= UNARY_BYTES_MAX {
                 return client.submit(request).await;
             }
             let encoded: bytes::Bytes = request.encode_to_vec().into();
@@ -259,7 +261,7 @@ impl LedgerClient {
         R: Future<Output = Result<tonic::Response<T>, Status>>,
     {
         let deadline = Instant::now() + self.timeout;
-        let (mut pauses, mut silences) = (pauses(), silences(0));
+        let (mut pauses, mut silences) = (Pauses::default(), silences(0));
         loop {
             let at = self.leader.load(Ordering::Relaxed);
             let left = deadline.saturating_duration_since(Instant::now());
@@ -289,12 +291,13 @@ impl LedgerClient {
 
     /// Where to go next and how long to wait: an overloaded leader still leads, and is left alone
     /// for longer each time.
-    fn turn(&self, from: usize, failure: &Status, pauses: &mut ExponentialBackoff) -> Duration {
+    fn turn(&self, from: usize, failure: &Status, pauses: &mut Pauses) -> Duration {
         if failure.code() != Code::ResourceExhausted {
             self.follow(from, failure);
-            return RETRY_PAUSE;
+            return pauses.turn.next().unwrap_or(TURN_PAUSE_MAX);
         }
-        pauses.next().unwrap_or(BUSY_PAUSE_MAX).max(retry_after(failure))
+        // Added, not the greater: else all that were refused together come back together.
+        retry_after(failure) + pauses.busy.next().unwrap_or(BUSY_PAUSE_MAX)
     }
 
     /// Goes to the leader that the answer names, else to the next node.
@@ -311,15 +314,27 @@ impl LedgerClient {
     }
 }
 
-/// Pauses of an overloaded ledger's client, jittered so that those refused together don't come
+/// Pauses between the attempts of one request, jittered so that those refused together don't come
 /// back together.
-fn pauses() -> ExponentialBackoff {
-    ExponentialBuilder::default()
-        .with_min_delay(RETRY_PAUSE)
-        .with_max_delay(BUSY_PAUSE_MAX)
-        .with_jitter()
-        .without_max_times()
-        .build()
+struct Pauses {
+    /// Before another node is asked.
+    turn: ExponentialBackoff,
+    /// Before an overloaded ledger is asked again.
+    busy: ExponentialBackoff,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        let growing = |longest| {
+            ExponentialBuilder::default()
+                .with_min_delay(RETRY_PAUSE)
+                .with_max_delay(longest)
+                .with_jitter()
+                .without_max_times()
+                .build()
+        };
+        Self { turn: growing(TURN_PAUSE_MAX), busy: growing(BUSY_PAUSE_MAX) }
+    }
 }
 
 /// How long each attempt of a request of so many bytes waits, one after the other.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     body::{Body, to_bytes},
-    http::{Request, StatusCode, header},
+    http::{HeaderMap, Request, StatusCode, header},
 };
 use ed25519_dalek::SigningKey;
 use ledger_proof::operator::SetCorridor;
@@ -14,22 +14,27 @@ use proto::{
     convert::{CurrencyTerms, Network, Participant, PublicAccount},
 };
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use services_runtime::tickets::Tickets;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc::Receiver;
 use tonic::transport::Endpoint;
 use tower::ServiceExt;
 
 use gateway::{
     api_key_create,
-    app::{App, Inner},
+    app::{App, Inner, Outbox, WorkQueue},
     directory::Directory,
     events::Heard,
+    outbox::Queued,
     routes::{caller::Scope, idempotency::Running, router},
     screening::{Hit, Screening, Unavailable, Verdict},
     sealing::{public_key, random},
-    settings::{Account, Database, Decision, Demo},
+    settings::{Account, Database, Decision, Demo, Limits},
     store::{Store, book::Book},
 };
 use tests::postgres::Postgres;
+
+mod busy;
 
 /// Lists one name and fails on another.
 #[derive(Debug)]
@@ -106,10 +111,22 @@ fn network(sealing: [u8; 32]) -> Network {
 struct Fixture {
     router: Router,
     key: String,
+    requests: Tickets<[u8; 32]>,
     _postgres: Arc<Postgres>,
 }
 
 async fn fixture() -> Fixture {
+    bounded(Limits::default()).await
+}
+
+async fn bounded(limits: Limits) -> Fixture {
+    let nobody = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
+    let ledger = LedgerClient::new(vec![nobody], Duration::from_millis(100));
+    start(limits, ledger).await.0
+}
+
+/// The same, with what a sender needs.
+async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<Queued>) {
     let postgres = Postgres::shared().unwrap();
     let (url, schema) = (postgres.database().await.unwrap(), "gateway".to_owned());
     let store = Store::open(&Database { url, schema, connections_max: 4 }).await.unwrap();
@@ -120,14 +137,14 @@ async fn fixture() -> Fixture {
     let sealing_key = random().unwrap();
     let directory = Directory::default();
     directory.set(network(public_key(&sealing_key).unwrap()));
-    let (outbox, _) = mpsc::unbounded_channel();
-    let (work, _) = mpsc::unbounded_channel();
-    let nobody = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
+    let (outbox, items) = Outbox::new(limits.outbox_items_max);
+    let (work, _) = WorkQueue::new(1);
+    let requests = limits.requests();
     let app = App::new(Inner {
         turns: gateway::turns::Turns::default(),
         me: ParticipantId(11),
         network: NetworkId([0; 32]),
-        ledger: LedgerClient::new(vec![nobody], Duration::from_millis(100)),
+        ledger,
         directory,
         heard: Heard::default(),
         running: Running::default(),
@@ -138,11 +155,13 @@ async fn fixture() -> Fixture {
         banking: Arc::new(book),
         decision: Decision::Manual,
         demo: Demo::default(),
+        requests: requests.clone(),
         outbox,
         work,
         store,
     });
-    Fixture { router: router(app), key, _postgres: postgres }
+    let fixture = Fixture { router: router(app.clone()), key, requests, _postgres: postgres };
+    (fixture, app, items)
 }
 
 fn order(uetr: &str, name: &str, amount: &str, account: &str) -> Value {
@@ -159,6 +178,18 @@ fn order(uetr: &str, name: &str, amount: &str, account: &str) -> Value {
 
 impl Fixture {
     async fn ask(&self, method: &str, path: &str, key: &str, body: String) -> (StatusCode, Value) {
+        let (status, _, body) = self.ask_all(method, path, key, body).await;
+        (status, body)
+    }
+
+    /// The same with the answer's headers.
+    async fn ask_all(
+        &self,
+        method: &str,
+        path: &str,
+        key: &str,
+        body: String,
+    ) -> (StatusCode, HeaderMap, Value) {
         let mut request = Request::builder().method(method).uri(path);
         if !key.is_empty() {
             request = request.header("idempotency-key", key);
@@ -166,9 +197,9 @@ impl Fixture {
         let bearer = format!("Bearer {}", self.key);
         let request = request.header(header::AUTHORIZATION, bearer).body(Body::from(body));
         let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
         let bytes = to_bytes(response.into_body(), 1 << 22).await.unwrap();
-        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+        (status, headers, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
 }
 
@@ -280,4 +311,39 @@ async fn the_surface_says_no_with_a_page() {
     fixture.key = "wrong".to_owned();
     let (status, problem) = fixture.ask("GET", "/v1/transfers", "", String::new()).await;
     assert_eq!((status.as_u16(), problem["code"].as_str()), (401, Some("API_KEY_UNKNOWN")));
+}
+
+#[tokio::test]
+async fn one_key_has_its_share_of_the_requests_and_no_more() {
+    let mut fixture = bounded(Limits { requests_max: 8, ..Limits::default() }).await;
+    let digest = |key: &str| -> [u8; 32] { Sha256::digest(format!("Bearer {key}")).into() };
+    let own: Vec<_> = std::iter::from_fn(|| fixture.requests.take(digest(&fixture.key))).collect();
+    assert_eq!(own.len(), 2, "a quarter of them");
+    let (status, headers, problem) =
+        fixture.ask_all("GET", "/v1/transfers", "", String::new()).await;
+    assert_eq!((status.as_u16(), problem["code"].as_str()), (429, Some("TOO_MANY_REQUESTS")));
+    assert!(headers.contains_key(header::RETRY_AFTER), "{headers:?}");
+    let flooding = std::mem::replace(&mut fixture.key, "another".to_owned());
+    let (status, _, problem) = fixture.ask_all("GET", "/v1/transfers", "", String::new()).await;
+    assert_eq!((status.as_u16(), problem["code"].as_str()), (401, Some("API_KEY_UNKNOWN")));
+    fixture.key = flooding;
+    drop(own);
+    let (status, _, page) = fixture.ask_all("GET", "/v1/transfers", "", String::new()).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+}
+
+#[tokio::test]
+async fn what_would_only_wait_for_the_ledger_is_not_kept() {
+    let fixture = bounded(Limits { outbox_items_max: 0, ..Limits::default() }).await;
+    let uetr = "8a562c67-ca16-48ba-b074-65581be6f0aa";
+    let body = order(uetr, "EXAMPLE", "500.00", "100").to_string();
+    for _ in 0..2 {
+        let asked = fixture.ask_all("POST", "/v1/transfers", "busy", body.clone()).await;
+        let (status, headers, problem) = asked;
+        assert_eq!((status.as_u16(), problem["code"].as_str()), (503, Some("LEDGER_BUSY")));
+        assert!(headers.contains_key(header::RETRY_AFTER), "{headers:?}");
+    }
+    let path = format!("/v1/transfers/{uetr}");
+    let (status, problem) = fixture.ask("GET", &path, "", String::new()).await;
+    assert_eq!((status.as_u16(), problem["code"].as_str()), (404, Some("TRANSFER_NOT_FOUND")));
 }

@@ -6,6 +6,7 @@ mod crash;
 mod follower;
 mod freeze;
 mod members;
+pub mod overload;
 mod reconciler;
 mod rig;
 mod strike;
@@ -51,6 +52,8 @@ pub enum Family {
     Upgrade,
     /// One follower killed, frozen or slow, and what clients feel of it.
     Follower,
+    /// Ten times the load that can be served, of several kinds.
+    Overload,
     /// All of it mixed, with large envelopes.
     Soak,
 }
@@ -73,6 +76,7 @@ impl Family {
             | Self::Reconciler
             | Self::Upgrade
             | Self::Follower
+            | Self::Overload
             | Self::Clock => (6, 20),
         }
     }
@@ -129,6 +133,8 @@ pub struct Report {
     pub healed_us: Quantiles,
     /// Where data and logs were, and are if something was wrong.
     pub kept: PathBuf,
+    /// What else was measured, in words.
+    pub notes: Vec<String>,
     /// What was wrong; empty for a clean run.
     pub violations: Vec<String>,
 }
@@ -163,7 +169,7 @@ pub struct Quantiles {
 }
 
 impl Quantiles {
-    fn of(mut times: Vec<Duration>) -> Self {
+    pub(crate) fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         let at = |hundredths: usize| {
             let place = (times.len() * hundredths / 100).min(times.len().saturating_sub(1));
@@ -195,6 +201,7 @@ pub async fn run(family: Family, options: &Options) -> anyhow::Result<Report> {
         Family::Reconciler => reconciler::reconciler(options).await,
         Family::Upgrade => upgrade::upgrade(options).await,
         Family::Follower => follower::follower(options).await,
+        Family::Overload => overload::overload(options).await,
         Family::Kill
         | Family::LeaderGap
         | Family::Pause

@@ -148,6 +148,7 @@ pub async fn act(
     if row.record.is_none() {
         return Err(Problem::refused(Rejection::StateForbids));
     }
+    app.room()?;
     let nonce = random().map_err(|error| Problem::internal(&error))?;
     let item = action.item(nonce, transfer);
     let mut transaction = app.store.begin().await?;

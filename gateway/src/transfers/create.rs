@@ -71,6 +71,7 @@ async fn attempt(app: &App, order: &Order) -> Result<Created, Problem> {
     if !app.store.transfer_fetch(order.uetr, Some(app.me)).await?.is_empty() {
         return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
     }
+    app.room()?;
     if order.creditor_agent == app.me {
         return Err(Problem::field("creditor_agent", "must be another participant"));
     }

@@ -38,6 +38,7 @@ pub async fn create(
     uetr: Uetr,
 ) -> Result<Created, Problem> {
     returnable(&row)?;
+    app.room()?;
     let network = app.directory.current(&app.ledger).await?;
     let corridor = u32::try_from(row.corridor).unwrap_or(0);
     let terms = network.corridor(ledger_types::CorridorId(corridor));

@@ -29,17 +29,19 @@ use crate::{
     machine::Machine,
     members::Used,
     peer::IntoStatus,
-    propose::{Answered, Failure, Place, Proposer},
+    propose::{Answered, Failure, Place, Proposer, Shares},
     raft::Raft,
     verify::{Invalid, Verified, Verifier},
 };
 
 /// A submit may carry 8,190 items and their blobs.
-pub(crate) const REQUEST_BYTES_MAX: usize = 48 << 20;
+const REQUEST_BYTES_MAX: usize = 48 << 20;
+/// What is sent whole: it is read before it has a place, so that larger ones must come in chunks.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 2 << 20;
 /// How long reading waits for history to catch up with apply.
 const HISTORY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a full queue needs to get shorter: a few entries.
-const RETRY_AFTER_MS: u64 = 50;
+const RETRY_AFTER_MS: u64 = 100;
 /// Disks do not get room so soon.
 const ROOM_AFTER_MS: u64 = 1_000;
 
@@ -52,6 +54,10 @@ pub(crate) struct Api {
     pub(crate) apply: Apply,
     pub(crate) verifier: Verifier,
     pub(crate) proposer: Proposer,
+    /// Who may read how much at one time.
+    pub(crate) reads: Shares,
+    /// Who may follow how many streams.
+    pub(crate) streams: Shares,
     pub(crate) history: History,
     pub(crate) source: Source,
     pub(crate) machine: Machine,
@@ -71,6 +77,15 @@ enum Caller {
     Operator,
 }
 
+impl Caller {
+    const fn id(self) -> ParticipantId {
+        match self {
+            Self::Participant(id) => id,
+            Self::Operator => ParticipantId::OPERATOR,
+        }
+    }
+}
+
 impl Api {
     fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
         let identity =
@@ -88,15 +103,23 @@ impl Api {
 
     /// A place in the queue, before the costly checks; consensus decides who leads again.
     async fn place(&self, caller: Caller, bytes: usize) -> Result<Place, Status> {
-        if !self.raft.is_leader() {
-            return Err(failure(&Failure::NotLeader(self.raft.current_leader().await)));
-        }
-        // Who connects, not who claims to have signed: nobody can use up another's share.
-        let caller = match caller {
-            Caller::Participant(id) => id,
-            Caller::Operator => ParticipantId::OPERATOR,
+        let place = match self.raft.is_leader() {
+            // Who connects, not who claims to have signed: nobody can use up another's share.
+            true => self.proposer.place(caller.id(), bytes),
+            false => Err(Failure::NotLeader(self.raft.current_leader().await)),
         };
-        self.proposer.place(caller, bytes).map_err(|full| failure(&full))
+        let outcome = match place {
+            Ok(_) => "taken",
+            Err(Failure::Full) => "full",
+            Err(_) => "elsewhere",
+        };
+        metrics::counter!("causeway_ledger_submits_total", "outcome" => outcome).increment(1);
+        place.map_err(|refused| failure(&refused))
+    }
+
+    /// A place for a read, before consensus is asked.
+    fn reading(&self, caller: Caller) -> Result<Place, Status> {
+        self.reads.place(caller.id(), 0).ok_or_else(|| failure(&Failure::Full))
     }
 
     async fn submit_whole(
@@ -116,7 +139,7 @@ impl Api {
         blobs: Vec<Bytes>,
         place: Place,
     ) -> Result<Response<wire::SubmitResponse>, Status> {
-        let verified = self.verified(envelope, blobs).await?;
+        let verified = self.verified(place.caller(), envelope, blobs).await?;
         let answered = timeout(self.submit_timeout, self.proposer.submit(verified, place)).await;
         let unknown = Failure::Unknown(None);
         let answered = answered.unwrap_or(Err(unknown)).map_err(|error| failure(&error))?;
@@ -124,14 +147,19 @@ impl Api {
         Ok(Response::new(submitted.into()))
     }
 
-    async fn verified(&self, envelope: Bytes, blobs: Vec<Bytes>) -> Result<Verified, Status> {
+    async fn verified(
+        &self,
+        caller: ParticipantId,
+        envelope: Bytes,
+        blobs: Vec<Bytes>,
+    ) -> Result<Verified, Status> {
         let learned = self.verifier.learn(&[&envelope]).await.map_err(|error| invalid(&error))?;
         if !learned {
             // The key may have been added by an entry that a new leader has yet to apply.
             self.linearize().await?;
             self.verifier.learn(&[&envelope]).await.map_err(|error| invalid(&error))?;
         }
-        self.verifier.check(envelope, blobs).await.map_err(|error| invalid(&error))
+        self.verifier.check(caller, envelope, blobs).await.map_err(|error| invalid(&error))
     }
 
     async fn submitted(&self, answered: Answered) -> Result<convert::Submitted, Status> {
@@ -224,6 +252,7 @@ impl ledger_server::Ledger for Api {
         let uetr = convert::uetr(&request.uetr)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let debtor_agent = ParticipantId(request.debtor_agent);
+        let _place = self.reading(caller)?;
         self.linearize().await?;
         let found = self.apply.ask(move |ledger, store| match debtor_agent {
             ParticipantId::OPERATOR => view::transfers(ledger, store, uetr),
@@ -261,6 +290,7 @@ impl ledger_server::Ledger for Api {
                 return Err(Status::permission_denied("only the operator sees others' balances"));
             }
         };
+        let _place = self.reading(caller)?;
         self.linearize().await?;
         let (balances, records) = self
             .apply
@@ -275,7 +305,7 @@ impl ledger_server::Ledger for Api {
         &self,
         request: Request<wire::GetNetworkRequest>,
     ) -> Result<Response<wire::GetNetworkResponse>, Status> {
-        self.caller(&request)?;
+        let _place = self.reading(self.caller(&request)?)?;
         self.linearize().await?;
         let network = self.apply.ask(|ledger, _| view::network(ledger)).await;
         Ok(Response::new(network.map_err(|error| stopped(&error))?.into()))
@@ -294,7 +324,8 @@ impl ledger_server::Ledger for Api {
                 return Err(Status::permission_denied("only the operator reads the whole stream"));
             }
         };
-        Ok(Response::new(self.source.stream(reader, request.from)))
+        let place = self.streams.place(caller.id(), 0).ok_or_else(|| failure(&Failure::Full))?;
+        Ok(Response::new(self.source.stream(reader, request.from, place)))
     }
 }
 

@@ -76,10 +76,17 @@ pub struct Limits {
     pub election_ms_min: u64,
     /// The longest.
     pub election_ms_max: u64,
-    /// Envelopes that may wait to be proposed; one caller's at most a quarter of them.
+    /// How long an envelope may have to wait for its answer, as measured; what would wait longer is
+    /// refused at once. At least a few envelopes of each caller, and 256 KiB of all, are taken anyway.
+    pub queue_ms: u64,
+    /// Envelopes without an answer at most; one caller's at most a quarter of them.
     pub queue_envelopes: usize,
-    /// Bytes that may wait to be proposed; one caller's at most a quarter of them, or one request.
+    /// Their bytes at most; one caller's at most a quarter of them, or one request.
     pub queue_bytes: usize,
+    /// Reads at one time; one caller's at most a quarter of them.
+    pub reads: usize,
+    /// Event streams at one time; one caller's at most a quarter of them.
+    pub streams: usize,
     /// Bytes of one entry, above which it takes no further envelope.
     pub entry_bytes: usize,
     /// Items of one entry, above which it takes no further envelope.
@@ -109,8 +116,11 @@ impl Default for Limits {
             heartbeat_ms: 60,
             election_ms_min: 250,
             election_ms_max: 400,
+            queue_ms: 150,
             queue_envelopes: 4_096,
             queue_bytes: 64 << 20,
+            reads: 1_024,
+            streams: 1_024,
             entry_bytes: 1 << 20,
             entry_items: 8_190,
             entries_in_flight: 4,

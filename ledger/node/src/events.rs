@@ -14,6 +14,7 @@ use tonic::Status;
 use crate::{
     apply::Apply,
     history::{Cursor, History, Tip},
+    propose::Place,
     state_store::States,
 };
 use open::Opener;
@@ -22,6 +23,8 @@ use open::Opener;
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 /// Records read at once.
 const RUN: usize = 256;
+/// Records that wait for their reader.
+const AHEAD: usize = 64;
 
 pub(crate) type Events = Pin<Box<dyn Stream<Item = Result<wire::Event, Status>> + Send>>;
 
@@ -45,9 +48,10 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Events of `reader` from its number `from` on.
-    pub(crate) fn stream(&self, reader: Reader, from: u64) -> Events {
-        let (sender, events) = mpsc::channel(RUN * 2);
+    /// Events of `reader` from its number `from` on; its place is held until the stream ends.
+    pub(crate) fn stream(&self, reader: Reader, from: u64, place: Place) -> Events {
+        // Small: a reader that does not read holds this much, beside what its connection buffers.
+        let (sender, events) = mpsc::channel(AHEAD);
         let tip = self.history.watch();
         let stream = Follow {
             opener: Opener::new(self.states.clone(), self.apply.clone(), reader),
@@ -61,6 +65,7 @@ impl Source {
         };
         let shutdown = self.shutdown.clone();
         tokio::spawn(async move {
+            let _place = place;
             tokio::select! {
                 () = run(stream, tip, sender) => {}
                 () = shutdown.cancelled() => {}

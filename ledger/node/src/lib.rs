@@ -9,6 +9,7 @@ mod config;
 mod divergence;
 mod error;
 mod events;
+mod fair;
 pub mod folder;
 mod guard;
 mod hello;

@@ -15,16 +15,17 @@ use crate::{
     apply::Apply,
     clock::Clocks,
     config::Limits,
+    fair::Fair,
     host,
     raft::{Decoded, Payload, Raft, Types},
     room::Rooms,
     verify::Verified,
 };
 
+mod pace;
 mod share;
 
-pub(crate) use share::Place;
-use share::{Room, Shares};
+pub(crate) use share::{Place, Room, Shares};
 
 /// How often the proposer looks whether a tick is due.
 const TICK_EVERY: Duration = Duration::from_millis(20);
@@ -43,7 +44,7 @@ pub(crate) enum Failure {
     #[error("this node does not lead; go to the leader")]
     NotLeader(Option<u64>),
     /// It is certainly not in the log.
-    #[error("too many envelopes wait; try again later")]
+    #[error("too much is under way already; try again later")]
     Full,
     /// It is certainly not in the log.
     #[error("this node's clock disagrees with the others'; leadership is handed over")]
@@ -56,13 +57,15 @@ pub(crate) enum Failure {
     Unknown(Option<u64>),
 }
 
-type Waiting = oneshot::Sender<Result<Answered, Failure>>;
+/// Who waits for an answer, and its place, which is given back with it.
+struct Waiting {
+    answer: oneshot::Sender<Result<Answered, Failure>>,
+    place: Place,
+}
 
 struct Proposal {
     verified: Verified,
     waiting: Waiting,
-    /// Given back when it is proposed.
-    _place: Place,
 }
 
 /// Where envelopes are queued; clones share the queue.
@@ -79,8 +82,8 @@ impl std::fmt::Debug for Proposal {
 }
 
 impl Proposer {
-    /// A place in the queue for a caller's request of so many bytes, before anything costly is done
-    /// for it.
+    /// A place for a caller's request of so many bytes until it is answered, before anything costly
+    /// is done for it.
     pub(crate) fn place(&self, caller: ParticipantId, bytes: usize) -> Result<Place, Failure> {
         self.shares.place(caller, bytes).ok_or(Failure::Full)
     }
@@ -92,8 +95,8 @@ impl Proposer {
         verified: Verified,
         place: Place,
     ) -> Result<Answered, Failure> {
-        let (waiting, answer) = oneshot::channel();
-        let proposal = Proposal { verified, waiting, _place: place };
+        let (sender, answer) = oneshot::channel();
+        let proposal = Proposal { verified, waiting: Waiting { answer: sender, place } };
         self.queue.try_send(proposal).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Failure::Full,
             mpsc::error::TrySendError::Closed(_) => Failure::NotLeader(None),
@@ -106,6 +109,9 @@ impl Proposer {
 #[derive(Debug)]
 pub(crate) struct Task {
     queue: mpsc::Receiver<Proposal>,
+    /// What came out of the queue and waits for its caller's turn. Both hold no more than has a
+    /// place.
+    waiting: Fair<Proposal>,
     carried: Option<Proposal>,
     raft: Raft,
     apply: Apply,
@@ -126,6 +132,7 @@ impl Task {
         let (sender, queue) = mpsc::channel(limits.queue_envelopes.max(1));
         let task = Self {
             queue,
+            waiting: Fair::default(),
             carried: None,
             raft,
             apply,
@@ -136,7 +143,8 @@ impl Task {
             stamp: Timestamp::ZERO,
         };
         let whole = Room { envelopes: limits.queue_envelopes, bytes: limits.queue_bytes };
-        (Proposer { queue: sender, shares: Shares::new(whole) }, task)
+        let soon = Duration::from_millis(limits.queue_ms);
+        (Proposer { queue: sender, shares: Shares::within(whole, soon) }, task)
     }
 
     /// Proposes until every [`Proposer`] is gone. While entries are in flight up to the limit, what
@@ -146,12 +154,15 @@ impl Task {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             let Ok(permit) = Arc::clone(&self.in_flight).acquire_owned().await else { return };
-            let first = match self.carried.take() {
-                Some(carried) => Some(carried),
+            let first = match self.next() {
+                Some(first) => Some(first),
                 None => tokio::select! {
                     biased;
-                    next = self.queue.recv() => match next {
-                        Some(next) => Some(next),
+                    came = self.queue.recv() => match came {
+                        Some(came) => {
+                            self.wait(came);
+                            self.next()
+                        }
                         None => return,
                     },
                     _ = ticks.tick() => None,
@@ -159,12 +170,8 @@ impl Task {
             };
             match first {
                 Some(first) => {
-                    let mut batch = self.collect(first);
-                    // Whoever waits no longer is told nothing, so nothing is done for it.
-                    batch.retain(|proposal| !proposal.waiting.is_closed());
-                    if !batch.is_empty() {
-                        self.propose(batch, permit).await;
-                    }
+                    let batch = self.collect(first);
+                    self.propose(batch, permit).await;
                 }
                 None if self.tick_due() => self.propose(Vec::new(), permit).await,
                 None => {}
@@ -180,11 +187,29 @@ impl Task {
             && self.clocks.agree()
     }
 
+    /// The next in turn. Whoever waits no longer is told nothing, so nothing is done for it.
+    fn next(&mut self) -> Option<Proposal> {
+        while let Ok(came) = self.queue.try_recv() {
+            self.wait(came);
+        }
+        loop {
+            let next = self.carried.take().or_else(|| self.waiting.pop())?;
+            if !next.waiting.answer.is_closed() {
+                return Some(next);
+            }
+        }
+    }
+
+    fn wait(&mut self, came: Proposal) {
+        let (caller, bytes) = (came.waiting.place.caller(), came.verified.bytes());
+        self.waiting.push(caller, bytes, came);
+    }
+
     fn collect(&mut self, first: Proposal) -> Vec<Proposal> {
         let (mut bytes, mut items) = (first.verified.bytes(), first.verified.command.items.len());
         let mut batch = vec![first];
         while batch.len() < ledger_proof::entry::ENVELOPES_MAX {
-            let Ok(next) = self.queue.try_recv() else { break };
+            let Some(next) = self.next() else { break };
             bytes += next.verified.bytes();
             items += next.verified.command.items.len();
             if bytes > self.limits.entry_bytes || items > self.limits.entry_items {
@@ -197,7 +222,8 @@ impl Task {
     }
 
     async fn propose(&mut self, batch: Vec<Proposal>, permit: OwnedSemaphorePermit) {
-        metrics::gauge!("causeway_ledger_queue_depth").set(depth(self.queue.len()));
+        metrics::gauge!("causeway_ledger_queue_depth")
+            .set(depth(self.queue.len() + self.waiting.len()));
         if !self.raft.is_leader() {
             let leader = self.raft.current_leader().await;
             return refuse(batch, &Failure::NotLeader(leader));
@@ -261,7 +287,8 @@ fn deliver(result: ClientWriteResult<Types>, waiting: Vec<Waiting>) {
         Ok(ClientWriteResponse { data, .. }) => {
             for (waiting, answer) in waiting.into_iter().zip(data.answers) {
                 // The client may have gone.
-                drop(waiting.send(Ok(Answered { at: data.at, answer })));
+                drop(waiting.answer.send(Ok(Answered { at: data.at, answer })));
+                waiting.place.served();
             }
             return;
         }
@@ -281,6 +308,6 @@ fn refuse(batch: Vec<Proposal>, failure: &Failure) {
 fn fail(waiting: Vec<Waiting>, failure: &Failure) {
     for waiting in waiting {
         // The client may have gone.
-        drop(waiting.send(Err(failure.clone())));
+        drop(waiting.answer.send(Err(failure.clone())));
     }
 }

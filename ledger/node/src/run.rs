@@ -29,7 +29,8 @@ use crate::{
     host,
     members::{self, Used},
     network::{Dial, MESSAGE_BYTES_MAX, NODE_ROLE, Network},
-    peer, propose,
+    peer,
+    propose::{self, Room, Shares},
     raft::Raft,
     room::Rooms,
     state_store::States,
@@ -161,6 +162,8 @@ impl Node {
             apply,
             verifier: peer.verifier,
             proposer,
+            reads: Shares::new(Room { envelopes: settings.limits.reads, bytes: 0 }),
+            streams: Shares::new(Room { envelopes: settings.limits.streams, bytes: 0 }),
             history,
             source,
             machine,
@@ -315,7 +318,7 @@ pub(crate) fn client_router(limits: &ServerLimits, api: Api) -> Router {
     grpc::server(limits)
         .add_service(
             LedgerServer::new(api.clone())
-                .max_decoding_message_size(api::REQUEST_BYTES_MAX)
+                .max_decoding_message_size(api::MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(AdminServer::new(api))

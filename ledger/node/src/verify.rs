@@ -14,7 +14,6 @@ use ledger_proof::{
     signature,
 };
 use ledger_types::{KeyId, NetworkId, ParticipantId};
-use tokio::sync::Semaphore;
 
 use crate::{
     apply::{Apply, Stopped},
@@ -22,11 +21,17 @@ use crate::{
     raft::{Decoded, DecodedCommand, Payload},
 };
 
+mod gate;
 #[cfg(test)]
 mod tests;
 
+use gate::Gate;
+
 /// Envelopes up to this are checked where they are: moving them takes longer.
 const INLINE_BYTES_MAX: usize = 2_048;
+
+/// What checking a signature takes, in bytes whose hashing takes as long.
+const SIGNATURE_BYTES: usize = 2_048;
 
 /// How far a client's clock may be ahead of ours.
 const CLOCKS_APART_MICROS: u64 = 60_000_000;
@@ -91,7 +96,7 @@ pub(crate) struct Verifier {
     /// A key is a participant's for ever, so a known one stays known.
     keys: Arc<RwLock<Keys>>,
     /// Checks at one time: more threads than cores would only take turns.
-    slots: Arc<Semaphore>,
+    gate: Gate,
 }
 
 impl Verifier {
@@ -101,7 +106,7 @@ impl Verifier {
 
     pub(crate) fn new(network: NetworkId, apply: Apply) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { network, apply, keys: Arc::default(), slots: Arc::new(Semaphore::new(cores)) }
+        Self { network, apply, keys: Arc::default(), gate: Gate::new(cores) }
     }
 
     /// Learns the keys that an envelope is signed with; `false` when the ledger lacks one.
@@ -129,13 +134,15 @@ impl Verifier {
     }
 
     /// Checks what a client sent, off the runtime's own threads unless it is short. Keys must have
-    /// been learned.
+    /// been learned. Callers take turns.
     pub(crate) async fn check(
         &self,
+        caller: ParticipantId,
         envelope: Bytes,
         blobs: Vec<Bytes>,
     ) -> Result<Verified, Invalid> {
-        let _slot = self.slots.acquire().await.map_err(|_| Stopped)?;
+        let _pass =
+            self.gate.pass(caller, envelope.len() + SIGNATURE_BYTES).await.ok_or(Stopped)?;
         if envelope.len() <= INLINE_BYTES_MAX && blobs.len() <= 1 {
             return self.ingress(envelope, blobs);
         }

@@ -5,6 +5,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use ledger_proof::item::RegisterQuote;
 use ledger_types::{ParticipantId, QuoteId, Rejection, ShortText, Timestamp, Uetr};
 use proto::{
+    client::RETRY_AFTER_KEY,
     convert::{Network, quote_response},
     fx::{
         ListPairsRequest, ListPairsResponse, Pair, RequestQuoteRequest, RequestQuoteResponse,
@@ -31,6 +32,8 @@ pub const CORRIDOR_NOT_SERVED: &str = "CORRIDOR_NOT_SERVED";
 /// The amount is outside what the bank serves.
 pub const AMOUNT_OUT_OF_RANGE: &str = Rejection::AmountOutOfRange.code();
 
+/// What the ledger needs to answer some of the quotes under way.
+const RETRY_AFTER_MS: u64 = 200;
 /// The role of a participant's certificate.
 const PARTICIPANT: &str = "participant";
 
@@ -243,8 +246,13 @@ fn unregistered(failure: RegisterError) -> Status {
         RegisterError::Ledger(_) | RegisterError::NetworkUnknown | RegisterError::Ending => {
             Code::Unavailable
         }
+        RegisterError::Full => Code::ResourceExhausted,
         RegisterError::Randomness(_) => Code::Internal,
     };
     debug!(error = services_runtime::error::chain(&failure), "quote not registered");
-    Status::new(code, failure.to_string())
+    let mut status = Status::new(code, failure.to_string());
+    if code == Code::ResourceExhausted {
+        status.metadata_mut().insert(RETRY_AFTER_KEY, MetadataValue::from(RETRY_AFTER_MS));
+    }
+    status
 }

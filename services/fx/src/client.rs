@@ -15,6 +15,7 @@ use proto::{
     LedgerClient, client,
     convert::{Network, Outcome},
 };
+use services_runtime::tickets::{Ticket, Tickets};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -24,8 +25,10 @@ use tracing::debug;
 
 /// Quotes asked within this time share an envelope.
 const COALESCE: Duration = Duration::from_millis(5);
-/// Quotes waiting to be signed; more wait in their callers.
-const QUEUE: usize = 1_024;
+/// Quotes without an answer at one time; more are refused at once.
+const QUOTES_MAX: usize = 1_024;
+/// Of one debtor agent.
+const QUOTES_EACH_MAX: usize = QUOTES_MAX / 4;
 const VALID_MICROS: u64 = 60_000_000;
 
 /// Why a quote was not registered.
@@ -40,6 +43,9 @@ pub enum Error {
     /// The operating system gives no randomness.
     #[error("no randomness")]
     Randomness(#[source] getrandom::Error),
+    /// Too many quotes wait for the ledger, or too many of this debtor agent.
+    #[error("too many quotes are under way; try again later")]
+    Full,
     /// The service is ending.
     #[error("the service is ending")]
     Ending,
@@ -52,12 +58,15 @@ pub type Registered = Result<Outcome, Error>;
 #[derive(Clone, Debug)]
 pub struct Registry {
     queue: mpsc::Sender<Job>,
+    tickets: Tickets<ParticipantId>,
 }
 
 #[derive(Debug)]
 struct Job {
     item: Vec<u8>,
     answer: oneshot::Sender<Registered>,
+    /// Given back with the answer.
+    _ticket: Ticket<ParticipantId>,
 }
 
 impl Registry {
@@ -66,9 +75,11 @@ impl Registry {
     /// # Errors
     /// When the ledger gave no outcome; a refusal is an outcome.
     pub async fn register(&self, quote: RegisterQuote) -> Registered {
+        let ticket = self.tickets.take(quote.debtor_agent).ok_or(Error::Full)?;
         let (answer, outcome) = oneshot::channel();
         let item = Item::RegisterQuote(quote).to_bytes();
-        self.queue.send(Job { item, answer }).await.map_err(|_| Error::Ending)?;
+        let job = Job { item, answer, _ticket: ticket };
+        self.queue.try_send(job).map_err(|_| Error::Ending)?;
         outcome.await.map_err(|_| Error::Ending)?
     }
 }
@@ -92,8 +103,9 @@ impl Registrar {
         client: LedgerClient,
         network: Arc<ArcSwapOption<Network>>,
     ) -> (Self, Registry) {
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        (Self { author, key: Arc::new(key), client, network, jobs }, Registry { queue })
+        let (queue, jobs) = mpsc::channel(QUOTES_MAX);
+        let tickets = Tickets::new(QUOTES_MAX, QUOTES_EACH_MAX);
+        (Self { author, key: Arc::new(key), client, network, jobs }, Registry { queue, tickets })
     }
 
     /// Works until every handle is gone. Envelopes in flight don't wait for each other.

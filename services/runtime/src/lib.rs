@@ -9,4 +9,5 @@ pub mod retry;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
+pub mod tickets;
 pub mod tls;

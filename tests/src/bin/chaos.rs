@@ -55,6 +55,7 @@ enum Name {
     Reconciler,
     Upgrade,
     Follower,
+    Overload,
     Soak,
 }
 
@@ -76,6 +77,7 @@ impl Name {
             Self::Reconciler => (Family::Reconciler, 250),
             Self::Upgrade => (Family::Upgrade, 48),
             Self::Follower => (Family::Follower, 30),
+            Self::Overload => (Family::Overload, 8),
             Self::Soak => (Family::Soak, 100),
         }
     }
@@ -186,6 +188,9 @@ fn show(reports: &[Report]) {
         ]);
     }
     println!("{table}");
+    for report in reports {
+        report.notes.iter().for_each(|note| println!("{:?}: {note}", report.family));
+    }
     for report in reports.iter().filter(|report| !report.violations.is_empty()) {
         println!("{:?}, kept in {}:", report.family, report.kept.display());
         report.violations.iter().for_each(|violation| println!("  {violation}"));

@@ -18,7 +18,8 @@ pub(super) fn setup(family: Family, seed: u64) -> Setup {
         | Family::Members
         | Family::Reconciler
         | Family::Upgrade
-        | Family::Follower => plain,
+        | Family::Follower
+        | Family::Overload => plain,
         Family::LeaderGap => Setup { batch: 6, ..plain },
         Family::Power => {
             Setup { needs: Needs { disks: Some(FileSystem::Xfs), ..Needs::default() }, ..plain }
@@ -68,7 +69,8 @@ pub(super) fn choose(
         | Family::Reconciler
         | Family::Upgrade
         | Family::Weather
-        | Family::Follower => match rng.u8(..10) {
+        | Family::Follower
+        | Family::Overload => match rng.u8(..10) {
             8.. => Fault::Kill((0..nodes).collect()),
             _ => Fault::Kill(vec![one]),
         },

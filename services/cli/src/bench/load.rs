@@ -53,6 +53,16 @@ pub fn sign_in(
     batch: usize,
     two_phase: bool,
 ) -> anyhow::Result<Vec<Batch>> {
+    sign_among(folder, transfers, batch, (two_phase, ACCOUNTS))
+}
+
+/// The same between the first `accounts` of each institution; with one, every transfer is on it.
+pub fn sign_among(
+    folder: &Folder,
+    transfers: usize,
+    batch: usize,
+    (two_phase, accounts): (bool, u64),
+) -> anyhow::Result<Vec<Batch>> {
     let mut batches = Vec::new();
     let mut left = transfers;
     while left > 0 {
@@ -61,7 +71,7 @@ pub fn sign_in(
         let mut submits = Vec::with_capacity(count);
         let mut accepts = Vec::new();
         for _ in 0..count {
-            let item = transfer(two_phase)?;
+            let item = transfer(two_phase, accounts)?;
             if two_phase {
                 let (debtor_agent, uetr) = (DEBTOR, item.uetr);
                 let reference = ShortText::EMPTY;
@@ -80,13 +90,13 @@ pub fn sign_in(
 }
 
 /// A transfer of one minor unit between two random accounts.
-fn transfer(two_phase: bool) -> anyhow::Result<Submit> {
+fn transfer(two_phase: bool, accounts: u64) -> anyhow::Result<Submit> {
     let random = nonce()?;
     let (mut uetr, mut from, mut to) = ([0; 16], [0; 8], [0; 8]);
     uetr.copy_from_slice(&random[..16]);
     from.copy_from_slice(&random[16..24]);
     to.copy_from_slice(&random[24..]);
-    let pick = |bytes: [u8; 8]| u64::from_be_bytes(bytes) % ACCOUNTS;
+    let pick = |bytes: [u8; 8]| u64::from_be_bytes(bytes) % accounts;
     Ok(Submit {
         nonce: nonce()?,
         uetr: Uetr::from_random(uetr),

@@ -192,6 +192,12 @@ impl World {
         &self.operator
     }
 
+    /// The ids of the nodes' processes that run.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        self.nodes.iter().filter_map(Service::id).collect()
+    }
+
     /// What the nodes used so far.
     pub async fn usage(&self) -> anyhow::Result<Usage> {
         let (mut bytes, mut cpu_micros) = (0_u64, 0_u64);

@@ -28,6 +28,7 @@ use super::watch::watch;
 use super::{Error, provider};
 use crate::error::{ErrorCode, Failure, chain};
 use crate::shutdown::Shutdown;
+use crate::tickets::{Ticket, Tickets};
 
 /// After a failed accept, usually for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -93,7 +94,7 @@ fn server_config(files: &Files) -> Result<Arc<ServerConfig>, Error> {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListenerLimits {
-    /// Connections beyond it are closed at once.
+    /// Connections beyond it are closed at once; those of one identity beyond half of it.
     pub connections_max: usize,
     /// Handshakes at one time; more wait in the kernel's queue.
     pub handshakes_max: usize,
@@ -141,6 +142,7 @@ pub struct Connection {
     stream: TlsStream<TcpStream>,
     peer: Peer,
     _permit: OwnedSemaphorePermit,
+    _ticket: Ticket<Identity>,
 }
 
 /// Accepts on `listener` until `shutdown`, for tonic's `serve_with_incoming_shutdown`.
@@ -154,6 +156,7 @@ pub fn incoming(
     let acceptor = Acceptor {
         tls,
         connections: Arc::new(Semaphore::new(limits.connections_max)),
+        identities: Tickets::new(usize::MAX, (limits.connections_max / 2).max(1)),
         handshakes: Arc::new(Semaphore::new(limits.handshakes_max)),
         handshake_timeout: Duration::from_millis(limits.handshake_timeout_ms),
         accepted,
@@ -169,6 +172,7 @@ pub fn incoming(
 struct Acceptor {
     tls: Arc<ServerTls>,
     connections: Arc<Semaphore>,
+    identities: Tickets<Identity>,
     handshakes: Arc<Semaphore>,
     handshake_timeout: Duration,
     accepted: mpsc::Sender<io::Result<Connection>>,
@@ -205,12 +209,18 @@ impl Acceptor {
         };
         let acceptor = TlsAcceptor::from(self.tls.config());
         let (accepted, timeout) = (self.accepted.clone(), self.handshake_timeout);
+        let identities = self.identities.clone();
         tokio::spawn(async move {
             match tokio::time::timeout(timeout, shake_hands(acceptor, stream, address)).await {
                 Ok(Ok((stream, peer))) => {
                     drop(handshake);
+                    let Some(ticket) = identities.take(Identity::clone(&peer.identity)) else {
+                        refuse(address, "identity", "too many connections of one identity");
+                        return;
+                    };
+                    let connection = Connection { stream, peer, _permit: permit, _ticket: ticket };
                     // Fails only when the server has ended.
-                    let _ = accepted.send(Ok(Connection { stream, peer, _permit: permit })).await;
+                    let _ = accepted.send(Ok(connection)).await;
                 }
                 Ok(Err(error)) => refuse(address, "handshake", &chain(&error)),
                 Err(_) => refuse(address, "timeout", "no handshake in time"),

@@ -18,6 +18,9 @@ pub struct Settings {
     pub telemetry: services_runtime::telemetry::Settings,
     /// Certificate and key of the HTTPS listener.
     pub https: services_runtime::tls::HttpsFiles,
+    /// How much the HTTPS listener bears of its callers.
+    #[serde(default)]
+    pub limits: services_runtime::http::HttpLimits,
     /// The genesis file.
     pub genesis: PathBuf,
     /// File of the ed25519 signing key: 32 bytes in hexadecimal.
@@ -75,6 +78,8 @@ pub struct Ledger {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+    /// The CA's revocation lists: a node or quoting service that stands there is not spoken to.
+    pub revoked: Option<PathBuf>,
     /// How long one call may take, retries included.
     #[serde(default = "timeout_ms")]
     pub timeout_ms: u64,

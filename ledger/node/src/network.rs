@@ -37,7 +37,7 @@ use crate::simulation::{Bug, planted};
 use crate::{
     divergence::Pulse,
     error::OrHalt,
-    hello::{Greeter, Welcome},
+    hello::{Greeter, Hello, Welcome},
     raft::{Append, Types, VoteOf, put_append},
     snapshot::Folder,
 };
@@ -284,6 +284,8 @@ struct Answers {
     sent: Arc<AtomicU64>,
     heard: u64,
     node: u64,
+    /// The process that answers.
+    process: String,
     greeter: Greeter,
     /// Of the first request, which is every request's.
     vote: Arc<OnceLock<VoteOf>>,

@@ -1,6 +1,6 @@
 # The commands of this project. Each installs what is missing (deploy/prerequisites.sh) and then
 # calls cargo or the binary; nothing else is needed on a fresh machine.
-.PHONY: help demo test faulty sim chaos soak lint fix bench rates build prerequisites
+.PHONY: help demo test faulty schemathesis fuzz sim chaos soak lint fix bench rates build prerequisites
 SHELL := bash
 CARGO ?= cargo
 # Always the whole workspace: another selection would compile RocksDB again.
@@ -29,6 +29,15 @@ ifndef T
 	@$(MAKE) sim SEEDS=60 TWICE=2
 	@$(MAKE) sim SEEDS=200 ARGS=--bugs
 endif
+
+EXAMPLES ?= 120
+schemathesis: build ## Call all of a gateway as /openapi.json says and does not say: make schemathesis EXAMPLES=120
+	SCHEMATHESIS_EXAMPLES=$(EXAMPLES) SCHEMATHESIS_ARGS="$(ARGS)" \
+		$(CARGO) test --workspace --locked --test it openapi_says -- --nocapture
+
+SECONDS = 60
+fuzz: ## Feed each target bytes for so long: make fuzz SECONDS=60 T="envelope xml"
+	@deploy/fuzz.sh $(SECONDS) $(T)
 
 SEEDS ?= 600
 START ?= 1

@@ -25,7 +25,24 @@ need nftables command -v nft
 need util-linux command -v nsenter
 need git command -v git
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
-[ "${#missing[@]}" -eq 0 ] && exit 0
+need python3-venv python3 -c 'import ensurepip, venv'
+
+# What calls the gateway by its OpenAPI document, in a folder of its own; its test says so when it
+# cannot be had.
+schemathesis() {
+    local version=4.32.5
+    local folder="${XDG_CACHE_HOME:-$HOME/.cache}/causeway/schemathesis-$version"
+    [ -x "$folder/bin/schemathesis" ] && return
+    printf 'installing: schemathesis %s\n' "$version"
+    python3 -m venv --clear "$folder" &&
+        "$folder/bin/pip" install --quiet "schemathesis==$version" && return
+    rm -rf "$folder"
+    printf 'schemathesis %s cannot be installed here; its test will skip\n' "$version" >&2
+}
+if [ "${#missing[@]}" -eq 0 ]; then
+    schemathesis
+    exit 0
+fi
 
 if ! command -v apt-get >/dev/null 2>&1; then
     printf 'Please install, under the names of your system: %s\n' "${missing[*]}" >&2
@@ -50,3 +67,4 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+schemathesis

@@ -7,7 +7,10 @@ use std::{
 use ledger_types::{CorridorId, Currency, Money, ParticipantId};
 use proto::{LedgerClient, convert::Network};
 
-use crate::problem::{Code, Problem};
+use crate::{
+    problem::{Code, Problem},
+    routes::document::AMOUNT_DIGITS_MAX,
+};
 
 /// How long news is good.
 const AGE_MAX: Duration = Duration::from_secs(20);
@@ -92,14 +95,18 @@ pub fn money(
         Problem::field(field, "the currency is not one of this network")
             .because(ledger_types::StatusReason::known(b"AM03"))
     })?;
+    let whole = amount.split('.').next().unwrap_or_default();
+    if whole.len() > 1 && whole.starts_with('0') {
+        return Err(Problem::field(field, "must be a plain decimal such as 500.00"));
+    }
+    if whole.len() > AMOUNT_DIGITS_MAX.saturating_sub(usize::from(exponent)) {
+        return Err(Problem::field(field, "exceeds the range of an amount"));
+    }
     let money = Money::parse(amount, currency, exponent)
         .map_err(|error| Problem::field(field, error.reason))?;
     if money.minor_units == 0 {
         return Err(Problem::field(field, "must be above 0")
             .because(ledger_types::StatusReason::known(b"AM01")));
-    }
-    if i64::try_from(money.minor_units).is_err() {
-        return Err(Problem::field(field, "exceeds the range of an amount"));
     }
     Ok(money)
 }

@@ -8,27 +8,34 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct Person {
     /// Legal name.
+    #[schema(max_length = 140, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     pub name: String,
     /// IBAN, account number, or phone number for a wallet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 34, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     pub account: Option<String>,
     /// Lines of the postal address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 7)]
     pub address: Vec<String>,
     /// Country of the address, ISO 3166-1 alpha-2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
     /// As yyyy-mm-dd.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = "date", pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
     pub date_of_birth: Option<String>,
     /// Town of birth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 70, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     pub place_of_birth: Option<String>,
     /// Number of an identity document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 35, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     pub national_identifier: Option<String>,
     /// The customer number at the person's institution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 50, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     pub customer_identification: Option<String>,
 }
 

@@ -48,6 +48,7 @@ macro_rules! codes {
 codes! {
     BodyMalformed = "BODY_MALFORMED", BAD_REQUEST, b"FF01", "The body is not what this resource takes";
     BodyTooLarge = "BODY_TOO_LARGE", PAYLOAD_TOO_LARGE, b"FF01", "The body exceeds 1 MiB";
+    RequestTimeout = "REQUEST_TIMEOUT", REQUEST_TIMEOUT, b"NARR", "The request did not end in time";
     MediaTypeUnsupported = "MEDIA_TYPE_UNSUPPORTED", UNSUPPORTED_MEDIA_TYPE, b"FF01", "The body is labelled as what this resource does not take";
     FieldInvalid = "FIELD_INVALID", BAD_REQUEST, b"FF01", "A field breaks its rule";
     ApiKeyMissing = "API_KEY_MISSING", UNAUTHORIZED, b"DS0H", "No API key was given";
@@ -61,7 +62,7 @@ codes! {
     IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", UNPROCESSABLE_ENTITY, b"DU03", "The Idempotency-Key belongs to another request";
     RequestInProgress = "REQUEST_IN_PROGRESS", CONFLICT, b"NARR", "The first request with this Idempotency-Key or UETR is still running";
     TravelRuleIncomplete = "TRAVEL_RULE_INCOMPLETE", UNPROCESSABLE_ENTITY, b"RR02", "The corridor requires more about debtor or creditor";
-    SealedDataTooLarge = "SEALED_DATA_TOO_LARGE", BAD_REQUEST, b"FF01", "The party data exceeds what can be sealed";
+    SealedDataTooLarge = "SEALED_DATA_TOO_LARGE", UNPROCESSABLE_ENTITY, b"FF01", "The party data exceeds what can be sealed";
     ScreeningRefused = "SCREENING_REFUSED", UNPROCESSABLE_ENTITY, b"RR04", "The transfer can't be sent for regulatory reasons";
     AccountRefused = "ACCOUNT_REFUSED", UNPROCESSABLE_ENTITY, b"AC01", "Core banking refused the customer's account";
     DebitLimitExceeded = "DEBIT_LIMIT_EXCEEDED", UNPROCESSABLE_ENTITY, b"AM14", "The transfer would debit more than the debtor allows";

@@ -1,5 +1,8 @@
 //! The HTTP surface: which resource is where and who may use it; what they do lives elsewhere.
-use std::time::Instant;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json, Router,
@@ -26,7 +29,9 @@ use crate::{
 };
 
 pub mod actions;
+pub mod body;
 pub mod caller;
+pub mod document;
 pub mod idempotency;
 pub mod iso;
 pub mod network;
@@ -37,6 +42,9 @@ pub mod transfers;
 
 /// The largest body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// From a request's headers to the headers of its answer, its body included.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// How problems look in OpenAPI (RFC 9457).
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
@@ -53,6 +61,8 @@ pub struct ProblemBody {
     pub code: String,
     /// ISO 20022 reason.
     pub reason: String,
+    /// The path of the transfer that it ends.
+    pub instance: Option<String>,
     /// The transfer that it ends.
     pub uetr: Option<String>,
     /// The ledger's record of the refusal.
@@ -99,9 +109,14 @@ pub fn router(app: App) -> Router {
         .routes(routes!(track::json))
         .split_for_parts();
     refusable(&mut api);
+    let document = Arc::new(document::complete(&api).unwrap_or_default());
+    let described = async move |State(app): State<App>| match app.directory.fresh() {
+        Some(network) => Json(document::of_network(&document, &network)),
+        None => Json(document.as_ref().clone()),
+    };
     router
         .route_layer(from_fn_with_state(app.clone(), bounded))
-        .route("/openapi.json", get(async move || Json(api)))
+        .route("/openapi.json", get(described))
         .route("/t/{token}", get(track::page))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(network::ready))
@@ -110,6 +125,7 @@ pub fn router(app: App) -> Router {
             Problem::new(Code::MethodNotAllowed, "see /openapi.json for methods")
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn(timely))
         .layer(from_fn(measured))
         .with_state(app)
 }
@@ -140,6 +156,15 @@ async fn bounded(State(app): State<App>, request: Request, next: Next) -> Respon
     next.run(request).await
 }
 
+/// Ends what takes too long: a caller that sends its body byte by byte holds nothing for ever.
+async fn timely(request: Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(REQUEST_TIME_MAX, next.run(request)).await;
+    answered.unwrap_or_else(|_| {
+        let detail = "the request: send it again with the same Idempotency-Key, its body at once";
+        Problem::new(Code::RequestTimeout, detail).into_response()
+    })
+}
+
 /// Counts and times a request by its route's template: a path itself would name a transfer.
 async fn measured(request: Request, next: Next) -> Response {
     let begun = Instant::now();
@@ -156,16 +181,19 @@ async fn measured(request: Request, next: Next) -> Response {
     response
 }
 
-/// A body as bytes; one that is too large or breaks off is a problem with its own page.
+/// A body as bytes, with what it is labelled as; one that is too large or breaks off is a problem
+/// with its own page.
 #[derive(Debug)]
-pub struct Body(pub axum::body::Bytes);
+pub struct Body(pub axum::body::Bytes, Option<String>);
 
 impl<S: Send + Sync> axum::extract::FromRequest<S> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let label = request.headers().get(header::CONTENT_TYPE);
+        let label = label.map(|label| String::from_utf8_lossy(label.as_bytes()).into_owned());
         match axum::body::Bytes::from_request(request, state).await {
-            Ok(bytes) => Ok(Self(bytes)),
+            Ok(bytes) => Ok(Self(bytes, label)),
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(Problem::new(Code::BodyTooLarge, "body: send at most 1 MiB"))
             }
@@ -175,13 +203,53 @@ impl<S: Send + Sync> axum::extract::FromRequest<S> for Body {
 }
 
 impl Body {
+    /// Whether the body is labelled as one of these kinds or a kind with that ending, or not at
+    /// all: a body labelled as something else is not looked into, its sender meant another resource.
+    ///
+    /// # Errors
+    /// `MEDIA_TYPE_UNSUPPORTED` when it is not.
+    pub fn labelled(&self, kinds: &[&str], ending: &str) -> Result<(), Problem> {
+        let Some(label) = &self.1 else { return Ok(()) };
+        let kind = label.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if kinds.contains(&kind.as_str()) || kind.ends_with(ending) {
+            return Ok(());
+        }
+        let detail = format!("content-type: send {}", kinds.join(" or "));
+        Err(Problem::new(Code::MediaTypeUnsupported, detail))
+    }
+
     /// Reads the body as JSON.
     ///
     /// # Errors
     /// Names the place that does not fit.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.0)
-            .map_err(|error| Problem::new(Code::BodyMalformed, format!("body: {error}")))
+        self.labelled(&["application/json"], "+json")?;
+        body::json(&self.0).map_err(|detail| Problem::new(Code::BodyMalformed, detail))
+    }
+
+    /// Reads a body that may be absent, or null.
+    ///
+    /// # Errors
+    /// Names the place that does not fit.
+    pub fn optional_json<T: serde::de::DeserializeOwned>(&self) -> Result<Option<T>, Problem> {
+        if self.0.is_empty() { Ok(None) } else { self.json() }
+    }
+}
+
+/// A part of the path; one that is no UTF-8 is a problem with its own page.
+#[derive(Debug)]
+pub struct Segment(pub String);
+
+impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Segment {
+    type Rejection = Problem;
+
+    async fn from_request_parts(
+        parts: &mut axum::http::request::Parts,
+        state: &S,
+    ) -> Result<Self, Problem> {
+        let path = axum::extract::Path::<String>::from_request_parts(parts, state).await;
+        let path = path.map(|axum::extract::Path(text)| Self(text));
+        path.map_err(|_| Problem::field("path", "must be UTF-8"))
     }
 }
 

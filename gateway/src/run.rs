@@ -7,7 +7,7 @@ use ledger_types::ParticipantId;
 use proto::{LedgerClient, fx::quoting_client::QuotingClient};
 use services_runtime::{
     grpc::ClientLimits,
-    health,
+    health, http,
     shutdown::Shutdown,
     tls::{self, ClientTls},
 };
@@ -124,7 +124,7 @@ async fn serve(settings: &Settings, app: App, shutdown: &Shutdown) -> Result<(),
     });
     let address = settings.listen;
     tracing::info!(%address, participant = settings.participant, "gateway serves");
-    axum_server::bind_rustls(address, https.config())
+    http::server(address, https.config(), &settings.listener)
         .handle(handle)
         .serve(router(app).into_make_service())
         .await
@@ -166,6 +166,7 @@ fn client_tls(settings: &Ledger, shutdown: &Shutdown) -> Result<Arc<ClientTls>, 
         certificate: settings.certificate.clone(),
         key: settings.key.clone(),
         ca: settings.ca.clone(),
+        revoked: settings.revoked.clone(),
     };
     let tls = ClientTls::load(files).map_err(Error::Tls)?;
     tls.watch(CERTIFICATES_EVERY, shutdown);

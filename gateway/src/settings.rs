@@ -19,6 +19,9 @@ pub struct Settings {
     pub telemetry: services_runtime::telemetry::Settings,
     /// Certificate and key of the HTTPS listener.
     pub https: services_runtime::tls::HttpsFiles,
+    /// How much the HTTPS listener bears of its callers.
+    #[serde(default)]
+    pub listener: services_runtime::http::HttpLimits,
     /// The genesis file.
     pub genesis: PathBuf,
     /// File of the ed25519 signing key: 32 bytes in hexadecimal.
@@ -79,6 +82,8 @@ pub struct Ledger {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+    /// The CA's revocation lists: a node or quoting service that stands there is not spoken to.
+    pub revoked: Option<PathBuf>,
     /// How long one call may take, retries included.
     #[serde(default = "timeout_ms")]
     pub timeout_ms: u64,

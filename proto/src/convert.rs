@@ -246,8 +246,9 @@ impl Balance {
     /// What may still be debited: credits posted + cap − debits posted − debits pending.
     #[must_use]
     pub fn available(&self) -> u128 {
-        (self.credits_posted + u128::from(self.net_debit_cap))
-            .saturating_sub(self.debits_posted + self.debits_pending)
+        self.credits_posted
+            .saturating_add(u128::from(self.net_debit_cap))
+            .saturating_sub(self.debits_posted.saturating_add(self.debits_pending))
     }
 }
 

@@ -13,6 +13,7 @@ use services_runtime::{
 };
 use tonic::transport::Channel;
 
+mod bombs;
 mod callers;
 mod floods;
 mod forged;
@@ -50,17 +51,16 @@ async fn attack() {
     let nodes = processes(&world);
     assert_eq!(nodes.len(), 3);
     let before = memory(&nodes);
-    forged::replays(&world, &acknowledged, 20).await;
+    forged::replays(&world, &acknowledged, 100).await;
     forged::tampered(&world, &acknowledged).await;
     forged::foreign(&world).await;
     forged::signatures(&world, &acknowledged[0].0).await;
     forged::weak_keys(&world).await;
     callers::certificates(&world).await;
     callers::matrix(&world, &acknowledged[0].0).await;
+    callers::revoked(&world).await;
     floods::oversize(&world).await;
-    floods::streams(&world).await;
-    floods::rapid_reset(&world).await;
-    floods::half_open(&world).await;
+    floods::all(&floods::Door::node(&world).await).await;
     still_served(&world).await;
     let after = memory(&nodes);
     say(&format!("resident KiB of each node: {before:?} before, {after:?} after"));
@@ -93,6 +93,7 @@ pub(crate) fn files(folder: &Path) -> Files {
         certificate: folder.join("certificate.pem"),
         key: folder.join("key.pem"),
         ca: folder.join("ca.pem"),
+        revoked: None,
     }
 }
 
@@ -120,8 +121,12 @@ pub(crate) async fn leader(world: &World) -> usize {
 
 /// The nodes' process ids: whose command names a file of this network's folder.
 pub(crate) fn processes(world: &World) -> Vec<u32> {
-    let folder = world.folder.path.join("nodes");
-    let folder = folder.to_str().unwrap();
+    processes_of(&world.folder.path.join("nodes"))
+}
+
+/// The processes whose command names this path or what lies under it.
+pub(crate) fn processes_of(path: &Path) -> Vec<u32> {
+    let folder = path.to_str().unwrap();
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     ids.filter(|id: &u32| {

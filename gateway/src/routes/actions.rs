@@ -1,7 +1,7 @@
 //! Actions on transfers over HTTP, each repeatable: the same again gets the ledger's first answer.
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -11,7 +11,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::ToSchema;
 
 use super::{
-    Body, ProblemBody, Query,
+    Body, Query, Segment,
     caller::{Caller, Scope},
     idempotency::{Begun, begin},
     params::Whose,
@@ -36,6 +36,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct AcceptBody {
     /// Own reference, at most 35 characters.
+    #[schema(pattern = "^[ -~]{0,35}$")]
     pub reference: Option<String>,
 }
 
@@ -44,8 +45,10 @@ pub struct AcceptBody {
 #[serde(deny_unknown_fields)]
 pub struct HoldBody {
     /// ISO reason, such as G002 or G003.
+    #[schema(pattern = "^[A-Z0-9]{4}$")]
     pub reason: String,
     /// RFC 3339; not after the deadline.
+    #[schema(format = DateTime)]
     pub until: String,
 }
 
@@ -54,6 +57,7 @@ pub struct HoldBody {
 #[serde(deny_unknown_fields)]
 pub struct ReasonBody {
     /// ISO reason, such as AC04 or CUST.
+    #[schema(pattern = "^[A-Z0-9]{4}$")]
     pub reason: String,
 }
 
@@ -62,10 +66,13 @@ pub struct ReasonBody {
 #[serde(deny_unknown_fields)]
 pub struct ConfirmBody {
     /// ACCC, CPUC, ACWP or BLCK.
+    #[schema(pattern = "^(ACCC|CPUC|ACWP|BLCK)$")]
     pub status: String,
     /// RFC 3339, by one's own books; now if absent.
+    #[schema(format = DateTime)]
     pub confirmed_at: Option<String>,
     /// Own reference, at most 35 characters.
+    #[schema(pattern = "^[ -~]{0,35}$")]
     pub reference: Option<String>,
 }
 
@@ -74,10 +81,12 @@ pub struct ConfirmBody {
 #[serde(deny_unknown_fields)]
 pub struct ReturnBody {
     /// UUID version 4 of the return; made here if absent.
+    #[schema(pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
     pub uetr: Option<String>,
     /// How much, in the original's settlement currency; all if absent.
     pub amount: Option<AmountBody>,
     /// ISO return reason, such as AC04 or FOCR.
+    #[schema(pattern = "^[A-Z0-9]{4}$")]
     pub reason: String,
 }
 
@@ -86,18 +95,18 @@ pub struct ReturnBody {
 /// # Errors
 /// Every problem has its page in docs/errors.
 #[utoipa::path(post, path = "/v1/transfers/{uetr}/accept", tag = "actions",
-    request_body = AcceptBody, params(("uetr" = String, Path, description = "UETR"), Whose),
-    responses((status = 200, body = TransferView), (status = 202, body = TransferView),
-        (status = 422, body = ProblemBody)))]
+    request_body = Option<AcceptBody>, params(("uetr" = String, Path, description = "UETR"), Whose),
+    responses((status = 200, description = "Recorded", body = TransferView),
+        (status = 202, description = "Durable here, not yet answered", body = TransferView)))]
 pub async fn accept(
     State(app): State<App>,
     caller: Caller,
-    Path(uetr): Path<String>,
+    Segment(uetr): Segment,
     Query(whose): Query<Whose>,
     body: Body,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Decide)?;
-    let body: AcceptBody = if body.0.is_empty() { AcceptBody::default() } else { body.json()? };
+    let body: AcceptBody = body.optional_json()?.unwrap_or_default();
     let action = Action::Accept { reference: reference(body.reference.as_deref())? };
     run(&app, &uetr, whose, &action).await
 }
@@ -108,12 +117,12 @@ pub async fn accept(
 /// Every problem has its page in docs/errors.
 #[utoipa::path(post, path = "/v1/transfers/{uetr}/hold", tag = "actions",
     request_body = HoldBody, params(("uetr" = String, Path, description = "UETR"), Whose),
-    responses((status = 200, body = TransferView), (status = 202, body = TransferView),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 200, description = "Recorded", body = TransferView),
+        (status = 202, description = "Durable here, not yet answered", body = TransferView)))]
 pub async fn hold(
     State(app): State<App>,
     caller: Caller,
-    Path(uetr): Path<String>,
+    Segment(uetr): Segment,
     Query(whose): Query<Whose>,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -129,12 +138,12 @@ pub async fn hold(
 /// Every problem has its page in docs/errors.
 #[utoipa::path(post, path = "/v1/transfers/{uetr}/reject", tag = "actions",
     request_body = ReasonBody, params(("uetr" = String, Path, description = "UETR"), Whose),
-    responses((status = 200, body = TransferView), (status = 202, body = TransferView),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 200, description = "Recorded", body = TransferView),
+        (status = 202, description = "Durable here, not yet answered", body = TransferView)))]
 pub async fn reject(
     State(app): State<App>,
     caller: Caller,
-    Path(uetr): Path<String>,
+    Segment(uetr): Segment,
     Query(whose): Query<Whose>,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -149,12 +158,12 @@ pub async fn reject(
 /// Every problem has its page in docs/errors.
 #[utoipa::path(post, path = "/v1/transfers/{uetr}/confirm", tag = "actions",
     request_body = ConfirmBody, params(("uetr" = String, Path, description = "UETR"), Whose),
-    responses((status = 200, body = TransferView), (status = 202, body = TransferView),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 200, description = "Recorded", body = TransferView),
+        (status = 202, description = "Durable here, not yet answered", body = TransferView)))]
 pub async fn confirm(
     State(app): State<App>,
     caller: Caller,
-    Path(uetr): Path<String>,
+    Segment(uetr): Segment,
     Query(whose): Query<Whose>,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -177,19 +186,19 @@ pub async fn confirm(
 /// # Errors
 /// Every problem has its page in docs/errors.
 #[utoipa::path(post, path = "/v1/transfers/{uetr}/cancel", tag = "actions",
-    request_body = ReasonBody, params(("uetr" = String, Path, description = "UETR")),
-    responses((status = 200, body = TransferView), (status = 202, body = TransferView),
-        (status = 422, body = ProblemBody)))]
+    request_body = Option<ReasonBody>, params(("uetr" = String, Path, description = "UETR")),
+    responses((status = 200, description = "Recorded", body = TransferView),
+        (status = 202, description = "Durable here, not yet answered", body = TransferView)))]
 pub async fn cancel(
     State(app): State<App>,
     caller: Caller,
-    Path(uetr): Path<String>,
+    Segment(uetr): Segment,
     body: Body,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Send)?;
-    let reason = match body.0.is_empty() {
-        true => StatusReason::known(b"CUST"),
-        false => reason(&body.json::<ReasonBody>()?.reason)?,
+    let reason = match body.optional_json::<ReasonBody>()? {
+        None => StatusReason::known(b"CUST"),
+        Some(given) => reason(&given.reason)?,
     };
     let whose = Whose { debtor_agent: Some(app.me.0) };
     run(&app, &uetr, whose, &Action::Cancel { reason }).await
@@ -203,12 +212,12 @@ pub async fn cancel(
     request_body = ReturnBody,
     params(("uetr" = String, Path, description = "UETR of the original"), Whose,
         ("Idempotency-Key" = String, Header, description = "A value of your own")),
-    responses((status = 201, body = TransferView), (status = 202, body = TransferView),
-        (status = 422, body = ProblemBody)))]
+    responses((status = 201, description = "The ledger took it", body = TransferView),
+        (status = 202, description = "Durable here, not yet answered", body = TransferView)))]
 pub async fn return_(
     State(app): State<App>,
     caller: Caller,
-    Path(uetr): Path<String>,
+    Segment(uetr): Segment,
     Query(whose): Query<Whose>,
     headers: HeaderMap,
     body: Body,

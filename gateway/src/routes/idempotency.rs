@@ -20,6 +20,9 @@ use crate::{
     transfers::{Created, view},
 };
 
+/// The longest key, quotes apart.
+const KEY_LENGTH_MAX: usize = 255;
+
 /// The keys whose requests run in this process.
 #[derive(Clone, Debug, Default)]
 pub struct Running {
@@ -76,12 +79,11 @@ pub async fn begin(
     (path, body): (&str, &[u8]),
 ) -> Result<Begun, Problem> {
     let given = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
-    // The draft's form is a quoted string; a bare one means the same.
-    let key = given.map(|text| text.trim().trim_matches('"')).unwrap_or_default();
-    if key.is_empty() || key.len() > 255 {
-        let detail = "Idempotency-Key: send a value of your own, at most 255 characters";
-        return Err(Problem::new(Code::IdempotencyKeyMissing, detail));
-    }
+    let key = given.and_then(key).ok_or_else(|| {
+        let detail = "Idempotency-Key: send a value of your own: 1 to 255 visible ASCII characters, \
+                      no quotes within";
+        Problem::new(Code::IdempotencyKeyMissing, detail)
+    })?;
     let mut fingerprint = Sha256::new();
     fingerprint.update(path.as_bytes());
     fingerprint.update([0]);
@@ -101,6 +103,14 @@ pub async fn begin(
         }
     }
     Ok(Begun::First(Taken { entered: entered.ok_or_else(running)?, uetr }))
+}
+
+/// The draft's form is a quoted string; a bare one means the same.
+fn key(text: &str) -> Option<&str> {
+    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let key = quoted.unwrap_or(text);
+    let visible = key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+    (visible && (1..=KEY_LENGTH_MAX).contains(&key.len())).then_some(key)
 }
 
 fn running() -> Problem {

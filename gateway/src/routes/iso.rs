@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 
 use axum::{
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use ledger_types::{
@@ -11,7 +11,7 @@ use ledger_types::{
 };
 use proto::convert::Network;
 use services_iso20022::{
-    Inbound, Refusal,
+    Inbound, Refusal, decimal_text,
     pacs002::{Statement, answer},
     pacs008::{
         Account, AccountIdentification, CreditTransfer, OtherId, Party, PartyIdentification,
@@ -22,7 +22,7 @@ use services_iso20022::{
 use time::OffsetDateTime;
 
 use super::{
-    Body, ProblemBody,
+    Body,
     caller::{Caller, Scope},
 };
 use crate::{
@@ -49,17 +49,14 @@ use crate::{
 #[utoipa::path(post, path = "/v1/iso20022", tag = "iso20022",
     request_body(content = String, content_type = "application/xml"),
     responses((status = 200, description = "A pacs.002 with any status, RJCT included",
-            content_type = "application/xml", body = String),
-        (status = 409, body = ProblemBody), (status = 413, body = ProblemBody), (status = 415, body = ProblemBody),
-        (status = 503, body = ProblemBody)))]
+            content_type = "application/xml", body = String)))]
 pub async fn receive(
     State(app): State<App>,
     caller: Caller,
-    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Send)?;
-    xml_or_unlabelled(&headers)?;
+    body.labelled(&["application/xml", "text/xml"], "+xml")?;
     let network = app.directory.current(&app.ledger).await?;
     let inbound = read(&body.0);
     if let Err(refusal) = judge(&app, &network, &inbound) {
@@ -77,18 +74,6 @@ pub async fn receive(
         }),
     };
     report(&app, &network, &inbound, report_of)
-}
-
-/// A body labelled as something else is not looked into: its sender meant another resource.
-fn xml_or_unlabelled(headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(label) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
-    let label = label.to_str().unwrap_or_default().to_ascii_lowercase();
-    let kind = label.split(';').next().unwrap_or_default().trim();
-    if matches!(kind, "application/xml" | "text/xml") || kind.ends_with("+xml") {
-        return Ok(());
-    }
-    let detail = "content-type: is no XML; send application/xml";
-    Err(Problem::new(Code::MediaTypeUnsupported, detail))
 }
 
 /// What a pacs.002 says.
@@ -158,7 +143,7 @@ fn judge(app: &App, network: &Network, inbound: &Inbound) -> Result<(), Refusal>
 async fn transfer(app: &App, network: &Network, inbound: &Inbound) -> Result<Row, Problem> {
     let missing = || Problem::field("CdtTrfTxInf", "must be given once");
     let message = inbound.message.credit_transfers.first().ok_or_else(missing)?;
-    let order = read_order(order_body(message, network)?, network)?;
+    let order = read_order(order_body(message), network)?;
     if let Some(known) = known(app, &order).await? {
         return known;
     }
@@ -196,16 +181,16 @@ fn same_terms(row: &Row, order: &Order) -> bool {
         && order.quote.is_none_or(quote)
 }
 
-fn order_body(message: &CreditTransfer, network: &Network) -> Result<OrderBody, Problem> {
+fn order_body(message: &CreditTransfer) -> OrderBody {
     let amount = |amount: &services_iso20022::Amount| AmountBody {
-        amount: trimmed(&amount.value, &amount.currency, network),
+        amount: plain(amount),
         currency: amount.currency.clone(),
     };
     let creditor_agent = message.creditor_agent.as_ref().and_then(|agent| agent.bic.clone());
     let (debtor, creditor) = (message.debtor.as_ref(), message.creditor.as_ref());
     let other = |party: &Option<Party>| party.as_ref().map(|party| person(Some(party), None));
     let remittance = message.remittance_text();
-    Ok(OrderBody {
+    OrderBody {
         uetr: message.uetr.clone(),
         end_to_end_id: message.end_to_end_id.clone(),
         creditor_agent: creditor_agent.unwrap_or_default(),
@@ -226,20 +211,13 @@ fn order_body(message: &CreditTransfer, network: &Network) -> Result<OrderBody, 
         relationship: message.regulatory_text("RELATIONSHIP"),
         source_of_funds: message.regulatory_text("SOURCE_OF_FUNDS"),
         remittance_information: (!remittance.is_empty()).then_some(remittance),
-    })
+    }
 }
 
-/// XSD decimals may have zeros at the end that the currency does not allow.
-fn trimmed(value: &str, currency: &str, network: &Network) -> String {
-    let exponent = currency.parse().ok().and_then(|code| network.exponent(code)).unwrap_or(0);
-    match value.split_once('.') {
-        Some((whole, fraction)) if fraction.len() > usize::from(exponent) => {
-            let kept = fraction.trim_end_matches('0');
-            if kept.is_empty() { whole.to_owned() } else { format!("{whole}.{kept}") }
-        }
-        Some((whole, "")) => whole.to_owned(),
-        Some(_) | None => value.to_owned(),
-    }
+/// XSD decimals may have a sign and zeros at both ends, which REST's amounts have not.
+fn plain(amount: &services_iso20022::Amount) -> String {
+    let decimal = amount.decimal().map(|own| decimal_text(own.digits, own.scale));
+    decimal.unwrap_or_else(|_| amount.value.clone())
 }
 
 /// A phone number as account is a wallet, no account is cash.

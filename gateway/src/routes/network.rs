@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::{
     Query,
     caller::{Caller, Scope},
-    params::After,
+    params::{After, counted, limited},
 };
 use crate::{
     app::App,
@@ -123,8 +123,8 @@ pub async fn events(
     Query(from): Query<After>,
 ) -> Result<Json<Vec<EventView>>, Problem> {
     caller.may(Scope::Read)?;
-    let limit = from.limit.unwrap_or(200).clamp(1, 1_000);
-    let rows = app.store.event_list(from.after.unwrap_or(0), limit).await?;
+    let limit = limited(from.limit, 200, 1_000)?;
+    let rows = app.store.event_list(counted("after", from.after)?, limit).await?;
     let shown = rows.into_iter().map(|row| EventView {
         number: row.number,
         record: row.sequence,

@@ -1,13 +1,55 @@
 //! Query strings of the REST resources; they hold no personal data.
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::problem::Problem;
 
 /// Whose transfer, where two debtor agents used one UETR.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Whose {
     /// Network id of the debtor agent.
+    #[param(minimum = 0, maximum = 4_294_967_295_u32)]
     pub debtor_agent: Option<u32>,
+}
+
+/// Where a transfer stands, as a filter.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum TransferStatus {
+    /// Not answered by the ledger yet.
+    Queued,
+    /// Reserved; the creditor agent has yet to decide.
+    Pending,
+    /// Final on the ledger.
+    Settled,
+    /// The creditor has the money.
+    Credited,
+    /// Refused.
+    Rejected,
+    /// Nobody accepted in time.
+    Expired,
+    /// Withdrawn by the debtor agent.
+    Cancelled,
+    /// Its identity was closed for ever.
+    Burned,
+}
+
+impl TransferStatus {
+    /// The word of the API and of the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "QUEUED",
+            Self::Pending => "PENDING",
+            Self::Settled => "SETTLED",
+            Self::Credited => "CREDITED",
+            Self::Rejected => "REJECTED",
+            Self::Expired => "EXPIRED",
+            Self::Cancelled => "CANCELLED",
+            Self::Burned => "BURNED",
+        }
+    }
 }
 
 /// Which page of a list.
@@ -15,11 +57,14 @@ pub struct Whose {
 #[serde(deny_unknown_fields)]
 pub struct Page {
     /// The cursor of the page before.
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
     pub cursor: Option<i64>,
     /// 1 to 500, 100 if absent.
+    #[param(minimum = 1, maximum = 500)]
     pub limit: Option<i64>,
     /// Only transfers of this status.
-    pub status: Option<String>,
+    #[param(inline)]
+    pub status: Option<TransferStatus>,
 }
 
 /// From where.
@@ -27,7 +72,30 @@ pub struct Page {
 #[serde(deny_unknown_fields)]
 pub struct After {
     /// The last number seen, 0 for all.
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
     pub after: Option<i64>,
     /// 1 to 1000, 200 if absent.
+    #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<i64>,
+}
+
+/// A list's length.
+///
+/// # Errors
+/// Below 1 or above the greatest.
+pub fn limited(given: Option<i64>, absent: i64, greatest: i64) -> Result<i64, Problem> {
+    let limit = given.unwrap_or(absent);
+    let within = (1..=greatest).contains(&limit);
+    within
+        .then_some(limit)
+        .ok_or_else(|| Problem::field("limit", &format!("must be 1 to {greatest}")))
+}
+
+/// A number that counts from 0.
+///
+/// # Errors
+/// Below 0.
+pub fn counted(field: &str, given: Option<i64>) -> Result<i64, Problem> {
+    let number = given.unwrap_or(0);
+    (number >= 0).then_some(number).ok_or_else(|| Problem::field(field, "must not be below 0"))
 }

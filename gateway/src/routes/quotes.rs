@@ -1,11 +1,11 @@
 //! Quotes over HTTP: what a transfer would cost, firm until `submit_by`.
 use axum::{extract::State, http::HeaderMap, response::Response};
-use ledger_types::CorridorId;
+use ledger_types::{CorridorId, Currency, StatusReason};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Body, ProblemBody,
+    Body,
     caller::{Caller, Scope},
     idempotency::{Begun, begin},
 };
@@ -19,7 +19,7 @@ use crate::{
     store::quotes::QuoteRow,
     transfers::{
         order::{AmountBody, agent},
-        view::body as shown,
+        view::{AmountView, body as shown},
     },
 };
 
@@ -28,6 +28,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct QuoteBody {
     /// Corridor number; or give `creditor_agent` and both currencies.
+    #[schema(minimum = 0, maximum = 4_294_967_295_u32)]
     pub corridor: Option<u32>,
     /// Network id or BIC.
     pub creditor_agent: Option<String>,
@@ -36,6 +37,7 @@ pub struct QuoteBody {
     /// Fixes what the creditor agent gets.
     pub destination_amount: Option<AmountBody>,
     /// The other side's currency, where no corridor is given.
+    #[schema(pattern = "^[A-Z]{3}$")]
     pub other_currency: Option<String>,
 }
 
@@ -47,9 +49,9 @@ pub struct HopView {
     /// Who is bound by it.
     pub liquidity_bank: u32,
     /// What the bank takes.
-    pub source_amount: AmountBody,
+    pub source_amount: AmountView,
     /// What it gives.
-    pub destination_amount: AmountBody,
+    pub destination_amount: AmountView,
     /// Destination per source.
     pub rate: String,
     /// The mid rate behind it.
@@ -66,11 +68,11 @@ pub struct QuoteView {
     /// Corridor number.
     pub corridor: i64,
     /// What the debtor is debited, without fees.
-    pub source_amount: AmountBody,
+    pub source_amount: AmountView,
     /// What the creditor agent gets.
-    pub destination_amount: AmountBody,
+    pub destination_amount: AmountView,
     /// What the network's fees add to the debit.
-    pub debtor_fees: AmountBody,
+    pub debtor_fees: AmountView,
     /// One hop, or two through a bridge currency.
     pub hops: Vec<HopView>,
     /// RFC 3339: the last time of a submit.
@@ -83,9 +85,7 @@ pub struct QuoteView {
 /// Every problem has its page in docs/errors.
 #[utoipa::path(post, path = "/v1/quotes", tag = "quotes", request_body = QuoteBody,
     params(("Idempotency-Key" = String, Header, description = "A value of your own, kept 24 hours")),
-    responses((status = 201, description = "Firm until submit_by", body = QuoteView),
-        (status = 400, body = ProblemBody), (status = 422, body = ProblemBody),
-        (status = 503, body = ProblemBody)))]
+    responses((status = 201, description = "Firm until submit_by", body = QuoteView)))]
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -120,16 +120,15 @@ async fn quoted(app: &App, body: &Body) -> Result<serde_json::Value, Problem> {
             return Err(one("give exactly one of source_amount and destination_amount"));
         }
     };
+    let other = body.other_currency.as_deref().map(|text| currency(&network, text)).transpose()?;
     let unknown = || Problem::refused(ledger_types::Rejection::CorridorUnknown);
     let corridor = match body.corridor {
         Some(number) => CorridorId(number),
         None => {
             let creditor_agent = body.creditor_agent.as_deref().unwrap_or_default();
             let to = agent(&network, creditor_agent).ok_or_else(unknown)?;
-            let other = body.other_currency.as_deref().unwrap_or_default().parse();
-            let other = other.map_err(|error: ledger_types::ParseError| {
-                Problem::field("other_currency", error.reason)
-            })?;
+            let missing = || Problem::field("other_currency", "give it where no corridor is given");
+            let other = other.ok_or_else(missing)?;
             let pair = if source_given { (money.currency, other) } else { (other, money.currency) };
             corridor_between(&network, app.me, to, pair).ok_or_else(unknown)?
         }
@@ -148,6 +147,15 @@ async fn quoted(app: &App, body: &Body) -> Result<serde_json::Value, Problem> {
     let total: u64 = schedule.iter().filter(own).map(|fee| legs::fee_amount(fee, principal)).sum();
     let view = view(&network, &row, total);
     serde_json::to_value(view).map_err(|error| Problem::internal(&error))
+}
+
+/// A currency of this network.
+fn currency(network: &proto::convert::Network, text: &str) -> Result<Currency, Problem> {
+    let known = text.parse().ok().filter(|code| network.exponent(*code).is_some());
+    let reason = "the currency is not one of this network";
+    known.ok_or_else(|| {
+        Problem::field("other_currency", reason).because(StatusReason::known(b"AM03"))
+    })
 }
 
 fn view(network: &proto::convert::Network, row: &QuoteRow, debtor_fees: u64) -> QuoteView {

@@ -1,24 +1,21 @@
 //! Where the money is, for who holds the token: no login and no personal data, as JSON and as a plain page.
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderName, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ProblemBody;
+use super::Segment;
 use crate::{
     app::App,
     clock::rfc3339,
     problem::{Code, Problem},
     store::transfers::Row,
     tracking::digest,
-    transfers::{
-        order::AmountBody,
-        view::{TimelineView, body, iso_status, line},
-    },
+    transfers::view::{AmountView, TimelineView, body, iso_status, line},
 };
 
 /// A transfer as its sender may see it.
@@ -29,7 +26,7 @@ pub struct TrackView {
     /// ISO status.
     pub iso_status: String,
     /// What arrives.
-    pub amount: AmountBody,
+    pub amount: AmountView,
     /// When it became final on the ledger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger_final_at: Option<String>,
@@ -46,16 +43,16 @@ pub struct TrackView {
 /// Every problem has its page in docs/errors.
 #[utoipa::path(get, path = "/v1/track/{token}", tag = "tracking", security(()),
     params(("token" = String, Path, description = "Tracking token")),
-    responses((status = 200, body = TrackView), (status = 404, body = ProblemBody)))]
+    responses((status = 200, description = "Where it stands", body = TrackView)))]
 pub async fn json(
     State(app): State<App>,
-    Path(token): Path<String>,
+    Segment(token): Segment,
 ) -> Result<Json<TrackView>, Problem> {
     tracked(&app, &token).await.map(Json)
 }
 
 /// The same as a page.
-pub async fn page(State(app): State<App>, Path(token): Path<String>) -> Response {
+pub async fn page(State(app): State<App>, Segment(token): Segment) -> Response {
     let (status, main) = match tracked(&app, &token).await {
         Ok(view) => (StatusCode::OK, shown(&view)),
         Err(problem) => (problem.status, "<p>There is no such transfer.</p>".to_owned()),

@@ -1,18 +1,13 @@
 //! Transfers over HTTP: create, get, list, timeline; it shows no name and no account.
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::HeaderMap,
-    response::Response,
-};
+use axum::{Json, extract::State, http::HeaderMap, response::Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Body, ProblemBody, Query,
+    Body, Query, Segment,
     caller::{Caller, Scope},
     idempotency::{Begun, begin},
-    params::{Page, Whose},
+    params::{Page, TransferStatus, Whose, counted, limited},
 };
 use crate::{
     app::App,
@@ -44,9 +39,6 @@ pub struct TransferPage {
     responses(
         (status = 201, description = "The ledger took it", body = TransferView),
         (status = 202, description = "Durable here, not yet answered", body = TransferView),
-        (status = 400, description = "A field breaks its rule", body = ProblemBody),
-        (status = 422, description = "Refused for ever", body = ProblemBody),
-        (status = 503, description = "Nothing signed, nothing kept", body = ProblemBody),
     ))]
 pub async fn create(
     State(app): State<App>,
@@ -85,9 +77,10 @@ pub async fn list(
     Query(page): Query<Page>,
 ) -> Result<Json<TransferPage>, Problem> {
     caller.may(Scope::Read)?;
-    let limit = page.limit.unwrap_or(100).clamp(1, 500);
-    let after = page.cursor.unwrap_or(0);
-    let rows = app.store.transfer_list(after, page.status.as_deref(), limit).await?;
+    let limit = limited(page.limit, 100, 500)?;
+    let after = counted("cursor", page.cursor)?;
+    let status = page.status.map(TransferStatus::as_str);
+    let rows = app.store.transfer_list(after, status, limit).await?;
     let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
     let next_cursor = rows.last().filter(|_| full).map(|row| row.id);
     let transfers = rows.iter().map(|row| view::transfer(&app, row)).collect();
@@ -100,15 +93,11 @@ pub async fn list(
 /// Every problem has its page in docs/errors.
 #[utoipa::path(get, path = "/v1/transfers/{uetr}", tag = "transfers",
     params(("uetr" = String, Path, description = "UETR"), Whose),
-    responses(
-        (status = 200, description = "The transfer", body = TransferView),
-        (status = 404, description = "Unknown here", body = ProblemBody),
-        (status = 409, description = "Two debtor agents used this UETR", body = ProblemBody),
-    ))]
+    responses((status = 200, description = "The transfer", body = TransferView)))]
 pub async fn get(
     State(app): State<App>,
     caller: Caller,
-    Path(uetr): Path<String>,
+    Segment(uetr): Segment,
     Query(whose): Query<Whose>,
 ) -> Result<Json<TransferView>, Problem> {
     caller.may(Scope::Read)?;
@@ -126,7 +115,7 @@ pub async fn get(
 pub async fn timeline(
     State(app): State<App>,
     caller: Caller,
-    Path(uetr): Path<String>,
+    Segment(uetr): Segment,
     Query(whose): Query<Whose>,
 ) -> Result<Json<Vec<TimelineView>>, Problem> {
     caller.may(Scope::Read)?;

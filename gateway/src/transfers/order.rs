@@ -18,6 +18,8 @@ use crate::{
 /// little beside the 4 KiB that can be sealed.
 const REMITTANCE_CHARS_MAX: usize = 1_024;
 
+const UUID_LENGTH: usize = 36;
+
 /// The most lines of an address (IVMS101).
 pub const ADDRESS_LINES_MAX: usize = 7;
 /// The longest line of an address (IVMS101).
@@ -27,9 +29,12 @@ pub const ADDRESS_LINE_CHARS_MAX: usize = 70;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AmountBody {
-    /// A plain decimal such as `500.00`.
+    /// A plain decimal above 0, such as `500.00`: no sign, no zeros in front, at most the currency's
+    /// decimals, 18 digits with them.
+    #[schema(pattern = "^(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$")]
     pub amount: String,
-    /// ISO 4217.
+    /// ISO 4217, one of this network's.
+    #[schema(pattern = "^[A-Z]{3}$")]
     pub currency: String,
 }
 
@@ -38,14 +43,18 @@ pub struct AmountBody {
 #[serde(deny_unknown_fields)]
 pub struct OrderBody {
     /// UUID version 4 in lower case; made here when absent.
+    #[schema(pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
     pub uetr: Option<String>,
     /// The debtor's own reference, at most 35 characters.
+    #[schema(max_length = 35, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     pub end_to_end_id: Option<String>,
     /// Network id or BIC of the institution that pays out.
     pub creditor_agent: String,
     /// A corridor's number; found by currencies and countries when absent.
+    #[schema(minimum = 0, maximum = 4_294_967_295_u32)]
     pub corridor: Option<u32>,
     /// A quote of this gateway; it quotes by itself when absent.
+    #[schema(pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
     pub quote: Option<String>,
     /// What the debtor is debited before fees; with `interbank_settlement_amount`, the most with
     /// fees.
@@ -53,8 +62,10 @@ pub struct OrderBody {
     /// What the creditor agent gets, fixed.
     pub interbank_settlement_amount: Option<AmountBody>,
     /// `bank_account`, `wallet` or `cash_pickup`.
+    #[schema(pattern = "^(bank_account|wallet|cash_pickup)$")]
     pub payout_method: String,
     /// ISO 20022 external purpose code.
+    #[schema(pattern = "^[A-Z0-9]{4}$")]
     pub purpose: String,
     /// Who pays.
     pub debtor: Person,
@@ -67,10 +78,13 @@ pub struct OrderBody {
     /// For whom the creditor is paid.
     pub ultimate_creditor: Option<Person>,
     /// How they are related.
+    #[schema(max_length = 70, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     pub relationship: Option<String>,
     /// Where the money comes from.
+    #[schema(max_length = 70, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     pub source_of_funds: Option<String>,
     /// What the debtor tells the creditor, at most 1,024 characters.
+    #[schema(max_length = 1024, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     pub remittance_information: Option<String>,
 }
 
@@ -114,8 +128,7 @@ pub fn read(body: OrderBody, network: &Network) -> Result<Order, Problem> {
     };
     let creditor_agent = agent(network, &body.creditor_agent)
         .ok_or_else(|| Problem::refused(ledger_types::Rejection::CreditorAgentUnknown).of(uetr))?;
-    let quote = body.quote.as_deref().map(str::parse::<Uuid>).transpose();
-    let quote = quote.map_err(|_| Problem::field("quote", "must be a UUID"))?;
+    let quote = body.quote.as_deref().map(quote_id).transpose()?;
     let instructed = amount(network, "instructed_amount", body.instructed_amount.as_ref())?;
     let settlement = body.interbank_settlement_amount.as_ref();
     let settlement = amount(network, "interbank_settlement_amount", settlement)?;
@@ -166,6 +179,12 @@ pub fn read(body: OrderBody, network: &Network) -> Result<Order, Problem> {
     })
 }
 
+/// The hyphenated form alone: a UUID has others, which no quote of ours is shown in.
+fn quote_id(text: &str) -> Result<Uuid, Problem> {
+    let id = text.parse().ok().filter(|_| text.len() == UUID_LENGTH);
+    id.ok_or_else(|| Problem::field("quote", "must be a UUID with hyphens"))
+}
+
 /// A participant by network id or BIC.
 #[must_use]
 pub fn agent(network: &Network, text: &str) -> Option<ParticipantId> {
@@ -206,6 +225,7 @@ pub fn person(role: &str, person: &Person) -> Result<(), Problem> {
     }
     if let Some(date) = &person.date_of_birth {
         let format = time::macros::format_description!("[year]-[month]-[day]");
+        let date = if date.len() == "yyyy-mm-dd".len() { date } else { "" };
         time::Date::parse(date, format)
             .map_err(|_| Problem::field(&name("date_of_birth"), "must be yyyy-mm-dd"))?;
     }

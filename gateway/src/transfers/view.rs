@@ -3,7 +3,6 @@ use proto::convert::Network;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::order::AmountBody;
 use crate::{
     app::App,
     clock::rfc3339,
@@ -11,6 +10,17 @@ use crate::{
     store::transfers::{Row, TimelineRow},
     tracking,
 };
+
+/// An amount of this gateway's own telling.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AmountView {
+    /// With exactly the currency's decimals.
+    #[schema(pattern = "^[0-9]{1,20}(\\.[0-9]{1,8})?$")]
+    pub amount: String,
+    /// ISO 4217.
+    #[schema(pattern = "^[A-Z]{3}$")]
+    pub currency: String,
+}
 
 /// A transfer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -41,9 +51,9 @@ pub struct TransferView {
     pub record: Option<i64>,
     /// What the debtor is debited.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub instructed_amount: Option<AmountBody>,
+    pub instructed_amount: Option<AmountView>,
     /// What the creditor agent gets.
-    pub interbank_settlement_amount: AmountBody,
+    pub interbank_settlement_amount: AmountView,
     /// How the creditor is paid.
     pub payout_method: String,
     /// ISO purpose; in a return, the return reason.
@@ -168,7 +178,7 @@ pub fn line(row: TimelineRow) -> TimelineView {
 
 /// Minor units as REST shows them.
 #[must_use]
-pub fn body(network: Option<&Network>, minor_units: i64, currency: &str) -> AmountBody {
+pub fn body(network: Option<&Network>, minor_units: i64, currency: &str) -> AmountView {
     let units = u64::try_from(minor_units).unwrap_or(0);
-    AmountBody { amount: decimal(network, units, currency), currency: currency.to_owned() }
+    AmountView { amount: decimal(network, units, currency), currency: currency.to_owned() }
 }

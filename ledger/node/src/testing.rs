@@ -146,7 +146,7 @@ impl Ca {
         std::fs::write(path("crt"), certificate.pem()).expect("written");
         std::fs::write(path("key"), key.serialize_pem()).expect("written");
         std::fs::write(path("ca"), self.0.pem()).expect("written");
-        Files { certificate: path("crt"), key: path("key"), ca: path("ca") }
+        Files { certificate: path("crt"), key: path("key"), ca: path("ca"), revoked: None }
     }
 }
 

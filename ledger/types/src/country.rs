@@ -19,6 +19,11 @@ impl Country {
             .map_err(|_| ParseError::new("country", "not an ISO 3166-1 alpha-2 code"))
     }
 
+    /// Every assigned code, sorted.
+    pub fn all() -> impl Iterator<Item = Self> {
+        ALPHA_2.iter().map(|code| Self(*code))
+    }
+
     /// The two letters.
     #[must_use]
     pub fn bytes(self) -> [u8; 2] {

@@ -36,6 +36,13 @@ Examples:
   causeway network renew ./net --within 366
       every certificate that ends within a year";
 
+const REVOKE_EXAMPLES: &str = "\
+Examples:
+  causeway network revoke ./net ./net/participants/HK/client/certificate.former.pem
+      what was replaced by causeway network renew
+  causeway network revoke ./net ./net/participants/HK/client/certificate.pem
+      shuts Hong Kong out until its certificate is renewed";
+
 const BENCH_EXAMPLES: &str = "\
 Examples:
   causeway bench --workload direct --batch 8190 --transfers 500000
@@ -325,6 +332,19 @@ pub enum Network {
     /// Issue certificates anew before they end; running services take them by themselves.
     #[command(after_help = RENEW_EXAMPLES)]
     Renew(Renew),
+    /// Take certificates back: nobody who reads the network's lists speaks to their holders again.
+    #[command(after_help = REVOKE_EXAMPLES)]
+    Revoke(Revoke),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Revoke {
+    /// The network's folder, with its `ca`.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// The certificates (PEM); what `renew` replaced lies beside the new as certificate.former.pem.
+    #[arg(value_name = "CERTIFICATE", required = true)]
+    pub certificates: Vec<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -51,6 +51,9 @@ fn dispatch(args: Args) -> anyhow::Result<Answer> {
         Command::Network(args::Network::AddNode(add)) => {
             return Ok(network::grow::run(&add)?.print(args.json));
         }
+        Command::Network(args::Network::Revoke(revoke)) => {
+            return Ok(network::revoke::run(&revoke)?.print(args.json));
+        }
         Command::Network(args::Network::Renew(renew)) => {
             return Ok(network::renew::run(&renew)?.print(args.json));
         }

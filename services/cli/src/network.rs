@@ -8,4 +8,5 @@ pub mod new;
 pub mod pki;
 pub mod plan;
 pub mod renew;
+pub mod revoke;
 pub mod settings;

@@ -13,7 +13,7 @@ pub mod verdict;
 mod write;
 pub mod xml;
 
-pub use amount::{Amount, Decimal};
+pub use amount::{Amount, Decimal, decimal_text};
 pub use head::AppHdr;
 pub use inbound::{Inbound, read};
 pub use pacs008::Pacs008;

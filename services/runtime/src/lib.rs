@@ -5,6 +5,7 @@ pub mod error;
 pub mod faults;
 pub mod grpc;
 pub mod health;
+pub mod http;
 pub mod retry;
 pub mod settings;
 pub mod shutdown;

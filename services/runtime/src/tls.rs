@@ -41,6 +41,12 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error("{}: its revocation list is not usable; make it anew", file.display())]
+    Revoked {
+        file: PathBuf,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     #[error("{}: does not fit its private key or is not usable; make both anew", file.display())]
     Certificate {
         file: PathBuf,

@@ -1,5 +1,8 @@
 //! Who connects with what certificate, and what each may call and see.
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use ledger_proof::Item;
 use proto::ledger::{
@@ -8,14 +11,21 @@ use proto::ledger::{
     SubmitRequest, TransferLeaderRequest, admin_client::AdminClient, ledger_client::LedgerClient,
 };
 use services_cli::{
+    args::{Renew, Revoke},
     bench::world::{CREDITOR, DEBTOR, World},
-    network::pki::{Credentials, ParticipantCa, PeerCa},
+    network::{
+        pki::{Credentials, ParticipantCa, PeerCa},
+        renew, revoke,
+    },
 };
-use services_runtime::tls::Identity;
+use services_runtime::tls::{Files, Identity};
 use time::{Duration, OffsetDateTime};
 use tonic::{Code, Response, Status, transport::Channel};
 
 use super::{channel, files, floods, leader, to_leader};
+
+/// How long services may take to look at their files, and a little.
+const RELOAD: std::time::Duration = std::time::Duration::from_secs(45);
 
 /// Certificates that open nothing: not the connection, or no call on it.
 pub(super) async fn certificates(world: &World) {
@@ -70,6 +80,52 @@ pub(super) async fn certificates(world: &World) {
     let credentials = own.issue_client(&participant, now).unwrap();
     ask(&own, &folder.path().join("good"), credentials, &endpoint).await.unwrap();
     assert!(floods::Wire::connect(&endpoint, &own_ca(world), None).await.is_err(), "none");
+}
+
+/// A certificate that is taken back opens nothing, and the connection that it opened ends, while
+/// others go on.
+pub(super) async fn revoked(world: &World) {
+    let network = &world.folder.path;
+    let endpoint = world.folder.endpoints[leader(world).await - 1].clone();
+    let lost = network.join("participants/12/client");
+    let asked = || GetBalancesRequest { participant: 0, all: false };
+    let mut open = LedgerClient::new(channel(files(&lost), &endpoint));
+    open.get_balances(asked()).await.unwrap();
+    let mut other = LedgerClient::new(to_leader(world, "participants/11/client").await);
+    // Its holder has a new one in the place of the old before the old counts no more.
+    let thief = tempfile::tempdir().unwrap();
+    for name in ["certificate.pem", "key.pem", "ca.pem"] {
+        std::fs::copy(lost.join(name), thief.path().join(name)).unwrap();
+    }
+    let renew = Renew { folder: network.clone(), within: 400, dry_run: false };
+    renew::run(&renew).unwrap();
+    let former = lost.join("certificate.former.pem");
+    revoke::run(&Revoke { folder: network.clone(), certificates: vec![former] }).unwrap();
+    let until = Instant::now() + RELOAD;
+    while open.get_balances(asked()).await.is_ok() {
+        assert!(Instant::now() < until, "a revoked certificate's connection is still open");
+        other.get_balances(asked()).await.expect("others go on");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    for endpoint in &world.folder.endpoints {
+        // The nodes look at their files each at its own time.
+        while ask_as(&files(thief.path()), endpoint).await.is_ok() {
+            assert!(Instant::now() < until, "{endpoint}: a revoked certificate opens a connection");
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+        ask_as(&files(&lost), endpoint).await.expect("the new certificate counts");
+    }
+    other.get_balances(asked()).await.expect("others go on");
+    // What is no certificate of this network's stays off its lists.
+    let foreign = ParticipantCa::new(OffsetDateTime::now_utc()).unwrap();
+    foreign.credentials().write(&thief.path().join("foreign")).unwrap();
+    let certificates = vec![thief.path().join("foreign/certificate.pem")];
+    assert!(revoke::run(&Revoke { folder: network.clone(), certificates }).is_err());
+}
+
+async fn ask_as(files: &Files, endpoint: &str) -> Result<(), Status> {
+    let mut client = LedgerClient::new(channel(files.clone(), endpoint));
+    client.get_balances(GetBalancesRequest { participant: 0, all: false }).await.map(drop)
 }
 
 fn own_ca(world: &World) -> PathBuf {

@@ -1,12 +1,17 @@
 //! Too much of everything: bytes, streams, resets, handshakes that never end.
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use proto::ledger::{SubmitChunk, SubmitRequest, ledger_client::LedgerClient};
 use services_cli::bench::world::World;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    time::timeout,
+    time::{timeout, timeout_at},
 };
 use tokio_rustls::{
     TlsConnector,
@@ -24,13 +29,24 @@ use super::{leader, say, to_leader};
 
 const RESETS: u32 = 20_000;
 const STREAMS: u32 = 1_000;
-const HALF_OPEN: usize = 50;
+const SILENT: usize = 500;
+const FRAMES: u32 = 50_000;
 const ANSWER: Duration = Duration::from_secs(5);
+/// What is silent is ended by then: its handshake, its first bytes, or its answer to a ping.
+const SILENCE_MAX: Duration = Duration::from_secs(25);
 
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
+
+/// A floor of requests for those who flood: `:path` and content type of a call that takes a body.
+const LEDGER: (&str, &str) = ("/causeway.ledger.v1.Ledger/SubmitChunks", "application/grpc");
+pub(super) const GATEWAY: (&str, &str) = ("/v1/transfers", "application/json");
 
 /// HTTP/2 by hand, for what a well-behaved client never sends.
 pub(super) struct Wire(TlsStream<TcpStream>);
@@ -62,7 +78,7 @@ impl Wire {
         let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
         let mut wire = Self(stream);
         wire.0.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await?;
-        wire.frame(4, 0, 0, &[]).await?;
+        wire.frame(SETTINGS, 0, 0, &[]).await?;
         wire.0.flush().await?;
         // In TLS 1.3 the server's refusal comes after the client's side has ended its handshake.
         let mut first = [0; 9];
@@ -80,16 +96,24 @@ impl Wire {
         self.0.write_all(&frame).await
     }
 
-    /// A request's headers, its body to follow: POST to a call of the ledger.
-    async fn request(&mut self, stream: u32) -> io::Result<()> {
-        let path = b"/causeway.ledger.v1.Ledger/SubmitChunks";
-        let mut block = vec![0x83, 0x87, 0x04, u8::try_from(path.len()).unwrap()];
-        block.extend_from_slice(path);
-        block.extend_from_slice(&[0x01, 9]);
-        block.extend_from_slice(b"localhost");
-        block.extend_from_slice(&[0x0f, 0x10, 16]);
-        block.extend_from_slice(b"application/grpc");
-        self.frame(HEADERS, END_HEADERS, stream, &block).await
+    /// A request's headers, its body to follow: a POST.
+    async fn request(&mut self, stream: u32, to: (&str, &str)) -> io::Result<()> {
+        self.frame(HEADERS, END_HEADERS, stream, &head(to)).await
+    }
+
+    /// Sends the same frame again and again; says how many went out before the connection ended,
+    /// and whether it did.
+    async fn flood(&mut self, (kind, stream): (u8, u32), payload: &[u8]) -> (u32, bool) {
+        for sent in 0..FRAMES {
+            // Nobody reads, so a server that answers each would be blocked by its own answers.
+            let frame = timeout(ANSWER, self.frame(kind, 0, stream, payload)).await;
+            if !matches!(frame, Ok(Ok(()))) {
+                return (sent, true);
+            }
+        }
+        let flushed = timeout(ANSWER, self.0.flush()).await;
+        let ended = !matches!(flushed, Ok(Ok(()))) || self.kinds().await.contains(&GOAWAY);
+        (FRAMES, ended)
     }
 
     /// The kinds of the frames that come until there are none.
@@ -108,14 +132,49 @@ impl Wire {
     }
 }
 
+/// An HPACK block without a table: POST, https, path, authority, content type.
+fn head((path, kind): (&str, &str)) -> Vec<u8> {
+    let mut block = vec![0x83, 0x87];
+    for (name, value) in [(&[0x04][..], path), (&[0x01], "localhost"), (&[0x0f, 0x10], kind)] {
+        block.extend_from_slice(name);
+        block.push(u8::try_from(value.len()).unwrap());
+        block.extend_from_slice(value.as_bytes());
+    }
+    block
+}
+
 fn address(endpoint: &str) -> &str {
     endpoint.trim_start_matches("https://")
 }
 
-async fn wire(world: &World) -> Wire {
-    let folder = world.folder.path.join("participants/11/client");
-    let endpoint = &world.folder.endpoints[leader(world).await - 1];
-    Wire::connect(endpoint, &folder.join("ca.pem"), Some(&folder)).await.unwrap()
+/// Whom to flood, and how to get in.
+#[derive(Clone, Debug)]
+pub(super) struct Door {
+    pub(super) endpoint: String,
+    pub(super) ca: PathBuf,
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) call: (&'static str, &'static str),
+}
+
+impl Door {
+    /// The leader's, as a participant.
+    pub(super) async fn node(world: &World) -> Self {
+        let folder = world.folder.path.join("participants/11/client");
+        let endpoint = world.folder.endpoints[leader(world).await - 1].clone();
+        Self { endpoint, ca: folder.join("ca.pem"), certificate: Some(folder), call: LEDGER }
+    }
+
+    async fn wire(&self) -> io::Result<Wire> {
+        Wire::connect(&self.endpoint, &self.ca, self.certificate.as_deref()).await
+    }
+}
+
+/// Everything that is too much, one after the other.
+pub(super) async fn all(door: &Door) {
+    streams(door).await;
+    rapid_reset(door).await;
+    frames(door).await;
+    silent(door).await;
 }
 
 /// Requests beyond every bound, whole and in chunks.
@@ -139,26 +198,28 @@ pub(super) async fn oversize(world: &World) {
 }
 
 /// More calls on one connection than are allowed at one time.
-pub(super) async fn streams(world: &World) {
-    let mut wire = wire(world).await;
+async fn streams(door: &Door) {
+    let mut wire = door.wire().await.unwrap();
     for stream in 0..STREAMS {
-        wire.request(stream * 2 + 1).await.unwrap();
+        if wire.request(stream * 2 + 1, door.call).await.is_err() {
+            break;
+        }
     }
-    wire.0.flush().await.unwrap();
+    let _ended = wire.0.flush().await;
     let kinds = wire.kinds().await;
     let refused = kinds.iter().filter(|kind| **kind == RST_STREAM).count();
     let closed = kinds.contains(&GOAWAY);
     say(&format!("of {STREAMS} open calls {refused} were refused; connection ended: {closed}"));
-    assert!(closed || refused >= usize::try_from(STREAMS - 256).unwrap());
+    assert!(closed || refused >= usize::try_from(STREAMS - 256).unwrap(), "{refused}");
 }
 
 /// Calls opened and taken back without a pause: the connection is ended, or all of it is bounded.
-pub(super) async fn rapid_reset(world: &World) {
-    let mut wire = wire(world).await;
+async fn rapid_reset(door: &Door) {
+    let mut wire = door.wire().await.unwrap();
     let mut sent = 0;
     for stream in 0..RESETS {
         let both = async {
-            wire.request(stream * 2 + 1).await?;
+            wire.request(stream * 2 + 1, door.call).await?;
             wire.frame(RST_STREAM, 0, stream * 2 + 1, &8_u32.to_be_bytes()).await
         };
         // Nobody reads, so a server that answers each would be blocked by its own answers.
@@ -172,24 +233,64 @@ pub(super) async fn rapid_reset(world: &World) {
     say(&format!("{sent} calls were opened and reset; connection ended: {closed}"));
 }
 
-/// Connections that never say anything, and some that stop within the handshake.
-pub(super) async fn half_open(world: &World) {
-    let endpoint = world.folder.endpoints[leader(world).await - 1].clone();
+/// Frames that cost little to send and much to keep: none is kept, or the connection ends.
+async fn frames(door: &Door) {
+    let mut open = door.wire().await.unwrap();
+    // Headers that never end.
+    open.frame(HEADERS, 0, 1, &head(door.call)).await.unwrap();
+    let (sent, ended) = open.flood((CONTINUATION, 1), &[0x00; 64]).await;
+    assert!(ended, "{sent} CONTINUATION frames");
+    say(&format!("CONTINUATION: connection ended by {sent} frames or after"));
+    let mut open = door.wire().await.unwrap();
+    open.request(1, door.call).await.unwrap();
+    let (sent, ended) = open.flood((DATA, 1), &[]).await;
+    say(&format!("empty DATA: {sent} frames, connection ended: {ended}"));
+    let mut open = door.wire().await.unwrap();
+    let (sent, ended) = open.flood((SETTINGS, 0), &[0, 3, 0, 0, 0, 100]).await;
+    say(&format!("SETTINGS: {sent} frames, connection ended: {ended}"));
+    let mut open = door.wire().await.unwrap();
+    let (sent, ended) = open.flood((PING, 0), &[7; 8]).await;
+    say(&format!("PING: {sent} frames, connection ended: {ended}"));
+}
+
+/// Connections that say nothing, or stop within the handshake, or in the middle of a request.
+async fn silent(door: &Door) {
     let mut held = Vec::new();
-    for at in 0..HALF_OPEN {
-        let mut stream = TcpStream::connect(address(&endpoint)).await.unwrap();
-        if at % 2 == 0 {
-            stream.write_all(&[0x16, 3, 1, 2, 0, 1]).await.unwrap();
+    let mut half = Vec::new();
+    for at in 0..SILENT {
+        match at % 4 {
+            0 | 1 => {
+                let mut stream = TcpStream::connect(address(&door.endpoint)).await.unwrap();
+                if at % 2 == 0 {
+                    stream.write_all(&[0x16, 3, 1, 2, 0, 1]).await.unwrap();
+                }
+                half.push(stream);
+            }
+            _ => {
+                let mut wire = door.wire().await.unwrap();
+                if at % 4 == 3 {
+                    // Headers whose end is never sent.
+                    wire.frame(HEADERS, 0, 1, &head(door.call)).await.unwrap();
+                    wire.0.flush().await.unwrap();
+                }
+                held.push(wire);
+            }
         }
-        held.push(stream);
     }
-    let folder = world.folder.path.join("participants/11/client");
-    let ca = folder.join("ca.pem");
-    let connected = Wire::connect(&endpoint, &ca, Some(&folder));
-    timeout(ANSWER, connected).await.expect("others still get in").unwrap();
+    timeout(ANSWER, door.wire()).await.expect("others still get in").unwrap();
     // The listener ends them by itself.
-    for mut stream in held {
-        let ended = timeout(Duration::from_secs(15), stream.read(&mut [0; 64])).await;
-        assert!(matches!(ended, Ok(Ok(_) | Err(_))), "a handshake without end");
+    let until = tokio::time::Instant::now() + SILENCE_MAX;
+    for mut stream in half {
+        let ended = timeout_at(until, drained(&mut stream)).await;
+        assert!(ended.is_ok(), "a handshake without end");
     }
+    for mut wire in held {
+        assert!(timeout_at(until, drained(&mut wire.0)).await.is_ok(), "silence without end");
+    }
+}
+
+/// Reads until the other side ends the connection.
+async fn drained(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
+    let mut bytes = [0; 256];
+    while matches!(stream.read(&mut bytes).await, Ok(1..)) {}
 }

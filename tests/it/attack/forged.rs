@@ -23,7 +23,7 @@ use super::{Books, same_outcomes, say};
 
 type Acknowledged = [(Vec<u8>, Submitted)];
 
-const TAMPERED: usize = 2_000;
+const TAMPERED: usize = 10_000;
 
 /// Each acknowledged envelope so many times more, many at one time.
 pub(super) async fn replays(world: &World, acknowledged: &Acknowledged, times: usize) {

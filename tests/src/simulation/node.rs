@@ -76,7 +76,12 @@ fn settings(cluster: &Cluster, node: u64) -> Settings {
     }
     let nodes =
         ids.into_iter().map(|id| Node { id, peer: peer_address(id), client: client_address(id) });
-    let none = || Files { certificate: PathBuf::new(), key: PathBuf::new(), ca: PathBuf::new() };
+    let none = || Files {
+        certificate: PathBuf::new(),
+        key: PathBuf::new(),
+        ca: PathBuf::new(),
+        revoked: None,
+    };
     let unused = "0.0.0.0:0".parse().expect("an address");
     Settings {
         node,

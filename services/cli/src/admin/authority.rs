@@ -59,7 +59,9 @@ impl Folder {
     /// A client of the ledger with the certificate of a folder such as `operator/client`.
     pub fn client(&self, certificate: &str, timeout: Duration) -> anyhow::Result<LedgerClient> {
         let own = self.path.join(certificate);
+        let revoked = Some(own.join("revoked.pem")).filter(|file| file.exists());
         let files = Files {
+            revoked,
             certificate: own.join("certificate.pem"),
             key: own.join("key.pem"),
             ca: own.join("ca.pem"),

@@ -13,8 +13,14 @@ use rcgen::{
 use services_runtime::tls::Identity;
 use time::{Duration, OffsetDateTime};
 
+mod revoked;
 #[cfg(test)]
 mod tests;
+
+/// The file of a CA's revocation list, beside its certificate wherever that is trusted.
+pub const REVOKED: &str = "revoked.pem";
+/// What a renewal keeps of the certificate before, so that it can be revoked.
+const FORMER: &str = "certificate.former.pem";
 
 const CA_VALIDITY: Duration = Duration::days(3650);
 const VALIDITY: Duration = Duration::days(365);
@@ -75,6 +81,11 @@ impl PeerCa {
         self.0.issue(hosts, identity, usages, now)
     }
 
+    /// The list of what it revoked so far and of these serial numbers.
+    pub fn revoke(&self, serials: &[Vec<u8>], now: OffsetDateTime) -> Result<String, Error> {
+        self.0.revoke(serials, now)
+    }
+
     #[must_use]
     pub fn credentials(&self) -> Credentials {
         self.0.credentials()
@@ -101,6 +112,11 @@ impl ParticipantCa {
         self.0.issue(hosts, identity, vec![ExtendedKeyUsagePurpose::ServerAuth], now)
     }
 
+    /// The list of what it revoked so far and of these serial numbers.
+    pub fn revoke(&self, serials: &[Vec<u8>], now: OffsetDateTime) -> Result<String, Error> {
+        self.0.revoke(serials, now)
+    }
+
     /// Names no host, so that it can never serve as a server's.
     pub fn issue_client(
         &self,
@@ -116,12 +132,13 @@ impl ParticipantCa {
     }
 }
 
-/// A certificate, its key and the CA to trust, as PEM.
+/// A certificate, its key, the CA to trust and what that CA revoked, as PEM.
 #[derive(Clone)]
 pub struct Credentials {
     pub certificate: String,
     pub key: String,
     pub ca: String,
+    pub revoked: String,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -133,14 +150,15 @@ impl std::fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// Writes `certificate.pem`, `key.pem` (for its owner only) and `ca.pem` into `folder`;
-    /// overwrites nothing.
+    /// Writes `certificate.pem`, `key.pem` (for its owner only), `ca.pem` and `revoked.pem` into
+    /// `folder`; overwrites nothing.
     pub fn write(&self, folder: &Path) -> Result<(), Error> {
         fs::create_dir_all(folder)
             .map_err(|source| Error::Write { file: folder.to_owned(), source })?;
         write_new(&folder.join("key.pem"), &self.key, KEY_MODE)?;
         write_new(&folder.join("certificate.pem"), &self.certificate, CERTIFICATE_MODE)?;
-        write_new(&folder.join("ca.pem"), &self.ca, CERTIFICATE_MODE)
+        write_new(&folder.join("ca.pem"), &self.ca, CERTIFICATE_MODE)?;
+        write_new(&folder.join(REVOKED), &self.revoked, CERTIFICATE_MODE)
     }
 }
 
@@ -148,24 +166,41 @@ impl Credentials {
     /// Puts new credentials in the place of those in `folder`. Key and certificate change one after
     /// the other, and a service that reads between the two keeps the old until it reads again.
     pub fn replace(&self, folder: &Path) -> Result<(), Error> {
+        let (current, former) = (folder.join("certificate.pem"), folder.join(FORMER));
+        fs::copy(current, &former).map_err(|source| Error::Write { file: former, source })?;
         let new = [
             ("key.pem", &self.key, KEY_MODE),
             ("certificate.pem", &self.certificate, CERTIFICATE_MODE),
         ];
         for (name, text, mode) in new {
-            let (file, fresh) = (folder.join(name), folder.join(format!("{name}.new")));
-            let failed = |source| Error::Write { file: file.clone(), source };
-            if fresh.exists() {
-                fs::remove_file(&fresh).map_err(failed)?;
-            }
-            write_new(&fresh, text, mode)?;
+            write_beside(&folder.join(name), text, mode)?;
         }
-        for (name, _, _) in new {
-            let (file, fresh) = (folder.join(name), folder.join(format!("{name}.new")));
-            fs::rename(&fresh, &file).map_err(|source| Error::Write { file, source })?;
-        }
-        Ok(())
+        new.iter().try_for_each(|(name, _, _)| put_in_place(&folder.join(name)))
     }
+}
+
+/// Puts a CA's list in the place of the one before.
+pub fn write_list(file: &Path, list: &str) -> Result<(), Error> {
+    write_beside(file, list, CERTIFICATE_MODE)?;
+    put_in_place(file)
+}
+
+fn fresh(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
+}
+
+fn write_beside(file: &Path, text: &str, mode: u32) -> Result<(), Error> {
+    let fresh = fresh(file);
+    if fresh.exists() {
+        fs::remove_file(&fresh).map_err(|source| Error::Write { file: file.to_owned(), source })?;
+    }
+    write_new(&fresh, text, mode)
+}
+
+fn put_in_place(file: &Path) -> Result<(), Error> {
+    fs::rename(fresh(file), file).map_err(|source| Error::Write { file: file.to_owned(), source })
 }
 
 fn write_new(file: &Path, text: &str, mode: u32) -> Result<(), Error> {
@@ -216,6 +251,7 @@ impl Pki {
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
+    revoked: String,
 }
 
 impl std::fmt::Debug for Authority {
@@ -234,7 +270,9 @@ impl Authority {
         (params.not_before, params.not_after) = (now - CLOCK_SKEW, now + CA_VALIDITY);
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
         let certificate = params.self_signed(&key).map_err(failed)?.pem();
-        Ok(Self { issuer: Issuer::new(params, key), certificate })
+        let issuer = Issuer::new(params, key);
+        let revoked = revoked::list(&issuer, "", &[], now).map_err(failed)?;
+        Ok(Self { issuer, certificate, revoked })
     }
 
     fn read(folder: &Path) -> Result<Self, Error> {
@@ -247,7 +285,21 @@ impl Authority {
         let failed = |source| Error::Issue { subject: subject(), source };
         let key = KeyPair::from_pem(&key).map_err(failed)?;
         let issuer = Issuer::from_ca_cert_pem(&certificate, key).map_err(failed)?;
-        Ok(Self { issuer, certificate })
+        // A network of before there were lists has none.
+        let revoked = match folder.join(REVOKED).exists() {
+            true => read(REVOKED)?,
+            false => {
+                let none = revoked::list(&issuer, "", &[], OffsetDateTime::UNIX_EPOCH);
+                none.map_err(failed)?
+            }
+        };
+        Ok(Self { issuer, certificate, revoked })
+    }
+
+    fn revoke(&self, serials: &[Vec<u8>], now: OffsetDateTime) -> Result<String, Error> {
+        let subject = "revocation list".to_owned();
+        let list = revoked::list(&self.issuer, &self.revoked, serials, now);
+        list.map_err(|source| Error::Issue { subject, source })
     }
 
     fn issue(
@@ -273,12 +325,14 @@ impl Authority {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
             ca: self.certificate.clone(),
+            revoked: self.revoked.clone(),
         })
     }
 
     fn credentials(&self) -> Credentials {
         Credentials {
             ca: self.certificate.clone(),
+            revoked: self.revoked.clone(),
             key: self.issuer.key().serialize_pem(),
             certificate: self.certificate.clone(),
         }

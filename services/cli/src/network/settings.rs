@@ -157,6 +157,7 @@ impl Layout<'_> {
                 "ca": client["ca"],
                 "certificate": client["certificate"],
                 "key": client["key"],
+                "revoked": client["revoked"],
             },
             "fx": banks,
             "screening": {
@@ -273,6 +274,7 @@ fn tls(folder: &Path) -> Value {
         "certificate": file("certificate.pem"),
         "key": file("key.pem"),
         "ca": file("ca.pem"),
+        "revoked": file("revoked.pem"),
     })
 }
 

@@ -10,14 +10,14 @@ use arc_swap::ArcSwap;
 use axum::http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
-use rustls::client::Resumption;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint};
 
-use super::files::{Files, read_chain, read_key, read_roots};
+use super::files::{Files, read_chain, read_key, read_revoked, read_roots};
 use super::identity::certificate_identity;
 use super::watch::watch;
 use super::{Error, provider};
@@ -127,10 +127,17 @@ impl ClientTls {
 
 fn client_config(files: &Files) -> Result<Arc<ClientConfig>, Error> {
     let certificate = |source| Error::Certificate { file: files.certificate.clone(), source };
+    let roots = read_roots(&files.ca)?;
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider())
+        .with_crls(read_revoked(files.revoked.as_ref())?.lists)
+        .only_check_end_entity_revocation()
+        .allow_unknown_revocation_status()
+        .build()
+        .map_err(|source| Error::Ca { file: files.ca.clone(), source: Box::new(source) })?;
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(certificate)?
-        .with_root_certificates(read_roots(&files.ca)?)
+        .with_webpki_verifier(verifier)
         .with_client_auth_cert(read_chain(&files.certificate)?, read_key(&files.key)?)
         .map_err(certificate)?;
     config.alpn_protocols = vec![b"h2".to_vec()];

@@ -1,13 +1,15 @@
 //! Where certificates and keys lie, and how they are read from PEM. A key's bytes must never reach
 //! a message.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use serde::Deserialize;
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 
 use super::Error;
 
@@ -18,6 +20,10 @@ pub struct Files {
     pub certificate: PathBuf,
     pub key: PathBuf,
     pub ca: PathBuf,
+    /// The CA's revocation lists (PEM): who stands on one is refused. What a list says holds for ever,
+    /// also past its `nextUpdate`: a late list must not let anybody in again. `None` checks nothing.
+    #[serde(default)]
+    pub revoked: Option<PathBuf>,
 }
 
 /// Certificate chain and key of a server whose clients need no certificate.
@@ -36,11 +42,13 @@ impl Files {
             certificate: folder.join(&self.certificate),
             key: folder.join(&self.key),
             ca: folder.join(&self.ca),
+            revoked: self.revoked.as_ref().map(|file| folder.join(file)),
         }
     }
 
     pub(super) fn paths(&self) -> Vec<PathBuf> {
-        vec![self.certificate.clone(), self.key.clone(), self.ca.clone()]
+        let always = [&self.certificate, &self.key, &self.ca];
+        always.into_iter().chain(&self.revoked).cloned().collect()
     }
 }
 
@@ -84,4 +92,33 @@ pub(super) fn read_roots(file: &Path) -> Result<Arc<RootCertStore>, Error> {
             .map_err(|source| Error::Ca { file: file.to_owned(), source: Box::new(source) })?;
     }
     Ok(Arc::new(roots))
+}
+
+/// Serial numbers of revoked certificates, as the certificates state them.
+pub(super) type Serials = HashSet<Vec<u8>>;
+
+/// What a CA took back.
+#[derive(Default)]
+pub(super) struct Revoked {
+    pub(super) lists: Vec<CertificateRevocationListDer<'static>>,
+    pub(super) serials: Serials,
+}
+
+/// A file that is named must hold a list, lest a misspelt name let everybody in.
+pub(super) fn read_revoked(file: Option<&PathBuf>) -> Result<Revoked, Error> {
+    let Some(file) = file else { return Ok(Revoked::default()) };
+    let what = "revocation list";
+    let lists = CertificateRevocationListDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|source| Error::Pem { file: file.clone(), what, source })?;
+    if lists.is_empty() {
+        return Err(Error::Empty { file: file.clone(), what });
+    }
+    let mut serials = Serials::new();
+    for list in &lists {
+        let (_, list) = CertificateRevocationList::from_der(list)
+            .map_err(|source| Error::Revoked { file: file.clone(), source: Box::new(source) })?;
+        serials.extend(list.iter_revoked_certificates().map(|row| row.raw_serial().to_vec()));
+    }
+    Ok(Revoked { lists, serials })
 }

@@ -79,3 +79,12 @@ pub fn certificate_identity(certificate: &CertificateDer<'_>) -> Result<Identity
         (Some(_), Some(_)) => Err(IdentityError::Ambiguous),
     }
 }
+
+/// The serial number as the certificate states it.
+pub(super) fn certificate_serial(
+    certificate: &CertificateDer<'_>,
+) -> Result<Vec<u8>, IdentityError> {
+    let parsed = X509Certificate::from_der(certificate);
+    let (_, parsed) = parsed.map_err(|_| IdentityError::Certificate)?;
+    Ok(parsed.raw_serial().to_vec())
+}

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -22,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 use tracing::{debug, warn};
 
-use super::files::{Files, read_chain, read_key, read_roots};
-use super::identity::{Identity, certificate_identity};
+use super::files::{Files, Serials, read_chain, read_key, read_revoked, read_roots};
+use super::identity::{Identity, certificate_identity, certificate_serial};
 use super::watch::watch;
 use super::{Error, provider};
 use crate::error::{ErrorCode, Failure, chain};
@@ -37,6 +38,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct ServerTls {
     files: Files,
     config: ArcSwap<ServerConfig>,
+    revoked: Arc<ArcSwap<Serials>>,
 }
 
 impl std::fmt::Debug for ServerTls {
@@ -47,13 +49,17 @@ impl std::fmt::Debug for ServerTls {
 
 impl ServerTls {
     pub fn load(files: Files) -> Result<Arc<Self>, Error> {
-        let config = ArcSwap::from(server_config(&files)?);
-        Ok(Arc::new(Self { files, config }))
+        let (config, revoked) = server_config(&files)?;
+        let (config, revoked) = (ArcSwap::from(config), Arc::new(ArcSwap::from_pointee(revoked)));
+        Ok(Arc::new(Self { files, config, revoked }))
     }
 
-    /// Reads the files again; on an error the old certificates stay.
+    /// Reads the files again; on an error the old certificates and lists stay. Connections of
+    /// certificates that were revoked meanwhile end at their next byte.
     pub fn reload(&self) -> Result<(), Error> {
-        self.config.store(server_config(&self.files)?);
+        let (config, revoked) = server_config(&self.files)?;
+        self.config.store(config);
+        self.revoked.store(Arc::new(revoked));
         Ok(())
     }
 
@@ -72,9 +78,13 @@ impl ServerTls {
     }
 }
 
-fn server_config(files: &Files) -> Result<Arc<ServerConfig>, Error> {
-    let roots = read_roots(&files.ca)?;
+fn server_config(files: &Files) -> Result<(Arc<ServerConfig>, Serials), Error> {
+    let (roots, revoked) = (read_roots(&files.ca)?, read_revoked(files.revoked.as_ref())?);
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider())
+        .with_crls(revoked.lists)
+        .only_check_end_entity_revocation()
+        // A list of another CA of the file says nothing about this certificate.
+        .allow_unknown_revocation_status()
         .build()
         .map_err(|source| Error::Ca { file: files.ca.clone(), source: Box::new(source) })?;
     let certificate = |source| Error::Certificate { file: files.certificate.clone(), source };
@@ -88,22 +98,31 @@ fn server_config(files: &Files) -> Result<Arc<ServerConfig>, Error> {
     // A resumed session would not be checked against a CA that was replaced meanwhile.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), revoked.serials))
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListenerLimits {
-    /// Connections beyond it are closed at once; those of one identity beyond half of it.
+    /// Connections beyond it are closed at once.
     pub connections_max: usize,
-    /// Handshakes at one time; more wait in the kernel's queue.
+    /// The same for one identity, so that one holder of a certificate does not shut others out.
+    pub connections_per_identity_max: usize,
+    /// Handshakes at one time, apart from connections; more wait in the kernel's queue, so it is far
+    /// above what a crowd of honest clients needs at once.
     pub handshakes_max: usize,
+    /// For the handshake, and again for the first bytes after it.
     pub handshake_timeout_ms: u64,
 }
 
 impl Default for ListenerLimits {
     fn default() -> Self {
-        Self { connections_max: 1024, handshakes_max: 64, handshake_timeout_ms: 5_000 }
+        Self {
+            connections_max: 1024,
+            connections_per_identity_max: 256,
+            handshakes_max: 512,
+            handshake_timeout_ms: 5_000,
+        }
     }
 }
 
@@ -141,8 +160,28 @@ pub fn require_role<T>(
 pub struct Connection {
     stream: TlsStream<TcpStream>,
     peer: Peer,
+    serial: Vec<u8>,
+    revoked: Arc<ArcSwap<Serials>>,
+    /// Until when it must have said something; `None` once it has.
+    silent_until: Option<Pin<Box<Sleep>>>,
     _permit: OwnedSemaphorePermit,
     _ticket: Ticket<Identity>,
+}
+
+impl Connection {
+    /// Fails when nothing was said in time.
+    fn check_silence(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let late = self.silent_until.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready());
+        if late { Err(io::Error::other("nothing was said in time")) } else { Ok(()) }
+    }
+
+    /// Fails once the peer's certificate is revoked.
+    fn check(&self) -> io::Result<()> {
+        match self.revoked.load().contains(&self.serial) {
+            true => Err(io::Error::other("the certificate was revoked")),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Accepts on `listener` until `shutdown`, for tonic's `serve_with_incoming_shutdown`.
@@ -156,7 +195,7 @@ pub fn incoming(
     let acceptor = Acceptor {
         tls,
         connections: Arc::new(Semaphore::new(limits.connections_max)),
-        identities: Tickets::new(usize::MAX, (limits.connections_max / 2).max(1)),
+        identities: Tickets::new(usize::MAX, limits.connections_per_identity_max),
         handshakes: Arc::new(Semaphore::new(limits.handshakes_max)),
         handshake_timeout: Duration::from_millis(limits.handshake_timeout_ms),
         accepted,
@@ -185,7 +224,7 @@ impl Acceptor {
                 Ok((stream, address, handshake)) => self.start(stream, address, handshake),
                 Err(error) => {
                     warn!(error = chain(&error), "cannot accept connections, trying again");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
@@ -203,22 +242,32 @@ impl Acceptor {
     }
 
     fn start(&self, stream: TcpStream, address: SocketAddr, handshake: OwnedSemaphorePermit) {
-        let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
-            refuse(address, "connections_max", "too many connections");
-            return;
-        };
+        let connections = Arc::clone(&self.connections);
         let acceptor = TlsAcceptor::from(self.tls.config());
         let (accepted, timeout) = (self.accepted.clone(), self.handshake_timeout);
         let identities = self.identities.clone();
+        let revoked = Arc::clone(&self.tls.revoked);
         tokio::spawn(async move {
             match tokio::time::timeout(timeout, shake_hands(acceptor, stream, address)).await {
-                Ok(Ok((stream, peer))) => {
+                Ok(Ok((stream, peer, serial))) => {
                     drop(handshake);
-                    let Some(ticket) = identities.take(Identity::clone(&peer.identity)) else {
-                        refuse(address, "identity", "too many connections of one identity");
+                    let Ok(permit) = connections.try_acquire_owned() else {
+                        refuse(address, "connections_max", "too many connections");
                         return;
                     };
-                    let connection = Connection { stream, peer, _permit: permit, _ticket: ticket };
+                    let Some(ticket) = identities.take(Identity::clone(&peer.identity)) else {
+                        refuse(address, "connections_per_identity_max", "too many of one identity");
+                        return;
+                    };
+                    let connection = Connection {
+                        stream,
+                        peer,
+                        serial,
+                        revoked,
+                        silent_until: Some(Box::pin(sleep(timeout))),
+                        _permit: permit,
+                        _ticket: ticket,
+                    };
                     // Fails only when the server has ended.
                     let _ = accepted.send(Ok(connection)).await;
                 }
@@ -233,13 +282,14 @@ async fn shake_hands(
     acceptor: TlsAcceptor,
     stream: TcpStream,
     address: SocketAddr,
-) -> io::Result<(TlsStream<TcpStream>, Peer)> {
+) -> io::Result<(TlsStream<TcpStream>, Peer, Vec<u8>)> {
     stream.set_nodelay(true)?;
     let stream = acceptor.accept(stream).await?;
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let certificate = certificate.ok_or_else(|| io::Error::other("no client certificate"))?;
     let identity = Arc::new(certificate_identity(certificate).map_err(io::Error::other)?);
-    Ok((stream, Peer { address, identity }))
+    let serial = certificate_serial(certificate).map_err(io::Error::other)?;
+    Ok((stream, Peer { address, identity }, serial))
 }
 
 fn refuse(address: SocketAddr, reason: &'static str, cause: &str) {
@@ -261,7 +311,15 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        self.check()?;
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if read.is_pending() {
+            self.check_silence(cx)?;
+        } else if buf.filled().len() > before {
+            self.silent_until = None;
+        }
+        read
     }
 }
 

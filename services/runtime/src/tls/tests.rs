@@ -55,7 +55,7 @@ impl Ca {
         std::fs::write(path(".crt"), certificate.pem()).unwrap();
         std::fs::write(path(".key"), key.serialize_pem()).unwrap();
         std::fs::write(path(".ca"), trusted.0.pem()).unwrap();
-        Files { certificate: path(".crt"), key: path(".key"), ca: path(".ca") }
+        Files { certificate: path(".crt"), key: path(".key"), ca: path(".ca"), revoked: None }
     }
 }
 

@@ -1,0 +1,213 @@
+//! What /openapi.json says beyond each handler's own words: every problem of every resource, which fields go together, the network's currencies; it serves nothing.
+use std::collections::BTreeMap;
+
+use ledger_types::Country;
+use proto::convert::Network;
+use serde_json::{Value, json};
+
+/// Digits of an amount, minor units included: what is below 10¹⁸ fits every book and column.
+pub const AMOUNT_DIGITS_MAX: usize = 18;
+
+/// Forms of parameters, by name.
+const PATTERNS: [(&str, &str); 2] = [
+    ("uetr", "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"),
+    ("Idempotency-Key", "^(\"[!#-~]{1,255}\"|[!#-~]{1,255})$"),
+];
+
+/// Adds to what the handlers say of themselves.
+///
+/// # Errors
+/// When the document is no JSON, which only a mistake in this crate makes it.
+pub fn complete(api: &utoipa::openapi::OpenApi) -> Result<Value, serde_json::Error> {
+    let mut document = serde_json::to_value(api)?;
+    let paths = document.pointer_mut("/paths").and_then(Value::as_object_mut);
+    for (path, methods) in paths.into_iter().flatten() {
+        for (method, operation) in methods.as_object_mut().into_iter().flatten() {
+            problems(path, method, operation);
+            parameters(operation);
+        }
+    }
+    if let Some(body) = document.pointer_mut("/paths/~1v1~1iso20022/post/requestBody/content") {
+        // Whatever comes is answered by a pacs.002: no schema tells right from wrong here.
+        *body = json!({ "application/xml": {} });
+    }
+    if let Some(schemas) = document.pointer_mut("/components/schemas") {
+        fields_that_go_together(schemas);
+    }
+    Ok(document)
+}
+
+/// The document of a network whose currencies are known: which an amount takes, and their decimals.
+#[must_use]
+pub fn of_network(document: &Value, network: &Network) -> Value {
+    let mut document = document.clone();
+    let mut currencies: BTreeMap<u8, Vec<String>> = BTreeMap::new();
+    for row in &network.currencies {
+        currencies.entry(row.exponent).or_default().push(row.currency.to_string());
+    }
+    let all: Vec<_> = currencies.values().flatten().cloned().collect();
+    if let Some(place) = document.pointer_mut("/components/schemas/AmountBody") {
+        let each = currencies.iter().map(|(exponent, codes)| amount(*exponent, codes));
+        *place = json!({ "description": "An amount.", "oneOf": each.collect::<Vec<_>>() });
+    }
+    let other = "/components/schemas/QuoteBody/properties/other_currency";
+    if let Some(place) = document.pointer_mut(other).and_then(Value::as_object_mut) {
+        let codes = all.iter().map(|code| json!(code)).chain([Value::Null]);
+        place.insert("enum".to_owned(), codes.collect());
+    }
+    document
+}
+
+fn amount(exponent: u8, currencies: &[String]) -> Value {
+    json!({
+        "type": "object",
+        "required": ["amount", "currency"],
+        "properties": {
+            "amount": { "type": "string", "pattern": plain_decimal(exponent) },
+            "currency": { "type": "string", "enum": currencies },
+        },
+        "additionalProperties": false,
+    })
+}
+
+/// A plain decimal above 0 with at most so many decimals.
+fn plain_decimal(exponent: u8) -> String {
+    let exponent = usize::from(exponent);
+    let more = AMOUNT_DIGITS_MAX.saturating_sub(exponent + 1);
+    if exponent == 0 {
+        return format!("^[1-9][0-9]{{0,{more}}}$");
+    }
+    // Below 1: the first digit that is not 0 stands behind so many zeros.
+    let first = |zeros: usize| format!("0{{{zeros}}}[1-9][0-9]{{0,{}}}", exponent - zeros - 1);
+    let below: Vec<_> = (0..exponent).map(first).collect();
+    format!("^([1-9][0-9]{{0,{more}}}(\\.[0-9]{{1,{exponent}}})?|0\\.({}))$", below.join("|"))
+}
+
+/// What each resource may say no with, by its nature.
+fn problems(path: &str, method: &str, operation: &mut Value) {
+    let has = |name: &str| operation.get(name).is_some();
+    let (body, post) = (has("requestBody"), method == "post");
+    let transfer = path.contains("{uetr}");
+    let key = operation.pointer("/security/0").is_none();
+    let iso = path.ends_with("/iso20022");
+    let mut said: Vec<(u16, &str)> = vec![
+        (408, "REQUEST_TIMEOUT"),
+        (500, "INTERNAL_ERROR: its log says why"),
+        (503, "STORE_UNAVAILABLE or LEDGER_UNAVAILABLE: come again"),
+    ];
+    if key {
+        said.push((401, "API_KEY_MISSING or API_KEY_UNKNOWN"));
+        said.push((403, "SCOPE_MISSING"));
+    }
+    if has("parameters") || body {
+        said.push((400, "A field, the query, the path, a header or the body breaks its rule"));
+    }
+    if path.contains('{') {
+        said.push((404, "TRANSFER_NOT_FOUND or RESOURCE_UNKNOWN"));
+    }
+    if transfer || post {
+        said.push((409, "UETR_AMBIGUOUS or REQUEST_IN_PROGRESS"));
+    }
+    if body {
+        said.push((413, "BODY_TOO_LARGE"));
+        said.push((415, "MEDIA_TYPE_UNSUPPORTED"));
+    }
+    if post && !iso {
+        said.push((422, "Refused for ever: by a rule, a partner or the ledger"));
+    }
+    if post {
+        said.push((502, "LEDGER_REFUSED_REQUEST"));
+    }
+    let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
+    if let Some(responses) = responses {
+        for (status, description) in said {
+            responses.insert(status.to_string(), problem(status, description));
+        }
+    }
+}
+
+fn problem(status: u16, description: &str) -> Value {
+    let mut response = json!({
+        "description": description,
+        "content": {
+            "application/problem+json": { "schema": { "$ref": "#/components/schemas/ProblemBody" } },
+        },
+    });
+    let header = match status {
+        401 => Some(("WWW-Authenticate", json!({ "type": "string", "enum": ["Bearer"] }))),
+        503 => Some(("Retry-After", json!({ "type": "integer", "minimum": 0 }))),
+        _ => None,
+    };
+    if let (Some((name, schema)), Some(place)) = (header, response.as_object_mut()) {
+        place.insert("headers".to_owned(), json!({ name: { "required": true, "schema": schema } }));
+    }
+    response
+}
+
+/// A parameter that is absent is left out: there is no null in a path, a query or a header.
+fn parameters(operation: &mut Value) {
+    let list = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    for parameter in list.into_iter().flatten() {
+        let name = parameter["name"].as_str().unwrap_or_default();
+        let pattern = PATTERNS.iter().find(|row| row.0 == name).map(|row| row.1);
+        if let Some(schema) = parameter.get_mut("schema").and_then(Value::as_object_mut) {
+            if let Some(pattern) = pattern {
+                schema.insert("pattern".to_owned(), json!(pattern));
+            }
+            if let Some(Value::Array(types)) = schema.get_mut("type") {
+                types.retain(|kind| kind != "null");
+                if let [kind] = types.as_slice() {
+                    let kind = kind.clone();
+                    schema.insert("type".to_owned(), kind);
+                }
+            }
+            // Formats say less than the bounds do, and there is none for 32 bits without a sign.
+            if schema.get("type").is_some_and(|kind| kind == "integer") {
+                schema.remove("format");
+            }
+        }
+    }
+}
+
+/// Rules between fields, and lists too long for an attribute.
+fn fields_that_go_together(schemas: &mut Value) {
+    let given = |field: &str, kind: &str| json!({ "required": [field], "properties": { field: { "type": kind } } });
+    let mut add = |schema: &str, name: &str, rule: Value| {
+        if let Some(place) = schemas.get_mut(schema).and_then(Value::as_object_mut) {
+            place.insert(name.to_owned(), rule);
+        }
+    };
+    add(
+        "OrderBody",
+        "anyOf",
+        json!([
+            given("instructed_amount", "object"),
+            given("interbank_settlement_amount", "object"),
+            given("quote", "string"),
+        ]),
+    );
+    let only = |field: &str, other: &str| {
+        let properties = json!({ field: { "type": "object" }, other: { "type": "null" } });
+        json!({ "required": [field], "properties": properties })
+    };
+    add(
+        "QuoteBody",
+        "oneOf",
+        json!([
+            only("source_amount", "destination_amount"),
+            only("destination_amount", "source_amount"),
+        ]),
+    );
+    let pair = json!({
+        "required": ["creditor_agent", "other_currency"],
+        "properties": {
+            "creditor_agent": { "type": "string" },
+            "other_currency": { "type": "string" },
+        },
+    });
+    add("QuoteBody", "anyOf", json!([given("corridor", "integer"), pair]));
+    let codes = Country::all().map(|country| json!(country.as_str())).chain([Value::Null]);
+    if let Some(country) = schemas.pointer_mut("/Person/properties/country") {
+        country["enum"] = codes.collect();
+    }
+}

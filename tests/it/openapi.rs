@@ -1,0 +1,89 @@
+//! The gateway judged by what it says of itself: schemathesis reads /openapi.json and calls everything with good and bad data.
+use std::{path::PathBuf, process::Command, time::Duration};
+
+use serde_json::json;
+use services_cli::{
+    demo::{network::Running, postgres::Postgres},
+    wallet::Seen,
+};
+use tests::{fresh_uetr, skipped};
+
+use crate::attack::say;
+
+/// As deploy/prerequisites.sh installs it.
+const VERSION: &str = "4.32.5";
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Generated cases of each resource in the fuzzing phase; `SCHEMATHESIS_EXAMPLES` gives another.
+const EXAMPLES: &str = "12";
+
+fn schemathesis() -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?;
+    let program = cache.join(format!("causeway/schemathesis-{VERSION}/bin/schemathesis"));
+    program.exists().then_some(program)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openapi_says_what_the_gateway_does() {
+    let Some(program) = schemathesis() else {
+        skipped("schemathesis is not installed; run deploy/prerequisites.sh");
+        return;
+    };
+    let postgres = Postgres::shared().unwrap();
+    let url = postgres.database().await.unwrap();
+    let mut running = Running::start(Some(url), |_| Ok(())).await.unwrap();
+    let info = running.info();
+    let of = |name: &str| info["gateways"]["HK"][name].as_str().unwrap().to_owned();
+    let examples = std::env::var("SCHEMATHESIS_EXAMPLES").unwrap_or_else(|_| EXAMPLES.to_owned());
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(program);
+    command
+        .current_dir(folder.path())
+        .arg("--config-file")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/it/openapi/schemathesis.toml"))
+        .args(["--no-color", "run", &format!("{}/openapi.json", of("url"))])
+        .arg("--tls-verify")
+        .arg(running.ca())
+        .args(["--header", &format!("Authorization: Bearer {}", of("api_key"))])
+        .args([
+            "--checks",
+            "all",
+            "--mode",
+            "all",
+            "--phases",
+            "examples,coverage,fuzzing,stateful",
+        ])
+        .args(["--max-examples", &examples, "--workers", "2", "--continue-on-failure"])
+        .args(["--request-timeout", "30", "--suppress-health-check", "all", "--warnings", "off"]);
+    if let Ok(arguments) = std::env::var("SCHEMATHESIS_ARGS") {
+        command.args(arguments.split_whitespace());
+    }
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let summary = text.split("SUMMARY").last().unwrap_or_default();
+    let lines = summary.lines().filter(|line| line.contains("case") || line.contains("check"));
+    say(&format!("schemathesis: {}", lines.map(str::trim).collect::<Vec<_>>().join("; ")));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}\n{errors}");
+    running.check().unwrap();
+    still_served(&running).await;
+    running.stop();
+}
+
+/// After all of that a remittance is credited as ever.
+async fn still_served(running: &Running) {
+    let order = json!({
+        "uetr": fresh_uetr(),
+        "creditor_agent": "102",
+        "interbank_settlement_amount": { "amount": "4000.00", "currency": "PHP" },
+        "payout_method": "wallet",
+        "purpose": "GIFT",
+        "debtor": { "name": "Ada Testperson", "account": "+85290000001" },
+        "creditor": { "name": "Bea Testperson", "account": "+639000000001" },
+    });
+    let wallet = running.wallet("HK").unwrap();
+    let (status, body) = wallet.create(&order, PATIENCE).await.unwrap();
+    assert_eq!(status.as_u16(), 201, "{body}");
+    let last = wallet.follow(order["uetr"].as_str().unwrap(), PATIENCE, Seen::ended).await;
+    assert_eq!(last.status, "CREDITED", "{}", last.body);
+}

@@ -221,7 +221,8 @@ impl Bench {
 
     /// Goes on at the peak until caches are full: what grows after that, grows by the overload.
     async fn warm_up(&mut self, road: &Road, peak: &Steady) -> anyhow::Result<()> {
-        let largest = |world| Ok::<_, anyhow::Error>(gauge::memory(world)?.into_iter().max());
+        let largest =
+            |world: &World| Ok::<_, anyhow::Error>(gauge::memory(world)?.into_iter().max());
         let mut before = largest(&self.world)?;
         for _ in 0..WARM_UPS_MAX {
             let per_s = peak.transfers_per_s * 5 / 4;

@@ -53,7 +53,7 @@ async fn openapi_says_what_the_gateway_does() {
             "--phases",
             "examples,coverage,fuzzing,stateful",
         ])
-        .args(["--max-examples", &examples, "--workers", "2", "--continue-on-failure"])
+        .args(["--max-examples", &examples, "--workers", "1", "--continue-on-failure"])
         .args(["--request-timeout", "30", "--suppress-health-check", "all", "--warnings", "off"]);
     if let Ok(arguments) = std::env::var("SCHEMATHESIS_ARGS") {
         command.args(arguments.split_whitespace());

@@ -1,6 +1,9 @@
 //! JSON bodies as the OpenAPI document describes them, and nothing else; it knows no resource.
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
+use serde_json::{Number, Value};
 
 /// The fields that are lists; anywhere else a list could only pose as an object, its values in the
 /// order of the fields.
@@ -17,6 +20,18 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
         Some(place) => Err(format!("body{place}: must be no list")),
         None => Ok(read),
     }
+}
+
+/// A whole number however JSON writes it: `7`, `7.0` and `7e0` are one number.
+///
+/// # Errors
+/// When it is no number, not whole, or beyond its range.
+pub fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(from)? else { return Ok(None) };
+    let text = number.to_string();
+    let digits = text.strip_suffix(".0").unwrap_or(&text);
+    let whole = digits.parse().map_err(|_| D::Error::custom("must be a whole number below 2^32"));
+    whole.map(Some)
 }
 
 /// The first list where none may be.

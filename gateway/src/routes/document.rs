@@ -31,6 +31,10 @@ pub fn complete(api: &utoipa::openapi::OpenApi) -> Result<Value, serde_json::Err
         // Whatever comes is answered by a pacs.002: no schema tells right from wrong here.
         *body = json!({ "application/xml": {} });
     }
+    if let Some(required) = document.pointer_mut("/paths/~1v1~1iso20022/post/requestBody/required")
+    {
+        *required = Value::Bool(false);
+    }
     if let Some(schemas) = document.pointer_mut("/components/schemas") {
         fields_that_go_together(schemas);
     }

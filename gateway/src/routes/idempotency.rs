@@ -35,7 +35,8 @@ impl Running {
         let key = (caller, key.to_owned());
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         let running = self.clone();
-        keys.insert(key.clone()).then_some(Entered { running, key })
+        // Only then: an `Entered` made in vain would leave the key, under the lock that it waits for.
+        keys.insert(key.clone()).then(|| Entered { running, key })
     }
 }
 

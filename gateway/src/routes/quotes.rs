@@ -28,6 +28,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct QuoteBody {
     /// Corridor number; or give `creditor_agent` and both currencies.
+    #[serde(default, deserialize_with = "super::body::whole")]
     #[schema(minimum = 0, maximum = 4_294_967_295_u32)]
     pub corridor: Option<u32>,
     /// Network id or BIC.

@@ -51,6 +51,7 @@ pub struct OrderBody {
     /// Network id or BIC of the institution that pays out.
     pub creditor_agent: String,
     /// A corridor's number; found by currencies and countries when absent.
+    #[serde(default, deserialize_with = "crate::routes::body::whole")]
     #[schema(minimum = 0, maximum = 4_294_967_295_u32)]
     pub corridor: Option<u32>,
     /// A quote of this gateway; it quotes by itself when absent.

@@ -93,8 +93,14 @@ where
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
-        let membership = metrics.borrow_watched().membership_config.clone();
-        used.note(membership.nodes().map(|(id, _)| *id)).map_err(Error::file(&used.path))?;
+        let (membership, applied) = {
+            let seen = metrics.borrow_watched();
+            (seen.membership_config.clone(), seen.last_applied)
+        };
+        // One that is not applied may yet come to nothing.
+        if *membership.log_id() <= applied {
+            used.note(membership.nodes().map(|(id, _)| *id)).map_err(Error::file(&used.path))?;
+        }
         let voters: BTreeSet<u64> = membership.voter_ids().filter(|id| *id != own).collect();
         let nodes = membership.nodes().filter(|(id, _)| voters.contains(id));
         let wanted: BTreeSet<_> = nodes.map(|(id, node)| (*id, node.addr.clone())).collect();

@@ -51,11 +51,6 @@ pub(super) async fn add_learner(api: &Api, node: u64, peer: &str) -> Answer {
         // A new node of a restored network begins with a snapshot: its genesis founds nothing.
         purge(api).await?;
     }
-    // Durable here before the first node can hear of it.
-    api.used.note([node]).map_err(|error| {
-        tracing::error!(%error, "the list of node ids cannot be written");
-        Status::internal("the list of node ids cannot be written here")
-    })?;
     let added = api.raft.add_learner(node, BasicNode::new(peer), false).await;
     changed(api, added.map(drop).map_err(|error| error.api_error().cloned()))
 }
@@ -75,6 +70,8 @@ pub(super) async fn promote(api: &Api, request: &wire::MemberRequest) -> Answer 
     if request.dry_run {
         return Ok(answer(&metrics));
     }
+    // Durable before it can vote: until then the same id may be added again, if leadership changed.
+    note(api, row.node)?;
     let change = ChangeMembers::AddVoterIds([row.node].into());
     let promoted = api.raft.change_membership(change, true).await;
     changed(api, promoted.map(drop).map_err(|error| error.api_error().cloned()))
@@ -102,6 +99,7 @@ pub(super) async fn remove(api: &Api, request: &wire::MemberRequest) -> Answer {
     if request.dry_run {
         return Ok(answer(&metrics));
     }
+    note(api, row.node)?;
     let id: BTreeSet<u64> = [row.node].into();
     let change = match row.voter {
         true => ChangeMembers::RemoveVoters(id),
@@ -109,6 +107,13 @@ pub(super) async fn remove(api: &Api, request: &wire::MemberRequest) -> Answer {
     };
     let removed = api.raft.change_membership(change, false).await;
     changed(api, removed.map(drop).map_err(|error| error.api_error().cloned()))
+}
+
+fn note(api: &Api, node: u64) -> Result<(), Status> {
+    api.used.note([node]).map_err(|error| {
+        tracing::error!(%error, "the list of node ids cannot be written");
+        Status::internal("the list of node ids cannot be written here")
+    })
 }
 
 /// Makes a snapshot and lets the log before it go.

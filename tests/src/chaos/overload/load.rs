@@ -88,6 +88,7 @@ fn files(folder: &Path) -> Files {
         certificate: folder.join("certificate.pem"),
         key: folder.join("key.pem"),
         ca: folder.join("ca.pem"),
+        revoked: None,
     }
 }
 

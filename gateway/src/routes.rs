@@ -15,10 +15,7 @@ use axum::{
 use sha2::{Digest as _, Sha256};
 use utoipa::{
     Modify, OpenApi,
-    openapi::{
-        self,
-        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-    },
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -72,7 +69,7 @@ pub struct ProblemBody {
 struct Security;
 
 impl Modify for Security {
-    fn modify(&self, openapi: &mut openapi::OpenApi) {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = openapi.components.get_or_insert_with(Default::default);
         components.add_security_scheme("api_key", SecurityScheme::Http(bearer));
@@ -90,7 +87,7 @@ struct Api;
 
 /// Every route of one gateway.
 pub fn router(app: App) -> Router {
-    let (router, mut api) = OpenApiRouter::with_openapi(Api::openapi())
+    let (router, api) = OpenApiRouter::with_openapi(Api::openapi())
         .routes(routes!(quotes::create))
         .routes(routes!(transfers::create, transfers::list))
         .routes(routes!(transfers::get))
@@ -108,7 +105,6 @@ pub fn router(app: App) -> Router {
         .routes(routes!(iso::receive))
         .routes(routes!(track::json))
         .split_for_parts();
-    refusable(&mut api);
     let document = Arc::new(document::complete(&api).unwrap_or_default());
     let described = async move |State(app): State<App>| match app.directory.fresh() {
         Some(network) => Json(document::of_network(&document, &network)),
@@ -128,20 +124,6 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(timely))
         .layer(from_fn(measured))
         .with_state(app)
-}
-
-/// Any request may be one too many, or meet a ledger or a store that does not answer.
-fn refusable(api: &mut openapi::OpenApi) {
-    let later =
-        [("429", "Too many requests are under way"), ("503", "Nothing signed, nothing kept")];
-    for path in api.paths.paths.values_mut() {
-        for operation in [&mut path.get, &mut path.post].into_iter().flatten() {
-            for (status, description) in later {
-                let said = operation.responses.responses.entry(status.to_owned());
-                said.or_insert_with(|| openapi::Response::new(description).into());
-            }
-        }
-    }
 }
 
 /// Lets in as many requests as are served soon, of each key no more than its share; the others are

@@ -97,7 +97,8 @@ fn problems(path: &str, method: &str, operation: &mut Value) {
     let mut said: Vec<(u16, &str)> = vec![
         (408, "REQUEST_TIMEOUT"),
         (500, "INTERNAL_ERROR: its log says why"),
-        (503, "STORE_UNAVAILABLE or LEDGER_UNAVAILABLE: come again"),
+        (429, "TOO_MANY_REQUESTS: come again"),
+        (503, "STORE_UNAVAILABLE, LEDGER_UNAVAILABLE or LEDGER_BUSY: come again"),
     ];
     if key {
         said.push((401, "API_KEY_MISSING or API_KEY_UNKNOWN"));
@@ -139,7 +140,7 @@ fn problem(status: u16, description: &str) -> Value {
     });
     let header = match status {
         401 => Some(("WWW-Authenticate", json!({ "type": "string", "enum": ["Bearer"] }))),
-        503 => Some(("Retry-After", json!({ "type": "integer", "minimum": 0 }))),
+        429 | 503 => Some(("Retry-After", json!({ "type": "integer", "minimum": 0 }))),
         _ => None,
     };
     if let (Some((name, schema)), Some(place)) = (header, response.as_object_mut()) {

@@ -57,6 +57,10 @@ impl Run {
             0 | 1 => {
                 let from = account(author, u64::from(how) % ACCOUNTS);
                 let to = account(other, u64::from(how / 2) % ACCOUNTS);
+                // Nobody moves money from an account to itself; the model does not know that.
+                if from == to {
+                    return;
+                }
                 // A name of before is sometimes used again.
                 let uetr = if which % 5 == 0 { uetr } else { fresh };
                 self.uetrs.push((author, uetr));

@@ -73,7 +73,7 @@ fn what_is_written_loads_and_keys_are_private() {
         certificate: Path::new(name).join("certificate.pem"),
         key: Path::new(name).join("key.pem"),
         ca: Path::new(name).join("ca.pem"),
-        revoked: Some(Path::new(name).join(REVOKED)),
+        revoked: Some(Path::new(name).join(super::REVOKED)),
     };
     ServerTls::load(files("node").under(folder.path())).unwrap();
     ClientTls::load(files("bank").under(folder.path())).unwrap();

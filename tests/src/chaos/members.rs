@@ -9,6 +9,8 @@ use super::{Family, Options, Quantiles, Report, choose::setup, cluster::Cluster}
 
 /// How long a wiped node is watched.
 const REFUSED: Duration = Duration::from_secs(8);
+/// What a node has of itself.
+const GENESIS: u64 = 1;
 /// How often a command is given again while leadership moves.
 const TRIES: usize = 20;
 /// Of each cluster: four changes and one wiped disk.
@@ -86,8 +88,8 @@ async fn succeed(cluster: &mut Cluster, lost: usize) -> anyhow::Result<()> {
     cluster.caught_up(place).await
 }
 
-/// Whether a node whose disk was wiped ended or took no part: where founders have left for ever it
-/// waits for them, and answers nobody meanwhile.
+/// Whether a node whose disk was wiped ended or got nothing: where all that it knows have left for
+/// ever nobody tells it, and nothing is sent to it.
 async fn wipe(cluster: &mut Cluster, rng: &mut fastrand::Rng) -> anyhow::Result<bool> {
     let place = follower(cluster, rng).await?;
     cluster.nodes[place].kill()?;
@@ -97,7 +99,7 @@ async fn wipe(cluster: &mut Cluster, rng: &mut fastrand::Rng) -> anyhow::Result<
     let (mut ended, mut took_part) = (false, false);
     while !ended && !took_part && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        took_part = cluster.status(place).await.is_some();
+        took_part = cluster.status(place).await.is_some_and(|(_, records)| records > GENESIS);
         ended = cluster.nodes[place].ended()?.is_some();
     }
     cluster.nodes[place].kill()?;

@@ -63,6 +63,8 @@ impl Told {
             credits_pending: 0,
             credits_posted: u128::from(FUNDED),
             custody: false,
+            net_debit_cap: 0,
+            standing_acceptance: false,
         };
         self.push(Asked::Balances, 50, Heard::Balances(vec![balance], self.records));
     }

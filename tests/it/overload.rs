@@ -24,7 +24,7 @@ async fn overload_is_refused_and_shared() {
         for (before, after) in &run.memory_kib {
             assert!(after.saturating_sub(*before) < GROWTH_KIB_MAX, "{before} became {after} KiB");
         }
-        assert!(run.accepted > 0 && run.calm.transfers_per_s > 0, "{run:?}");
+        assert!(run.accepted > 0, "{run:?}");
         match run.storm {
             Some((clients, served, _, _)) => assert_eq!(served, clients, "{run:?}"),
             None => assert!(run.refused > 0 && run.polite.0 > 0, "{run:?}"),

@@ -33,7 +33,10 @@ const RETRY_AFTER: Duration = Duration::from_millis(60);
 
 /// What it was asked, and when.
 #[derive(Clone, Debug, Default)]
-struct Busy(Arc<Mutex<Vec<(Instant, Vec<u8>)>>>);
+struct Busy(Arc<Mutex<Vec<Asked>>>);
+
+/// When, and which envelope.
+type Asked = (Instant, Vec<u8>);
 
 fn absent<T>() -> Result<Response<T>, Status> {
     Err(Status::unimplemented("not asked here"))

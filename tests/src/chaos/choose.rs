@@ -37,7 +37,7 @@ pub(super) fn setup(family: Family, seed: u64) -> Setup {
         }
         Family::Clock => Setup { needs: Needs { clocks: true, ..Needs::default() }, ..plain },
         Family::Crash => {
-            Setup { limits: &[("snapshot_entries", 100), ("log_entries_kept", 150)], ..plain }
+            Setup { limits: &[("snapshot_entries", 100), ("log_entries_kept", 600)], ..plain }
         }
         Family::Soak => {
             let disks = Some(FileSystem::Xfs);

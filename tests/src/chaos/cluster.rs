@@ -256,7 +256,7 @@ impl Cluster {
             names.filter_map(|name| name.file_name().to_str()?.parse::<u64>().ok()).max()
         };
         let (first, until) = (newest().unwrap_or(0), Instant::now() + LONG);
-        while newest().unwrap_or(0) < first + 4 {
+        while newest().unwrap_or(0) < first + 8 {
             ensure!(Instant::now() < until, "no snapshots in {}", folder.display());
             tokio::time::sleep(POLL).await;
         }

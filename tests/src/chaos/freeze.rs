@@ -50,6 +50,9 @@ pub async fn freeze(into: &Path) -> anyhow::Result<Frozen> {
     fs::copy(folder.join("genesis.bin"), into.join("genesis.bin"))?;
     let copied = Command::new("cp").arg("-r").arg(folder.join("nodes/1/data")).arg(into).status();
     ensure!(copied.context("cp cannot be started")?.success(), "the data cannot be copied");
+    // What RocksDB says for people names this machine.
+    let cleared = Command::new("find").arg(into).args(["-name", "LOG", "-delete"]).status();
+    ensure!(cleared.context("find cannot be started")?.success(), "LOG files cannot be removed");
     let root = root.iter().map(|byte| format!("{byte:02x}")).collect();
     let frozen = Frozen { records, root, made_by: env!("CARGO_PKG_VERSION").to_owned() };
     fs::write(into.join(Frozen::FILE), serde_json::to_vec_pretty(&frozen)?)?;

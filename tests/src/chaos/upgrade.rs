@@ -8,8 +8,9 @@ use super::{Family, Options, Quantiles, Report, choose::setup, cluster::Cluster}
 /// How long a node may take to say that it is refused.
 const REFUSED: Duration = Duration::from_secs(20);
 
-/// Restarts nodes under another build `runs` times: three of four join in a roll through the
-/// cluster, every fourth speaks only what nobody else does.
+/// Restarts nodes under another build `runs` times, in a roll through the cluster, forth and back.
+/// Every fourth first speaks only the newer version, which it must not where another speaks only the
+/// older.
 ///
 /// # Errors
 /// When the program made for tests is not built, or the cluster does not come back.
@@ -20,6 +21,7 @@ pub(super) async fn upgrade(options: &Options) -> anyhow::Result<Report> {
     cluster.load(clients, pause_ms);
     let (mut waits, mut wrong, mut refused) = (Vec::new(), Vec::new(), 0);
     let speaks = |versions: &str| vec!["env".to_owned(), format!("FAILPOINTS={versions}=return")];
+    let mut newer = vec![false; cluster.nodes.len()];
     for run in 0..options.runs {
         let settled = cluster.now();
         cluster.served(settled).await?;
@@ -27,7 +29,8 @@ pub(super) async fn upgrade(options: &Options) -> anyhow::Result<Report> {
         let place = usize::try_from(run)? % cluster.nodes.len();
         let struck = cluster.now();
         cluster.nodes[place].kill()?;
-        if run % 4 == 3 {
+        let others_newer = (0..newer.len()).all(|other| other == place || newer[other]);
+        if run % 4 == 3 && !others_newer {
             cluster.nodes[place].become_at_next_start(new.clone(), speaks("speaks-only-2"));
             cluster.nodes[place].resume()?;
             match stands_aside(&mut cluster, place).await? {
@@ -38,6 +41,7 @@ pub(super) async fn upgrade(options: &Options) -> anyhow::Result<Report> {
         }
         // Six restarts forth, six back: in between the cluster is mixed.
         let forth = run / 6 % 2 == 0;
+        newer[place] = forth;
         let (build, under) =
             if forth { (new.clone(), speaks("speaks-1-and-2")) } else { (old.clone(), Vec::new()) };
         cluster.nodes[place].become_at_next_start(build, under);

@@ -18,7 +18,7 @@ struct Told {
 impl Told {
     fn new() -> Self {
         let pen = Pen::new(1, FUNDED, Box::new(|_, _, _| Vec::new()));
-        let mut this = Self { pen, history: Vec::new(), records: 0 };
+        let mut this = Self { pen, history: Vec::new(), records: 1 };
         for envelope in this.pen.accounts() {
             let fates = vec![None; envelope.items.len()];
             this.submitted(envelope, 50, &fates);
@@ -34,8 +34,8 @@ impl Told {
 
     fn submitted(&mut self, envelope: Envelope, took: u64, states: &[Option<TransferState>]) {
         let outcomes = states.iter().map(|state| {
-            self.records += 1;
             let (sequence, state) = (self.records, *state);
+            self.records += 1;
             Outcome { sequence, rejection: None, state, reason: None, first_sequence: None }
         });
         let outcomes = outcomes.collect();

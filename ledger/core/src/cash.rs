@@ -149,9 +149,7 @@ impl Ledger {
         if taken {
             return Err(Rejection::WithdrawalReused);
         }
-        // The operator, who is no participant, takes out the fees that it was paid.
-        let suspended = self.participants.get(&author).is_none_or(|row| row.suspended);
-        if suspended && author != ParticipantId::OPERATOR {
+        if self.participants.get(&author).is_none_or(|row| row.suspended) {
             return Err(Rejection::AuthorSuspended);
         }
         if item.amount == 0 {

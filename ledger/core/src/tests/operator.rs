@@ -3,14 +3,14 @@ use alloc::vec::Vec;
 
 use ledger_proof::{
     Item,
-    item::{Fund, Withdraw, WithdrawPaid},
+    item::Fund,
     operator::{
         AddKey, Admit, Fee, FeePayer, KeyKind, OpenAccount, RetireKey, SetCap, SetFeeSchedule,
         SetScreeningPolicy, Suspend,
     },
     signature::key_id,
 };
-use ledger_types::{AccountId, Country, ParticipantId, Rejection, ShortText, WithdrawalId};
+use ledger_types::{AccountId, Country, ParticipantId, Rejection, ShortText};
 
 use super::world::{
     BANK, CREDITOR, CUSTODIAN, DEBTOR, RETAIL, World, account, corridor_terms, currency, key,
@@ -181,31 +181,4 @@ fn each_rule_of_a_funding_has_its_refusal() {
     let again = world.send(CUSTODIAN, fund(own, "HKD", 1, "A"));
     assert!(again.first_sequence.is_some() && again.rejection.is_none());
     assert_eq!(world.balance(DEBTOR, "HKD"), (1_000_001, 0));
-}
-
-#[test]
-fn the_operator_takes_out_the_fees_it_was_paid() {
-    let (mut world, operator) = (World::new(), ParticipantId::OPERATOR);
-    let withdrawal = WithdrawalId([7; 16]);
-    let withdraw = |account, amount| {
-        let (nonce, currency) = (NONCE, currency("HKD"));
-        Item::Withdraw(Withdraw { nonce, withdrawal, account, currency, amount })
-    };
-    world.check("quote T | ok\n submit T | PENDING\n accept T | SETTLED");
-    let own = account(operator, "HKD");
-    let (fees, _) = world.balance(operator, "HKD");
-    let fees = u64::try_from(fees).unwrap();
-    assert!(fees > 0);
-    for (item, rejection) in [
-        (withdraw(account(DEBTOR, "HKD"), 1), Some(Rejection::AccountNotOwned)),
-        (withdraw(own, fees + 1), Some(Rejection::InsufficientFunds)),
-        (withdraw(own, fees), None),
-    ] {
-        let outcome = world.send(operator, item.clone());
-        assert_eq!(outcome.rejection, rejection, "{item:?}");
-    }
-    let bank_reference = text("PAID-1");
-    let paid = WithdrawPaid { nonce: NONCE, owner: operator, withdrawal, bank_reference };
-    assert_eq!(world.send(CUSTODIAN, Item::WithdrawPaid(paid)).rejection, None);
-    assert_eq!(world.balance(operator, "HKD"), (0, 0));
 }

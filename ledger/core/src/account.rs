@@ -116,6 +116,7 @@ const fn sum(posted: u128, amount: u128) -> u128 {
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
+    clippy::float_arithmetic,
     reason = "a planted bug"
 )]
 fn sum(posted: u128, amount: u128) -> u128 {

@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 /// Every node's clock.
 #[derive(Debug)]
 pub(in super::super) struct Clocks {
-    library: PathBuf,
+    preload: PathBuf,
     files: Vec<PathBuf>,
 }
 
@@ -21,7 +21,7 @@ impl Clocks {
         let library = libraries.find(|library| library.exists());
         let library = library.context("libfaketime is not installed: apt-get install faketime")?;
         let files = (1..=nodes).map(|node| spare.join(format!("clock-{node}"))).collect();
-        let this = Self { library, files };
+        let this = Self { preload: library, files };
         for place in 0..nodes {
             this.set(place, "+0")?;
         }
@@ -30,7 +30,7 @@ impl Clocks {
 
     pub(super) fn environment(&self, place: usize) -> [String; 4] {
         [
-            format!("LD_PRELOAD={}", self.library.display()),
+            format!("LD_PRELOAD={}", self.preload.display()),
             format!("FAKETIME_TIMESTAMP_FILE={}", self.files[place].display()),
             "FAKETIME_CACHE_DURATION=1".to_owned(),
             "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),

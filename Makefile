@@ -49,7 +49,7 @@ sim: prerequisites ## Run clusters decided by seeds: make sim SEEDS=600 START=1,
 chaos: build faulty ## Do to real clusters what a bad year does: make chaos ARGS="kill --runs 20"
 	@$${CARGO_TARGET_DIR:-target}/debug/chaos $(ARGS)
 
-soak: build ## Mix all faults on clusters under full load, one cluster after the other: make soak ROUNDS=4
+soak: build faulty ## Mix all faults on clusters under full load, one cluster after the other: make soak ROUNDS=4
 	@$${CARGO_TARGET_DIR:-target}/debug/chaos $$(printf 'soak %.0s' $$(seq $(ROUNDS))) $(ARGS)
 ROUNDS ?= 4
 

@@ -29,8 +29,7 @@ async fn overload_is_refused_and_shared() {
             Some((clients, served, _, _)) => assert_eq!(served, clients, "{run:?}"),
             None => {
                 assert!(run.refused > 0 && run.polite.0 > 0, "{run:?}");
-                // Whoever still asks a former leader is served nothing.
-                assert!(run.other.0 > 0 || run.calm.transfers_per_s > 0, "{run:?}");
+                assert!(run.calm.transfers_per_s > 0, "{run:?}");
             }
         }
     }

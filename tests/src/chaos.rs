@@ -219,10 +219,10 @@ pub async fn run(family: Family, options: &Options) -> anyhow::Result<Report> {
 /// # Errors
 /// What it lacks.
 pub fn possible(family: Family) -> anyhow::Result<()> {
-    if matches!(family, Family::Crash | Family::Reconciler | Family::Upgrade) {
+    let needs = choose::setup(family, 0).needs;
+    if matches!(family, Family::Crash | Family::Reconciler | Family::Upgrade) || needs.clocks {
         drop(services_cli::demo::processes::program("faulty")?);
     }
-    let needs = choose::setup(family, 0).needs;
     let folder = tempfile::Builder::new().prefix("causeway-probe-").tempdir()?;
     let path = folder.path().to_owned();
     let probe = move || Rig::probe(needs, &path);

@@ -5,6 +5,8 @@ use ledger_types::Country;
 use proto::convert::Network;
 use serde_json::{Value, json};
 
+use crate::transfers::order::ADDRESS_LINE_CHARS_MAX;
+
 /// Digits of an amount, minor units included: what is below 10¹⁸ fits every book and column.
 pub const AMOUNT_DIGITS_MAX: usize = 18;
 
@@ -211,6 +213,10 @@ fn fields_that_go_together(schemas: &mut Value) {
         },
     });
     add("QuoteBody", "anyOf", json!([given("corridor", "integer"), pair]));
+    if let Some(line) = schemas.pointer_mut("/Person/properties/address/items") {
+        line["maxLength"] = json!(ADDRESS_LINE_CHARS_MAX);
+        line["pattern"] = json!("^[^\\x00-\\x1f\\x7f-\\x9f]*$");
+    }
     let codes = Country::all().map(|country| json!(country.as_str())).chain([Value::Null]);
     if let Some(country) = schemas.pointer_mut("/Person/properties/country") {
         country["enum"] = codes.collect();

@@ -230,3 +230,20 @@ impl Taken {
         Err(problem)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_runs_is_not_entered_again_and_stops_nobody() {
+        let (running, caller) = (Running::default(), Uuid::nil());
+        let first = running.enter(caller, "one");
+        assert!(first.is_some());
+        // Once this waited for ever for the lock that it held itself.
+        assert!(running.enter(caller, "one").is_none());
+        assert!(running.enter(caller, "two").is_some());
+        drop(first);
+        assert!(running.enter(caller, "one").is_some());
+    }
+}

@@ -1,5 +1,6 @@
 //! Streams of applied records as each reader may see them, from history first and then live; it decides no outcome.
 mod open;
+mod turns;
 
 use std::{pin::Pin, time::Duration};
 
@@ -18,18 +19,19 @@ use crate::{
     state_store::States,
 };
 use open::Opener;
+pub(crate) use turns::Turns;
 
 /// Silence after which a heartbeat is sent.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
-/// Records read at once.
-const RUN: usize = 256;
-/// Records that wait for their reader.
-const AHEAD: usize = 64;
+/// Records read at once, and those that wait for their reader: what a reader that does not read
+/// costs, beside what its connection buffers.
+const RUN: usize = 64;
+const AHEAD: usize = 32;
 
 pub(crate) type Events = Pin<Box<dyn Stream<Item = Result<wire::Event, Status>> + Send>>;
 
 /// Who reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Reader {
     /// Its own records, by its own numbers.
     Participant(ParticipantId),
@@ -43,6 +45,7 @@ pub(crate) struct Source {
     pub(crate) history: History,
     pub(crate) states: States,
     pub(crate) apply: Apply,
+    pub(crate) turns: Turns,
     /// Ends the streams, which else would hold up the servers' end.
     pub(crate) shutdown: Shutdown,
 }
@@ -50,13 +53,13 @@ pub(crate) struct Source {
 impl Source {
     /// Events of `reader` from its number `from` on; its place is held until the stream ends.
     pub(crate) fn stream(&self, reader: Reader, from: u64, place: Place) -> Events {
-        // Small: a reader that does not read holds this much, beside what its connection buffers.
         let (sender, events) = mpsc::channel(AHEAD);
         let tip = self.history.watch();
         let stream = Follow {
             opener: Opener::new(self.states.clone(), self.apply.clone(), reader),
             cursor: Cursor::new(self.history.clone()),
             history: self.history.clone(),
+            turns: self.turns.clone(),
             reader,
             next: match reader {
                 Reader::Participant(_) => from.max(1),
@@ -79,6 +82,7 @@ struct Follow {
     opener: Opener,
     cursor: Cursor,
     history: History,
+    turns: Turns,
     reader: Reader,
     next: u64,
 }
@@ -89,10 +93,24 @@ async fn run(mut stream: Follow, mut tip: watch::Receiver<Tip>, sender: Sender) 
     let mut heartbeat = tokio::time::interval(HEARTBEAT_EVERY);
     loop {
         tip.mark_unchanged();
+        // Most entries are not this reader's: nothing else is asked for those.
+        if matches!(stream.sequence(), Ok(None)) {
+            tokio::select! {
+                changed = tip.changed() => if changed.is_err() { return },
+                _ = heartbeat.tick() => {
+                    let beat = stream.heartbeat();
+                    if sender.send(Ok(beat)).await.is_err() { return }
+                }
+                () = sender.closed() => return,
+            }
+            continue;
+        }
+        let Some(turn) = stream.turns.take(stream.reader).await else { return };
         // The keys that tell whose a blob is are the ledger's; reading files is not for this thread.
         let read = match stream.opener.learn().await {
             Ok(()) => tokio::task::spawn_blocking(move || {
                 let run = stream.run();
+                drop(turn);
                 (stream, run)
             }),
             Err(_stopped) => return,
@@ -100,16 +118,6 @@ async fn run(mut stream: Follow, mut tip: watch::Receiver<Tip>, sender: Sender) 
         let Ok((back, events)) = read.await else { return };
         stream = back;
         match events {
-            Ok(events) if events.is_empty() => {
-                tokio::select! {
-                    changed = tip.changed() => if changed.is_err() { return },
-                    _ = heartbeat.tick() => {
-                        let beat = stream.heartbeat();
-                        if sender.send(Ok(beat)).await.is_err() { return }
-                    }
-                    () = sender.closed() => return,
-                }
-            }
             Ok(events) => {
                 for event in events {
                     let event = wire::event::Event::Record(event.into());
@@ -131,16 +139,21 @@ async fn run(mut stream: Follow, mut tip: watch::Receiver<Tip>, sender: Sender) 
 }
 
 impl Follow {
+    /// The record of the next event, if it has come so far.
+    fn sequence(&self) -> std::io::Result<Option<u64>> {
+        match self.reader {
+            Reader::Operator => {
+                Ok(Some(self.next).filter(|next| *next < self.history.tip().records))
+            }
+            Reader::Participant(id) => self.history.sequence(id, self.next),
+        }
+    }
+
     /// The next events, none when the reader has all.
     fn run(&mut self) -> std::io::Result<Vec<RecordEvent>> {
         let mut events = Vec::new();
-        let tip = self.history.tip().records;
         while events.len() < RUN {
-            let sequence = match self.reader {
-                Reader::Operator => Some(self.next).filter(|next| *next < tip),
-                Reader::Participant(id) => self.history.sequence(id, self.next)?,
-            };
-            let Some(sequence) = sequence else { break };
+            let Some(sequence) = self.sequence()? else { break };
             let record = self.cursor.record(sequence)?;
             events.push(self.opener.open(record, self.next, &mut self.cursor)?);
             self.next += 1;

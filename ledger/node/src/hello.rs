@@ -143,17 +143,10 @@ impl Greeter {
         if other.node == self.identity.node {
             return Err(Refusal::OwnId);
         }
+        self.judge_folder(other.node, &other.folder)?;
         #[cfg(feature = "simulation")]
         if planted(Bug::NodeIdReused) {
             return Ok(());
-        }
-        match self.seen.same(other.node, &other.folder) {
-            Ok(true) => {}
-            Ok(false) => return Err(Refusal::Folder(other.node)),
-            Err(error) => {
-                tracing::error!(%error, "the list of nodes seen cannot be written");
-                return Err(Refusal::Unwritable);
-            }
         }
         let acknowledged = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
         match acknowledged.get(&other.node) {
@@ -167,6 +160,30 @@ impl Greeter {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Whether a node comes with the folder it always came with.
+    ///
+    /// # Errors
+    /// Why it must not take part.
+    pub(crate) fn judge_folder(&self, node: u64, folder: &str) -> Result<(), Refusal> {
+        #[cfg(feature = "simulation")]
+        if planted(Bug::NodeIdReused) {
+            return Ok(());
+        }
+        match self.seen.same(node, folder) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refusal::Folder(node)),
+            Err(error) => {
+                tracing::error!(%error, "the list of nodes seen cannot be written");
+                Err(Refusal::Unwritable)
+            }
+        }
+    }
+
+    /// This node's own folder.
+    pub(crate) fn folder(&self) -> &str {
+        &self.identity.folder
     }
 
     /// Keeps what a node's process acknowledged under a vote.

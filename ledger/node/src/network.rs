@@ -64,6 +64,10 @@ type Snapshot = openraft::type_config::alias::SnapshotOf<Types, Arc<Folder>>;
 pub(crate) struct Ballot {
     pub(crate) pre: bool,
     pub(crate) request: VoteRequest<Types>,
+    /// The candidate's data folder: nobody votes for a disk that was wiped. Builds before this word
+    /// said nothing.
+    #[serde(default)]
+    pub(crate) folder: Option<String>,
 }
 
 /// How nodes reach each other: a channel to an address, within limits.
@@ -136,10 +140,12 @@ impl Peer {
 
     async fn vote_call(
         &self,
-        ballot: Ballot,
+        (pre, request): (bool, VoteRequest<Types>),
         option: &RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
         let mut client = self.client()?;
+        let folder = Some(self.greeter.folder().to_owned());
+        let ballot = Ballot { pre, request, folder };
         let call = client.vote(frame(&ballot).map_err(network)?);
         let answer = timeout(option.hard_ttl(), call).await.map_err(network)?;
         unframe(&answer.map_err(unreachable)?.into_inner()).map_err(network)
@@ -192,7 +198,7 @@ impl NetVote<Types> for Peer {
         request: VoteRequest<Types>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        self.vote_call(Ballot { pre: false, request }, &option).await
+        self.vote_call((false, request), &option).await
     }
 
     async fn pre_vote(
@@ -200,7 +206,7 @@ impl NetVote<Types> for Peer {
         request: VoteRequest<Types>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        self.vote_call(Ballot { pre: true, request }, &option).await
+        self.vote_call((true, request), &option).await
     }
 }
 

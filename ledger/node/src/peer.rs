@@ -101,6 +101,12 @@ impl peer_server::Peer for Service {
     async fn vote(&self, request: Request<Frame>) -> Result<Response<Frame>, Status> {
         self.admit(&request)?;
         let ballot: Ballot = unframe(request.get_ref()).map_err(|error| malformed(&error))?;
+        if let Some(folder) = ballot.folder {
+            let (greeter, node) = (self.greeter.clone(), ballot.request.vote.leader_id.voted_for);
+            let judged = host::blocking(move || greeter.judge_folder(node, &folder)).await;
+            let judged = judged.ok_or_else(|| Status::unavailable("this node is stopping"))?;
+            judged.map_err(|refusal| Status::permission_denied(refusal.to_string()))?;
+        }
         let answer = match ballot.pre {
             true => self.raft()?.pre_vote(ballot.request).await,
             false => self.raft()?.vote(ballot.request).await,

@@ -153,6 +153,7 @@ impl Node {
             history: history.clone(),
             states: states.clone(),
             apply: apply.clone(),
+            turns: events::Turns::new(),
             shutdown: shutdown.clone(),
         };
         let api = Api {
@@ -335,32 +336,41 @@ pub(crate) fn peer_router(peer: peer::Service) -> Router {
     )
 }
 
-/// Says hello to every other node before this one votes or acknowledges anything. A node with an
-/// empty disk waits for all of them: one that cannot be heard may know that this id had another.
+/// Says hello to the other nodes before this one votes or acknowledges anything. One with an empty
+/// disk waits for those that may know that its id had another: a founder for all, since all must be
+/// up to found; one that joins for a majority, of which any other majority has a part.
 async fn greet(network: &Network, greeter: &Greeter, settings: &Settings) -> Result<(), Error> {
-    // One that joins has an id that the leader never saw before.
-    let new = greeter.is_new() && !settings.join;
-    for other in settings.nodes.iter().filter(|other| other.id != settings.node) {
-        let peer = network.peer(other.id, &other.peer, Some(1_000));
-        let welcome = loop {
-            match peer.hello().await {
-                Ok(welcome) => break Some(welcome),
-                Err(_) if new => tokio::time::sleep(GREET_EVERY).await,
-                Err(_) => break None,
+    let mut others: Vec<_> =
+        settings.nodes.iter().filter(|other| other.id != settings.node).collect();
+    let mut wanted = match (greeter.is_new(), settings.join) {
+        (false, _) => 0,
+        (true, false) => others.len(),
+        (true, true) => others.len() / 2 + 1,
+    };
+    loop {
+        let mut silent = Vec::new();
+        for other in others {
+            let peer = network.peer(other.id, &other.peer, Some(1_000));
+            let Ok(welcome) = peer.hello().await else {
+                silent.push(other);
+                continue;
+            };
+            wanted = wanted.saturating_sub(1);
+            if let Some(refusal) = welcome.refusal {
+                return Err(Error::Refused { node: other.id, reason: refusal.to_string() });
             }
-        };
-        let Some(welcome) = welcome else { continue };
-        let refused = |reason: String| Error::Refused { node: other.id, reason };
-        if let Some(refusal) = welcome.refusal {
-            return Err(refused(refusal.to_string()));
+            // A node that must not take part is not ours to stop for.
+            if let Err(refusal) = greeter.judge(&welcome.hello) {
+                metrics::counter!("causeway_ledger_alarms_total").increment(1);
+                tracing::error!(node = other.id, %refusal, "another node must not take part");
+            }
         }
-        // A node that must not take part is not ours to stop for.
-        if let Err(refusal) = greeter.judge(&welcome.hello) {
-            metrics::counter!("causeway_ledger_alarms_total").increment(1);
-            tracing::error!(node = other.id, %refusal, "another node must not take part");
+        if wanted == 0 {
+            return Ok(());
         }
+        others = silent;
+        tokio::time::sleep(GREET_EVERY).await;
     }
-    Ok(())
 }
 
 async fn listen(

@@ -160,6 +160,9 @@ pub enum Workload {
     Direct,
     /// Submit, then accept.
     TwoPhase,
+    /// Backup, verify-data, replay, restore and replace-node on a ledger of so many single-phase
+    /// transfers that goes on working.
+    Operator,
 }
 
 impl Workload {
@@ -169,6 +172,7 @@ impl Workload {
         match self {
             Self::Direct => "direct",
             Self::TwoPhase => "two-phase",
+            Self::Operator => "operator",
         }
     }
 }

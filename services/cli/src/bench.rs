@@ -3,6 +3,7 @@
 
 mod limits;
 pub mod load;
+mod operator;
 pub mod world;
 
 use anyhow::Context as _;
@@ -18,7 +19,10 @@ pub fn run(args: &Bench, as_json: bool) -> anyhow::Result<Answer> {
         .enable_all()
         .build()
         .context("no async runtime can be started")?;
-    let figures = runtime.block_on(measure(args))?;
+    let figures = match args.workload {
+        Workload::Operator => runtime.block_on(operator::measure(args))?,
+        Workload::Direct | Workload::TwoPhase => runtime.block_on(measure(args))?,
+    };
     if as_json {
         out::json(&figures);
     } else {

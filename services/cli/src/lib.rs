@@ -8,6 +8,7 @@ pub mod demo;
 pub mod network;
 pub mod out;
 pub mod partner;
+pub mod ports;
 mod services;
 pub mod wallet;
 

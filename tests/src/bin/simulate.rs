@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    process::{Command, ExitCode},
+    process::{Command, ExitCode, Stdio},
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering},
@@ -13,6 +13,7 @@ use std::{
 use anyhow::Context as _;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
+use services_runtime::telemetry;
 use tests::simulation::{Bug, Options, Report, SOMETIMES, plant, run};
 
 /// Runs whole clusters whose every fault follows from a seed.
@@ -20,6 +21,7 @@ use tests::simulation::{Bug, Options, Report, SOMETIMES, plant, run};
 /// Examples:
 ///   simulate --seeds 600
 ///   simulate --start 77 --seeds 1        one seed again
+///   simulate --start 77 --seeds 1 --log info    and what its nodes say
 ///   simulate --bugs                      planted bugs, each of which must be found
 #[derive(Debug, Parser)]
 #[command(verbatim_doc_comment)]
@@ -39,6 +41,9 @@ struct Arguments {
     /// Plant each known bug in turn and look for it in up to `--seeds` seeds.
     #[arg(long)]
     bugs: bool,
+    /// Show what the nodes say, by a filter such as `info` or `ledger_node=debug`.
+    #[arg(long)]
+    log: Option<String>,
     /// Print the report as one JSON object, the last line of standard output.
     #[arg(long)]
     json: bool,
@@ -56,6 +61,9 @@ fn main() -> anyhow::Result<ExitCode> {
         plant(*bug);
     }
     if let Some(seed) = arguments.one {
+        if let Some(filter) = arguments.log {
+            telemetry::init(&telemetry::Settings { filter, ..telemetry::Settings::default() })?;
+        }
         let report = run(&Options { seed, ticks: arguments.ticks });
         println!("{}", serde_json::to_string(&report)?);
         return Ok(ExitCode::SUCCESS);
@@ -72,6 +80,9 @@ fn one(arguments: &Arguments, seed: u64, bug: Option<usize>) -> anyhow::Result<R
     command.args(["--one", &seed.to_string(), "--ticks", &arguments.ticks.to_string()]);
     if let Some(bug) = bug {
         command.args(["--bug", &bug.to_string()]);
+    }
+    if let Some(filter) = &arguments.log {
+        command.args(["--log", filter]).stderr(Stdio::inherit());
     }
     let output = command.output().context("a seed's process cannot be started")?;
     let said = String::from_utf8_lossy(&output.stdout);

@@ -22,7 +22,7 @@ use proto::{
 use services_cli::{
     admin::{authority::Folder, commands::found},
     args::{AddNode, NetworkNew},
-    demo::processes::{Service, binary},
+    demo::processes::Service,
     network::{grow, new},
 };
 use tokio::{task::JoinSet, time::timeout};
@@ -107,8 +107,10 @@ impl Cluster {
             let config = folder.path.join(format!("nodes/{node}/node.toml"));
             let mut service = Service::new("ledger", &format!("ledger-{node}"), &config, &logs)?;
             let first = setup.first.clone().filter(|_| node == 1);
-            let (program, under) = first
-                .map_or_else(|| Ok::<_, anyhow::Error>((binary()?, rig.under(node - 1))), Ok)?;
+            let (program, under) = first.map_or_else(
+                || Ok::<_, anyhow::Error>((rig.program()?, rig.under(node - 1))),
+                Ok,
+            )?;
             service.become_at_next_start(program, under);
             service.resume()?;
             nodes.push(service);

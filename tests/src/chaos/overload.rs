@@ -18,6 +18,7 @@ use services_cli::bench::world::{ACCOUNTS, World};
 use tokio::task::JoinSet;
 
 use super::{Family, Options, Quantiles, Report};
+use gauge::Memory;
 use load::{Heard, Road, Supply, closed, open};
 
 /// How long each kind of overload lasts.
@@ -106,7 +107,7 @@ pub struct Overloaded {
     pub other: (u64, Option<String>),
     /// Of the participant that floods nobody: accepted, refused, how long it took.
     pub polite: (usize, usize, Quantiles),
-    /// Resident KiB of each node before and after.
+    /// The most resident KiB of each node while it served its peak, and during this.
     pub memory_kib: Vec<(u64, u64)>,
     /// The peak's load again, a moment later.
     pub calm: Steady,
@@ -164,7 +165,9 @@ pub(super) async fn overload(options: &Options) -> anyhow::Result<Report> {
 /// # Errors
 /// When the cluster cannot be started, or no node leads.
 pub async fn measure(runs: u64, window: Duration, progress: fn(u64)) -> anyhow::Result<Measured> {
-    let mut bench = Bench { world: World::start(3).await?, window, acknowledged: 0 };
+    let world = World::start(3).await?;
+    let memory = Memory::watch(&world);
+    let mut bench = Bench { world, memory, before: Vec::new(), window, acknowledged: 0 };
     let peak = bench.peak().await?;
     let mut overloads = Vec::new();
     for (run, kind) in (0..runs).zip(KINDS.into_iter().cycle()) {
@@ -177,6 +180,9 @@ pub async fn measure(runs: u64, window: Duration, progress: fn(u64)) -> anyhow::
 
 struct Bench {
     world: World,
+    memory: Memory,
+    /// The most memory of each node at the peak, caches filled.
+    before: Vec<u64>,
     window: Duration,
     acknowledged: u64,
 }
@@ -221,17 +227,15 @@ impl Bench {
 
     /// Goes on at the peak until caches are full: what grows after that, grows by the overload.
     async fn warm_up(&mut self, road: &Road, peak: &Steady) -> anyhow::Result<()> {
-        let largest =
-            |world: &World| Ok::<_, anyhow::Error>(gauge::memory(world)?.into_iter().max());
-        let mut before = largest(&self.world)?;
         for _ in 0..WARM_UPS_MAX {
-            let per_s = peak.transfers_per_s * 5 / 4;
+            let (before, per_s) = (self.memory.most(), peak.transfers_per_s * 5 / 4);
             self.steady(road, peak.callers, per_s, self.window / 2).await?;
-            let after = largest(&self.world)?;
-            if after.unwrap_or_default() * 100 < before.unwrap_or_default() * 102 {
+            self.before = self.memory.most();
+            let grown =
+                self.before.iter().zip(before).any(|(now, before)| now * 100 > before * 102);
+            if !grown {
                 break;
             }
-            before = after;
         }
         Ok(())
     }
@@ -259,7 +263,7 @@ impl Bench {
 
     async fn overload(&mut self, kind: Kind, peak: &Steady) -> anyhow::Result<Overloaded> {
         let flood = self.flood().await?;
-        let before = gauge::memory(&self.world)?;
+        drop(self.memory.most());
         let mut run = match kind {
             Kind::Storm => self.storm().await?,
             Kind::Rate | Kind::Callers | Kind::HotAccount | Kind::SlowClients => {
@@ -270,8 +274,7 @@ impl Bench {
         tokio::time::sleep(GRACE).await;
         let (callers, per_s) = (peak.callers, peak.transfers_per_s * 5 / 4);
         run.calm = self.steady(&flood, callers, per_s, self.window / 6).await?;
-        let after = gauge::memory(&self.world)?;
-        run.memory_kib = before.into_iter().zip(after).collect();
+        run.memory_kib = self.before.iter().copied().zip(self.memory.most()).collect();
         Ok(run)
     }
 

@@ -5,14 +5,17 @@ mod clocks;
 mod disks;
 mod wires;
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 pub(super) use air::Weather;
 use anyhow::{Context as _, ensure};
 pub(super) use calls::Calls;
 pub(super) use clocks::Clocks;
 pub(super) use disks::{Disk, FileSystem};
-use services_cli::admin::authority::Folder;
+use services_cli::{admin::authority::Folder, demo::processes::program};
 pub(super) use wires::{Wires, address, isolated};
 
 /// What a family needs.
@@ -106,6 +109,12 @@ impl Rig {
     }
 
     /// What a node's program is started under.
+    /// The program that nodes run: under a faked clock the one with the C library's allocator, since
+    /// jemalloc asks for the time before libfaketime can answer.
+    pub(super) fn program(&self) -> anyhow::Result<PathBuf> {
+        program(if self.clocks.is_some() { "faulty" } else { "causeway" })
+    }
+
     pub(super) fn under(&self, place: usize) -> Vec<String> {
         let mut under = Vec::new();
         if let Some(wires) = &self.wires {

@@ -3,7 +3,8 @@ use std::{io, path::Path};
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBRecoveryMode, Direction,
-    IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions, checkpoint::Checkpoint,
+    IteratorMode, Options, ReadOptions, WriteBatch, WriteBufferManager, WriteOptions,
+    checkpoint::Checkpoint,
 };
 
 use super::{Batch, Change, Kind};
@@ -21,9 +22,12 @@ impl Rows {
     /// # Errors
     /// When it is damaged or cannot be read or written.
     pub(crate) fn open(folder: &Path, kind: Kind) -> io::Result<Self> {
+        let memory = Memory::of(kind);
         let tables = kind.tables().iter();
-        let tables = tables.map(|name| ColumnFamilyDescriptor::new(*name, table(name)));
-        let db = DB::open_cf_descriptors(&options(kind), folder, tables);
+        let tables = tables.map(|name| ColumnFamilyDescriptor::new(*name, table(name, &memory)));
+        let mut options = options(kind);
+        options.set_write_buffer_manager(&memory.written);
+        let db = DB::open_cf_descriptors(&options, folder, tables);
         Ok(Self { db: db.map_err(io::Error::other)?, kind })
     }
 
@@ -121,7 +125,6 @@ fn options(kind: Kind) -> Options {
             // refused.
             options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
             options.set_track_and_verify_wals_in_manifest(true);
-            options.set_write_buffer_size(64 << 20);
         }
         Kind::State => {
             options.set_atomic_flush(true);
@@ -131,24 +134,45 @@ fn options(kind: Kind) -> Options {
     options
 }
 
-fn table(name: &str) -> Options {
-    let mut options = Options::default();
-    match name {
-        "rows" => {
-            options.set_compression_type(rocksdb::DBCompressionType::Lz4);
-            // Most reads ask for a row that is not there: a new transfer's.
-            let mut table = BlockBasedOptions::default();
-            table.set_bloom_filter(10.0, false);
-            table.set_block_cache(&Cache::new_lru_cache(128 << 20));
-            table.set_optimize_filters_for_memory(true);
-            options.set_block_based_table_factory(&table);
-            options.set_memtable_whole_key_filtering(true);
-            options.set_memtable_prefix_bloom_ratio(0.05);
-            options.set_write_buffer_size(96 << 20);
-        }
-        "blobs" | "meta" => options.set_compression_type(rocksdb::DBCompressionType::Lz4),
-        _ => options.set_write_buffer_size(64 << 20),
+/// One bound on the memory of a database: blocks read, their indexes and filters, and rows not yet
+/// flushed share it.
+struct Memory {
+    cache: Cache,
+    written: WriteBufferManager,
+}
+
+impl Memory {
+    fn of(kind: Kind) -> Self {
+        let (all, written) = match kind {
+            // What was appended lately is read from memory by the log itself.
+            Kind::Log => (48 << 20, 32 << 20),
+            Kind::State => (192 << 20, 96 << 20),
+        };
+        let cache = Cache::new_lru_cache(all);
+        // Never stalls a writer: it flushes sooner.
+        let written =
+            WriteBufferManager::new_write_buffer_manager_with_cache(written, false, cache.clone());
+        Self { cache, written }
     }
+}
+
+fn table(name: &str, memory: &Memory) -> Options {
+    let mut blocks = BlockBasedOptions::default();
+    blocks.set_block_cache(&memory.cache);
+    blocks.set_cache_index_and_filter_blocks(true);
+    blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    let mut options = Options::default();
+    if name == "rows" {
+        // Most reads ask for a row that is not there: a new transfer's.
+        blocks.set_bloom_filter(10.0, false);
+        blocks.set_optimize_filters_for_memory(true);
+        options.set_memtable_whole_key_filtering(true);
+        options.set_memtable_prefix_bloom_ratio(0.05);
+    }
+    if matches!(name, "rows" | "blobs" | "meta") {
+        options.set_compression_type(rocksdb::DBCompressionType::Lz4);
+    }
+    options.set_block_based_table_factory(&blocks);
     options
 }
 

@@ -18,6 +18,8 @@ use nix::{
 };
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
+use crate::ports;
+
 /// A server to use instead of a private one: `postgres://user@host:port/database`, whose user may
 /// create databases.
 pub const SERVER_VARIABLE: &str = "CAUSEWAY_TEST_DATABASE_URL";
@@ -87,7 +89,7 @@ impl Postgres {
         if let Some((user, group)) = private.user {
             chown(folder, Some(user), Some(group))?;
         }
-        let port = free_port()?;
+        let port = ports::free()?;
         let data = folder.join("data");
         let arguments = ["-A", "trust", "-U", "causeway", "-E", "UTF8", "--locale=C", "-N"];
         private.run(
@@ -268,8 +270,4 @@ fn unprivileged() -> anyhow::Result<Option<(u32, u32)>> {
     let user = nix::unistd::User::from_name(UNPRIVILEGED)?;
     let user = user.context("no user postgres: install the postgresql package")?;
     Ok(Some((user.uid.as_raw(), user.gid.as_raw())))
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -11,10 +11,11 @@ use time::OffsetDateTime;
 
 use super::keys::Secret;
 use super::pki::{ParticipantCa, PeerCa};
-use super::settings::{Listen, free_port, node_settings, write};
+use super::settings::{Listen, node_settings, write};
 use crate::admin::authority::Folder;
 use crate::admin::operate::Said;
 use crate::args::AddNode;
+use crate::ports;
 
 /// Makes the folder.
 pub fn run(args: &AddNode) -> anyhow::Result<Said> {
@@ -33,9 +34,8 @@ pub fn run(args: &AddNode) -> anyhow::Result<Said> {
     }
     nodes.retain(|node| !args.without.contains(&node.id));
     let host = args.hosts.first().context("--host: give at least one")?;
-    let mut held = Vec::new();
-    let mut port = || free_port(&mut held);
-    let listen = Listen { number, client: port()?, peer: port()?, health: port()? };
+    let (client, peer, health) = (ports::free()?, ports::free()?, ports::free()?);
+    let listen = Listen { number, client, peer, health };
     let uri = |port: u16| format!("https://{host}:{port}");
     let own = json!({ "id": number, "client": uri(listen.client), "peer": uri(listen.peer) });
     let mut rows: Vec<Value> = nodes

@@ -6,6 +6,7 @@ use ledger_types::{Currency, ParticipantId};
 use serde_json::{Value, json};
 
 use super::plan::{Plan, PlannedParticipant, account};
+use crate::ports;
 
 /// Where everything listens.
 #[derive(Clone, Debug, Default)]
@@ -36,23 +37,21 @@ pub struct Layout<'a> {
 }
 
 impl Ports {
-    /// Takes ports that are free now; each is let go again, so start soon.
+    /// Takes ports that are free now; none is held, so start soon.
     pub fn free(plan: &Plan, nodes: u64) -> anyhow::Result<Self> {
-        let mut held = Vec::new();
-        let mut next = || free_port(&mut held);
         let mut ports = Self::default();
         for _ in 0..nodes {
-            ports.nodes.push((next()?, next()?, next()?));
+            ports.nodes.push((ports::free()?, ports::free()?, ports::free()?));
         }
         for participant in &plan.participants {
             if participant.gateway.is_some() {
-                ports.gateways.push((participant.id, next()?, next()?));
+                ports.gateways.push((participant.id, ports::free()?, ports::free()?));
             }
             if !participant.fx.is_empty() {
-                ports.quoting.push((participant.id, next()?, next()?));
+                ports.quoting.push((participant.id, ports::free()?, ports::free()?));
             }
         }
-        ports.reconciliation_health = next()?;
+        ports.reconciliation_health = ports::free()?;
         Ok(ports)
     }
 }
@@ -223,15 +222,6 @@ impl Layout<'_> {
             "tls": self.tls("operator/client"),
         })
     }
-}
-
-/// A port that is free now, held in `held` so that the next one is another.
-pub fn free_port(held: &mut Vec<std::net::TcpListener>) -> anyhow::Result<u16> {
-    let listener =
-        std::net::TcpListener::bind(("127.0.0.1", 0)).context("no free port on this machine")?;
-    let port = listener.local_addr()?.port();
-    held.push(listener);
-    Ok(port)
 }
 
 /// Where a node listens.

@@ -1,5 +1,9 @@
 //! What nodes use and count, read from outside: resident memory, and counters of their metrics page.
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use services_cli::bench::world::World;
@@ -8,9 +12,48 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Resident KiB of each node's process.
-pub(super) fn memory(world: &World) -> anyhow::Result<Vec<u64>> {
-    world.processes().into_iter().map(resident).collect()
+/// How often memory is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The most resident KiB that each node's process was seen with; a moment alone says little, since
+/// memory rises until rows are flushed and falls after.
+#[derive(Debug)]
+pub(super) struct Memory {
+    most: Arc<Mutex<Vec<u64>>>,
+    looking: tokio::task::JoinHandle<()>,
+}
+
+impl Memory {
+    /// Looks at the nodes from now on.
+    pub(super) fn watch(world: &World) -> Self {
+        let (most, processes) = (Arc::default(), world.processes());
+        let seen: Arc<Mutex<Vec<u64>>> = Arc::clone(&most);
+        let looking = tokio::spawn(async move {
+            loop {
+                // A process that ended is found by who asks it.
+                let now = processes.iter().map(|process| resident(*process).unwrap_or(0)).collect();
+                raise(&mut seen.lock().unwrap_or_else(PoisonError::into_inner), now);
+                tokio::time::sleep(LOOK).await;
+            }
+        });
+        Self { most, looking }
+    }
+
+    /// The most since this was asked last.
+    pub(super) fn most(&self) -> Vec<u64> {
+        std::mem::take(&mut *self.most.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.looking.abort();
+    }
+}
+
+fn raise(most: &mut Vec<u64>, now: Vec<u64>) {
+    most.resize(now.len(), 0);
+    most.iter_mut().zip(now).for_each(|(most, now)| *most = now.max(*most));
 }
 
 fn resident(process: u32) -> anyhow::Result<u64> {

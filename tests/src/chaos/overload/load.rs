@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use proto::{
-    client::{FATE_KEY, FATE_NOT_APPENDED, RETRY_AFTER_KEY},
+    client::{FATE_KEY, FATE_NOT_APPENDED, LEADER_KEY, RETRY_AFTER_KEY},
     ledger::{SubmitRequest, ledger_client::LedgerClient},
 };
 use services_cli::bench::{load, world::World};
@@ -54,10 +54,11 @@ impl Supply {
     }
 }
 
-/// A participant's connections to one node.
+/// A participant's connections to each node, used only to the one that leads.
 #[derive(Clone, Debug)]
 pub(super) struct Road {
-    channels: Arc<[Channel]>,
+    nodes: Arc<[Vec<Channel>]>,
+    leader: Arc<AtomicUsize>,
     next: Arc<AtomicUsize>,
 }
 
@@ -65,21 +66,36 @@ impl Road {
     pub(super) fn new(
         world: &World,
         certificate: &str,
-        node: usize,
+        leader: usize,
         connections: usize,
     ) -> anyhow::Result<Self> {
         let tls = ClientTls::load(files(&world.folder.path.join(certificate)))?;
         let limits = ClientLimits { timeout_ms: 20_000, ..ClientLimits::default() };
-        let endpoint = &world.folder.endpoints[node - 1];
-        let channels: Result<Vec<_>, _> =
-            (0..connections).map(|_| tls.channel(endpoint, "node", &limits)).collect();
-        Ok(Self { channels: channels?.into(), next: Arc::default() })
+        // Connected when first used.
+        let channels = |endpoint: &String| {
+            (0..connections).map(|_| tls.channel(endpoint, "node", &limits)).collect()
+        };
+        let nodes: Result<Vec<Vec<_>>, _> = world.folder.endpoints.iter().map(channels).collect();
+        let leader = Arc::new(AtomicUsize::new(leader - 1));
+        Ok(Self { nodes: nodes?.into(), leader, next: Arc::default() })
     }
 
     /// The next connection in turn.
     pub(super) fn client(&self) -> LedgerClient<Channel> {
-        let at = self.next.fetch_add(1, Ordering::Relaxed) % self.channels.len();
-        LedgerClient::new(self.channels[at].clone())
+        let channels = &self.nodes[self.leader.load(Ordering::Relaxed)];
+        let at = self.next.fetch_add(1, Ordering::Relaxed) % channels.len();
+        LedgerClient::new(channels[at].clone())
+    }
+
+    /// Goes where a node that does not lead says that the leader is.
+    fn follow(&self, status: &Status) {
+        let told = status.metadata().get(LEADER_KEY).and_then(|node| node.to_str().ok());
+        let node = told.and_then(|node| node.parse::<usize>().ok());
+        if let Some(at) =
+            node.and_then(|node| node.checked_sub(1)).filter(|at| *at < self.nodes.len())
+        {
+            self.leader.store(at, Ordering::Relaxed);
+        }
     }
 }
 
@@ -158,20 +174,17 @@ fn retry_after(status: &Status) -> Option<Duration> {
 }
 
 /// Sends one envelope; what was not accepted goes back into the supply.
-async fn send(
-    mut client: LedgerClient<Channel>,
-    supply: &Supply,
-    envelope: Bytes,
-) -> (Result<(), Status>, Duration) {
+async fn send(road: &Road, supply: &Supply, envelope: Bytes) -> (Result<(), Status>, Duration) {
     let request = SubmitRequest { envelope: envelope.clone(), blobs: Vec::new() };
     let called = Instant::now();
-    let answer = client.submit(request).await;
+    let answer = road.client().submit(request).await;
     let took = called.elapsed();
     let accepted = answer.and_then(|answer| {
         let refused = answer.get_ref().outcomes.iter().any(|outcome| outcome.rejection != 0);
         if refused { Err(Status::aborted("a transfer was refused by the ledger")) } else { Ok(()) }
     });
-    if accepted.is_err() {
+    if let Err(status) = &accepted {
+        road.follow(status);
         supply.give_back(envelope);
     }
     (accepted, took)
@@ -188,11 +201,11 @@ pub(super) async fn closed(
     for caller in 0..callers {
         let (road, supply) = (road.clone(), Arc::clone(supply));
         tasks.spawn(async move {
-            let (mut heard, client) = (Heard::default(), road.client());
+            let mut heard = Heard::default();
             let mut rng = fastrand::Rng::with_seed(u64::try_from(caller).unwrap_or_default());
             while started.elapsed() < window {
                 let Some(envelope) = supply.take() else { break };
-                let (answer, took) = send(client.clone(), &supply, envelope).await;
+                let (answer, took) = send(&road, &supply, envelope).await;
                 heard.hear(&answer, took);
                 let wait = match &answer {
                     Ok(()) => pause,
@@ -238,8 +251,8 @@ pub(super) async fn open(
                 continue;
             }
             let Some(envelope) = supply.take() else { break };
-            let (client, supply) = (road.client(), Arc::clone(supply));
-            calls.spawn(async move { send(client, &supply, envelope).await });
+            let (road, supply) = (road.clone(), Arc::clone(supply));
+            calls.spawn(async move { send(&road, &supply, envelope).await });
         }
         while let Some(call) = calls.try_join_next() {
             let (answer, took) = call?;

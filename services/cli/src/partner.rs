@@ -96,7 +96,9 @@ pub fn events(args: &Events) -> anyhow::Result<Answer> {
     })
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<Answer>>) -> anyhow::Result<Answer> {
+pub(crate) fn block_on(
+    work: impl Future<Output = anyhow::Result<Answer>>,
+) -> anyhow::Result<Answer> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -115,7 +117,7 @@ fn read(file: &Path) -> anyhow::Result<String> {
         .with_context(|| format!("{shown}: cannot be read; give a readable file, or - for input"))
 }
 
-fn wallet(args: &Gateway) -> anyhow::Result<Wallet> {
+pub(crate) fn wallet(args: &Gateway) -> anyhow::Result<Wallet> {
     if let Some(file) = &args.info {
         let shown = file.display();
         let info: Value = serde_json::from_str(&read(file)?)

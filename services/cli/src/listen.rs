@@ -22,7 +22,7 @@ const HEADERS: [&str; 4] = ["content-type", "webhook-id", "webhook-timestamp", "
 
 /// Receives until Ctrl-C, or so many messages.
 pub fn run(args: &Listen) -> anyhow::Result<Answer> {
-    let wallet = partner::wallet(&args.gateway)?;
+    let wallet = partner::wallet_of(&args.gateway, "manage_key")?;
     partner::block_on(listen(args, &wallet))
 }
 

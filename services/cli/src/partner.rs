@@ -117,7 +117,12 @@ fn read(file: &Path) -> anyhow::Result<String> {
         .with_context(|| format!("{shown}: cannot be read; give a readable file, or - for input"))
 }
 
-pub(crate) fn wallet(args: &Gateway) -> anyhow::Result<Wallet> {
+fn wallet(args: &Gateway) -> anyhow::Result<Wallet> {
+    wallet_of(args, "api_key")
+}
+
+/// The gateway, with one of a demonstration's keys or the key that was given.
+pub(crate) fn wallet_of(args: &Gateway, name: &str) -> anyhow::Result<Wallet> {
     if let Some(file) = &args.info {
         let shown = file.display();
         let info: Value = serde_json::from_str(&read(file)?)
@@ -127,7 +132,7 @@ pub(crate) fn wallet(args: &Gateway) -> anyhow::Result<Wallet> {
             let value = gateway[name].as_str().map(str::to_owned);
             value.with_context(|| format!("{shown}: has no gateway {}; see --as", args.label))
         };
-        return Wallet::new(Path::new(&field("ca")?), field("url")?, field("api_key")?);
+        return Wallet::new(Path::new(&field("ca")?), field("url")?, field(name)?);
     }
     let missing = |flag: &'static str, variable: &'static str| {
         move || format!("--{flag}: is missing; give it, or {variable}, or --info FILE")

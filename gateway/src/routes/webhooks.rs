@@ -9,13 +9,13 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
     Body, Query, Segment,
     caller::{Caller, Scope},
-    params::limited,
+    params::{LogPage, limited},
 };
 use crate::{
     app::App,
@@ -163,18 +163,6 @@ pub struct DeliveryPage {
     /// Give it as `cursor` for the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<i64>,
-}
-
-/// Which page of the log.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct LogPage {
-    /// `next_cursor` of the page before.
-    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
-    pub cursor: Option<i64>,
-    /// 1 to 500, 100 if absent.
-    #[param(minimum = 1, maximum = 500)]
-    pub limit: Option<i64>,
 }
 
 /// Makes an endpoint; its secret is shown in this answer alone.

@@ -1,6 +1,6 @@
 //! An event as a webhook tells it: its type, its place in an order, its body; all of it comes from the record's shared part, which holds no personal data.
 use ledger_types::ParticipantId;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use crate::{
     clock::rfc3339,

@@ -33,7 +33,10 @@ impl Vault {
     /// Under a key of the sealing key.
     #[must_use]
     pub fn new(sealing_key: &Digest) -> Self {
-        let mac = <Hmac<Sha256> as KeyInit>::new(&(*sealing_key).into());
+        // Short keys are filled up with zeros (RFC 2104).
+        let mut block = [0; 64];
+        block[..sealing_key.len()].copy_from_slice(sealing_key);
+        let mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
         Self { key: mac.chain_update(LABEL).finalize().into_bytes().into() }
     }
 

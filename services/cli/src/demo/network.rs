@@ -287,11 +287,12 @@ const WEBHOOKS: &str = r#"
 [webhooks]
 allow_http = true
 allow_networks = ["127.0.0.0/8"]
+attempts_max = 100
 retry_ms_min = 100
 retry_ms_max = 1000
 "#;
 
-fn webhooks_to_this_machine(network: &std::path::Path) -> anyhow::Result<()> {
+fn webhooks_to_this_machine(network: &Path) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(network.join("participants"))? {
         let file = entry?.path().join("gateway.toml");
         if !file.exists() {

@@ -39,8 +39,22 @@ schemathesis() {
     rm -rf "$folder"
     printf 'schemathesis %s cannot be installed here; its test will skip\n' "$version" >&2
 }
+
+# What verifies webhooks as a receiver would; its test says so when it cannot be had.
+standardwebhooks() {
+    local version=1.1.0
+    local folder="${XDG_CACHE_HOME:-$HOME/.cache}/causeway/standardwebhooks-$version"
+    [ -e "$folder/installed" ] && return
+    printf 'installing: standardwebhooks %s\n' "$version"
+    python3 -m venv --clear "$folder" &&
+        "$folder/bin/pip" install --quiet "standardwebhooks==$version" &&
+        touch "$folder/installed" && return
+    rm -rf "$folder"
+    printf 'standardwebhooks %s cannot be installed here; its test will skip\n' "$version" >&2
+}
 if [ "${#missing[@]}" -eq 0 ]; then
     schemathesis
+    standardwebhooks
     exit 0
 fi
 
@@ -68,3 +82,4 @@ export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 schemathesis
+standardwebhooks

@@ -24,6 +24,7 @@ use crate::{
     settings::{Decision, Demo},
     store::{self, Connection, Store, outbox::OutboxRow},
     turns::Turns,
+    webhooks::Webhooks,
 };
 
 /// A transfer that wants the gateway's attention.
@@ -79,6 +80,8 @@ pub struct Inner {
     pub outbox: Outbox,
     /// To the worker.
     pub work: WorkQueue,
+    /// Endpoints of webhooks.
+    pub webhooks: Webhooks,
 }
 
 /// The way to the sender: items of the outbox table that this process has in hand. What finds no

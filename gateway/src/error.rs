@@ -70,6 +70,11 @@ pub enum Error {
         #[source]
         source: ledger_proof::DecodeError,
     },
+    /// Webhooks can't be sent.
+    #[error(
+        "webhooks: the HTTP client cannot be made; check webhooks.ca, or install CA certificates"
+    )]
+    Webhooks(#[source] reqwest::Error),
     /// No randomness.
     #[error("the system gives no randomness")]
     Randomness,

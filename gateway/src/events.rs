@@ -140,6 +140,7 @@ async fn write(app: &App, cursor: u64, records: &[RecordEvent]) -> Result<u64, E
     store::commit(transaction).await.map_err(Error::Store)?;
     done.changes.iter().for_each(measure::changed);
     done.work.into_iter().for_each(|item| app.wake(item));
+    app.webhooks.wake();
     Ok(last)
 }
 

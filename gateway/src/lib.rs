@@ -22,6 +22,7 @@ pub mod store;
 pub mod tracking;
 pub mod transfers;
 pub mod turns;
+pub mod webhooks;
 
 pub use error::Error;
 pub use run::{api_key_create, ready::CONDITIONS, run};

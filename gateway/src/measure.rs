@@ -48,6 +48,19 @@ pub fn outbox(pending: u32) {
     gauge!("causeway_gateway_outbox_pending").set(pending);
 }
 
+/// A webhook was sent: delivered, failed or parked.
+pub fn webhook(outcome: &'static str, took: Duration) {
+    counter!("causeway_gateway_webhooks_total", "outcome" => outcome).increment(1);
+    histogram!("causeway_gateway_webhook_seconds").record(took);
+}
+
+/// How many webhooks wait and are parked.
+pub fn webhooks(waiting: i64, parked: i64) {
+    let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+    gauge!("causeway_gateway_webhooks_pending", "state" => "waiting").set(count(waiting));
+    gauge!("causeway_gateway_webhooks_pending", "state" => "parked").set(count(parked));
+}
+
 /// A request was answered.
 pub fn request(method: &'static str, route: String, status: u16, took: Duration) {
     let labels = [("method", method.to_owned()), ("route", route)];

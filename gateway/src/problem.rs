@@ -68,6 +68,9 @@ codes! {
     DebitLimitExceeded = "DEBIT_LIMIT_EXCEEDED", UNPROCESSABLE_ENTITY, b"AM14", "The transfer would debit more than the debtor allows";
     QuoteUnavailable = "QUOTE_UNAVAILABLE", UNPROCESSABLE_ENTITY, b"AG03", "No liquidity bank quotes this now";
     QuoteNotFound = "QUOTE_NOT_FOUND", UNPROCESSABLE_ENTITY, b"AG03", "This gateway knows no such quote";
+    WebhookNotFound = "WEBHOOK_NOT_FOUND", NOT_FOUND, b"NARR", "This gateway has no such webhook";
+    WebhookUrlRefused = "WEBHOOK_URL_REFUSED", UNPROCESSABLE_ENTITY, b"NARR", "Webhooks may not go to this URL";
+    WebhookLimitReached = "WEBHOOK_LIMIT_REACHED", UNPROCESSABLE_ENTITY, b"NARR", "This gateway has as many webhooks as it may";
     TooManyRequests = "TOO_MANY_REQUESTS", TOO_MANY_REQUESTS, b"ED06", "Too many requests are under way, in all or of this API key";
     LedgerBusy = "LEDGER_BUSY", SERVICE_UNAVAILABLE, b"ED06", "More waits for the ledger's answer than this gateway keeps in hand";
     LedgerUnavailable = "LEDGER_UNAVAILABLE", SERVICE_UNAVAILABLE, b"ED06", "The ledger can't be reached; nothing was signed or kept";

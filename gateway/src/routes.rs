@@ -36,6 +36,7 @@ pub mod params;
 pub mod quotes;
 pub mod track;
 pub mod transfers;
+pub mod webhooks;
 
 /// The largest body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -103,6 +104,12 @@ pub fn router(app: App) -> Router {
         .routes(routes!(network::corridors))
         .routes(routes!(network::participants))
         .routes(routes!(iso::receive))
+        .routes(routes!(webhooks::create, webhooks::list))
+        .routes(routes!(webhooks::get, webhooks::delete))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::replay))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::deliveries))
         .routes(routes!(track::json))
         .split_for_parts();
     let document = Arc::new(document::complete(&api).unwrap_or_default());
@@ -152,10 +159,11 @@ async fn measured(request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let route = route.unwrap_or("none").to_owned();
-    // A caller may invent methods; the surface has two.
+    // A caller may invent methods; the surface has three.
     let method = match *request.method() {
         Method::GET => "GET",
         Method::POST => "POST",
+        Method::DELETE => "DELETE",
         _ => "other",
     };
     let response = next.run(request).await;

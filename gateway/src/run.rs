@@ -31,6 +31,7 @@ use crate::{
     settings::{Ledger, Settings},
     store::{Store, book::Book},
     turns::Turns,
+    webhooks::{self, Webhooks},
 };
 
 pub mod ready;
@@ -66,7 +67,9 @@ pub async fn run(
         .map_err(Error::Screening)?;
     let tls = client_tls(&settings.ledger, &shutdown)?;
     let limits = ClientLimits { timeout_ms: settings.ledger.timeout_ms, ..Default::default() };
+    let sealing_key = key("sealing_key", &settings.sealing_key)?;
     let app = App::new(Inner {
+        webhooks: Webhooks::new(&settings.webhooks, &sealing_key)?,
         turns: Turns::default(),
         me: ParticipantId(settings.participant),
         network: genesis(&settings.genesis)?.network(),
@@ -75,7 +78,7 @@ pub async fn run(
         heard: Heard::default(),
         running: Running::default(),
         signing_key: SigningKey::from_bytes(&key("signing_key", &settings.signing_key)?),
-        sealing_key: key("sealing_key", &settings.sealing_key)?,
+        sealing_key,
         fx: fx(&settings, &tls, &limits)?,
         screening: Arc::new(lists),
         banking: Arc::new(book),
@@ -90,6 +93,7 @@ pub async fn run(
     shutdown.spawn("outbox", outbox::run(app.clone(), outbox_queue, shutdown.clone()));
     shutdown.spawn("events", events::run(app.clone(), shutdown.clone()));
     shutdown.spawn("decisions", decide::run(app.clone(), work_queue, shutdown.clone()));
+    shutdown.spawn("webhooks", webhooks::deliver::run(app.clone(), shutdown.clone()));
     shutdown.spawn("news", news(app.clone(), shutdown.clone()));
     shutdown.spawn("idempotency", sweep_keys(app.clone(), shutdown.clone()));
     if let Some(state) = health {
@@ -98,7 +102,7 @@ pub async fn run(
     serve(&settings, app, &shutdown).await
 }
 
-/// Makes an API key with scopes (`read`, `send`, `decide`) and gives its secret, which is shown
+/// Makes an API key with scopes (`read`, `send`, `decide`, `manage`) and gives its secret, which is shown
 /// this once and kept as a digest only.
 ///
 /// # Errors

@@ -1,7 +1,8 @@
 //! What a gateway reads at start: one typed struct, unknown keys refused; it holds paths to secrets, never a secret.
 use std::{net::SocketAddr, path::PathBuf};
 
-use serde::Deserialize;
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use services_runtime::tickets::Tickets;
 
 /// A participant's gateway.
@@ -43,6 +44,9 @@ pub struct Settings {
     /// Bounds on what is under way.
     #[serde(default)]
     pub limits: Limits,
+    /// Webhooks: where they may go and how they are tried again.
+    #[serde(default)]
+    pub webhooks: Webhooks,
     /// Scripted answers of a demonstration.
     #[serde(default)]
     pub demo: Demo,
@@ -144,6 +148,62 @@ impl Limits {
     pub fn requests<K: Clone + Eq + std::hash::Hash>(&self) -> Tickets<K> {
         Tickets::new(self.requests_max, (self.requests_max / 4).max(1))
     }
+}
+
+/// Where webhooks may go, how much at one time, and how often they are tried.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Webhooks {
+    /// Whether `http://` may be used; for tests and demonstrations.
+    pub allow_http: bool,
+    /// Networks, as `127.0.0.0/8`, that may be reached though they are private, local or special.
+    #[serde(deserialize_with = "networks")]
+    pub allow_networks: Vec<IpNet>,
+    /// CAs of the endpoints' certificates (PEM); absent: those of the system.
+    pub ca: Option<PathBuf>,
+    /// Endpoints at most.
+    pub endpoints_max: i64,
+    /// Messages under way at one time, in all.
+    pub concurrency_max: usize,
+    /// Messages under way at one time to one endpoint, each of another transfer.
+    pub endpoint_concurrency_max: usize,
+    /// Deliveries planned ahead for one endpoint.
+    pub window: i64,
+    /// From dialling to the head of the answer.
+    pub timeout_ms: u64,
+    /// Attempts before a delivery is parked.
+    pub attempts_max: usize,
+    /// The wait behind the first attempt; each later one is three times as long.
+    pub retry_ms_min: u64,
+    /// The longest wait, chance apart.
+    pub retry_ms_max: u64,
+}
+
+impl Default for Webhooks {
+    fn default() -> Self {
+        Self {
+            allow_http: false,
+            allow_networks: Vec::new(),
+            ca: None,
+            endpoints_max: 16,
+            concurrency_max: 64,
+            endpoint_concurrency_max: 16,
+            window: 1_000,
+            timeout_ms: 15_000,
+            attempts_max: 12,
+            retry_ms_min: 5_000,
+            retry_ms_max: 21_600_000,
+        }
+    }
+}
+
+fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    let read = |text: &String| {
+        let wrong = || D::Error::custom(format!("{text}: must be a network such as 127.0.0.0/8"));
+        text.parse().map_err(|_| wrong())
+    };
+    texts.iter().map(read).collect()
 }
 
 /// Amounts, in minor units of the settlement currency, that get a scripted answer.

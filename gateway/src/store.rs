@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod parties;
 pub mod quotes;
 pub mod transfers;
+pub mod webhooks;
 
 /// A failure of the party store.
 #[derive(Debug, thiserror::Error)]

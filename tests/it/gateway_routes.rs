@@ -140,7 +140,9 @@ async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<
     let (outbox, items) = Outbox::new(limits.outbox_items_max);
     let (work, _) = WorkQueue::new(1);
     let requests = limits.requests();
+    let webhooks = gateway::settings::Webhooks::default();
     let app = App::new(Inner {
+        webhooks: gateway::webhooks::Webhooks::new(&webhooks, &sealing_key).unwrap(),
         turns: gateway::turns::Turns::default(),
         me: ParticipantId(11),
         network: NetworkId([0; 32]),

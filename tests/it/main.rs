@@ -23,3 +23,4 @@ mod readme;
 mod reconciliation;
 mod remittance;
 mod tidy;
+mod webhooks;

@@ -17,11 +17,13 @@ pub enum Scope {
     Send,
     /// Accept, hold, reject, confirm and return.
     Decide,
+    /// Make, change and remove webhooks.
+    Manage,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Send, Self::Decide];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Send, Self::Decide, Self::Manage];
 
     /// The word in a key's scopes.
     #[must_use]
@@ -30,6 +32,7 @@ impl Scope {
             Self::Read => "read",
             Self::Send => "send",
             Self::Decide => "decide",
+            Self::Manage => "manage",
         }
     }
 }

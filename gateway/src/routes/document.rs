@@ -110,7 +110,7 @@ fn problems(path: &str, method: &str, operation: &mut Value) {
         said.push((400, "A field, the query, the path, a header or the body breaks its rule"));
     }
     if path.contains('{') {
-        said.push((404, "TRANSFER_NOT_FOUND or RESOURCE_UNKNOWN"));
+        said.push((404, "TRANSFER_NOT_FOUND, WEBHOOK_NOT_FOUND or RESOURCE_UNKNOWN"));
     }
     if transfer || post {
         said.push((409, "UETR_AMBIGUOUS or REQUEST_IN_PROGRESS"));

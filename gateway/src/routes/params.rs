@@ -67,6 +67,18 @@ pub struct Page {
     pub status: Option<TransferStatus>,
 }
 
+/// Which page of the log.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct LogPage {
+    /// `next_cursor` of the page before.
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
+    pub cursor: Option<i64>,
+    /// 1 to 500, 100 if absent.
+    #[param(minimum = 1, maximum = 500)]
+    pub limit: Option<i64>,
+}
+
 /// From where.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -32,6 +32,9 @@ pub(super) async fn watch(app: App, state: State, shutdown: Shutdown) -> Result<
         if let Ok(pending) = app.store.outbox_pending().await {
             measure::outbox(pending);
         }
+        if let Ok((waiting, parked)) = app.store.webhook_pending().await {
+            measure::webhooks(waiting, parked);
+        }
     }
     Ok(())
 }

@@ -77,6 +77,15 @@ Examples:
   causeway events --info demo.json --as HK
   causeway events --after 120 --follow | jq .data.state";
 
+const LISTEN_EXAMPLES: &str = "\
+Examples:
+  causeway listen --info demo.json --as HK
+  causeway listen --info demo.json --event transfer.settled --forward http://127.0.0.1:8080/hooks
+      passes each verified message on, and the answer's status back
+
+The gateway must allow the address: webhooks.allow_http and webhooks.allow_networks, as a demonstration
+does, or --public-url of a tunnel. The key needs the scope manage.";
+
 #[derive(Debug, Parser)]
 #[command(
     name = "causeway",
@@ -121,6 +130,9 @@ pub enum Command {
     /// Print a gateway's events, one JSON object a line.
     #[command(after_help = EVENTS_EXAMPLES)]
     Events(Events),
+    /// Print a gateway's webhooks while you integrate, verified, one JSON object a line.
+    #[command(after_help = LISTEN_EXAMPLES)]
+    Listen(Listen),
     /// The operator's and custodians' commands.
     #[command(subcommand)]
     Admin(Admin),
@@ -271,6 +283,30 @@ pub struct Events {
 }
 
 #[derive(Debug, clap::Args)]
+pub struct Listen {
+    #[command(flatten)]
+    pub gateway: Gateway,
+    /// Where to receive.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    pub listen: std::net::SocketAddr,
+    /// How the gateway reaches it, if not at that address.
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Only this type; repeat for more.
+    #[arg(long = "event", value_name = "TYPE")]
+    pub events: Vec<String>,
+    /// Start behind this event number; absent: with what comes.
+    #[arg(long)]
+    pub after: Option<u64>,
+    /// Pass each message on, headers and all.
+    #[arg(long, value_name = "URL")]
+    pub forward: Option<String>,
+    /// End after so many messages.
+    #[arg(long, value_name = "COUNT")]
+    pub count: Option<usize>,
+}
+
+#[derive(Debug, clap::Args)]
 pub struct Config {
     /// The service's settings (TOML).
     #[arg(long, value_name = "FILE")]
@@ -317,7 +353,7 @@ pub enum Admin {
         /// The gateway's settings.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
-        /// read, send or decide; repeat for more.
+        /// read, send, decide or manage; repeat for more.
         #[arg(long = "scope", default_values = ["read", "send", "decide"])]
         scopes: Vec<String>,
     },

@@ -5,6 +5,7 @@ pub mod admin;
 pub mod args;
 pub mod bench;
 pub mod demo;
+pub mod listen;
 pub mod network;
 pub mod out;
 pub mod partner;
@@ -69,6 +70,7 @@ fn dispatch(args: Args) -> anyhow::Result<Answer> {
         Command::Send(send) => return partner::send(&send, args.json),
         Command::Track(track) => return partner::track(&track, args.json),
         Command::Events(events) => return partner::events(&events),
+        Command::Listen(args) => return listen::run(&args),
         Command::Admin(command) => return admin::commands::run(&command, args.json),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -96,7 +96,9 @@ pub fn events(args: &Events) -> anyhow::Result<Answer> {
     })
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<Answer>>) -> anyhow::Result<Answer> {
+pub(crate) fn block_on(
+    work: impl Future<Output = anyhow::Result<Answer>>,
+) -> anyhow::Result<Answer> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -116,6 +118,11 @@ fn read(file: &Path) -> anyhow::Result<String> {
 }
 
 fn wallet(args: &Gateway) -> anyhow::Result<Wallet> {
+    wallet_of(args, "api_key")
+}
+
+/// The gateway, with one of a demonstration's keys or the key that was given.
+pub(crate) fn wallet_of(args: &Gateway, name: &str) -> anyhow::Result<Wallet> {
     if let Some(file) = &args.info {
         let shown = file.display();
         let info: Value = serde_json::from_str(&read(file)?)
@@ -125,7 +132,7 @@ fn wallet(args: &Gateway) -> anyhow::Result<Wallet> {
             let value = gateway[name].as_str().map(str::to_owned);
             value.with_context(|| format!("{shown}: has no gateway {}; see --as", args.label))
         };
-        return Wallet::new(Path::new(&field("ca")?), field("url")?, field("api_key")?);
+        return Wallet::new(Path::new(&field("ca")?), field("url")?, field(name)?);
     }
     let missing = |flag: &'static str, variable: &'static str| {
         move || format!("--{flag}: is missing; give it, or {variable}, or --info FILE")

@@ -6,6 +6,7 @@ pub mod faults;
 pub mod grpc;
 pub mod health;
 pub mod http;
+pub mod receive;
 pub mod retry;
 pub mod settings;
 pub mod shutdown;

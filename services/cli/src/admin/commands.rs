@@ -185,7 +185,7 @@ pub async fn api_key(config: &std::path::Path, scopes: &[String]) -> anyhow::Res
             Scope::ALL
                 .into_iter()
                 .find(|known| known.as_str() == scope)
-                .with_context(|| format!("--scope: {scope} is none of read, send, decide"))
+                .with_context(|| format!("--scope: {scope} is none of read, send, decide, manage"))
         })
         .collect::<anyhow::Result<_>>()?;
     let store = gateway::store::Store::open(&settings.database).await?;

@@ -33,6 +33,8 @@ pub struct Running {
     /// The database of gateways and reconciliation.
     pub database_url: String,
     api_keys: BTreeMap<String, String>,
+    /// Keys that may do nothing but make webhooks.
+    manage_keys: BTreeMap<String, String>,
     nodes: Vec<Service>,
     services: Vec<Service>,
     logs: PathBuf,
@@ -59,6 +61,7 @@ impl Running {
         let made = new::run(&arguments(&path, &database_url))?;
         rates::write(&path.join("rates"))?;
         prepare(&path)?;
+        webhooks_to_this_machine(&path)?;
         let logs = directory.path().join("logs");
         std::fs::create_dir_all(&logs)?;
         let folder = Folder::read(&path)?;
@@ -69,6 +72,7 @@ impl Running {
             wallets: BTreeMap::new(),
             database_url,
             api_keys: BTreeMap::new(),
+            manage_keys: BTreeMap::new(),
             nodes: Vec::new(),
             services: Vec::new(),
             logs,
@@ -132,6 +136,8 @@ impl Running {
             let url = format!("https://localhost:{port}");
             let wallet = Wallet::new(&self.ca(), url, secret.clone())?;
             self.wait_until_ready(&wallet, &label).await?;
+            let manage = api_key(&own.join("gateway.toml"), &["manage".to_owned()]).await?;
+            self.manage_keys.insert(label.clone(), manage);
             self.api_keys.insert(label.clone(), secret);
             self.wallets.insert(label, wallet);
         }
@@ -178,6 +184,22 @@ impl Running {
         self.node(number)?.resume()
     }
 
+    /// SIGKILL for a participant's gateway.
+    pub fn kill_gateway(&mut self, label: &str) -> anyhow::Result<()> {
+        self.gateway(label)?.kill()
+    }
+
+    /// Starts a killed gateway again.
+    pub fn resume_gateway(&mut self, label: &str) -> anyhow::Result<()> {
+        self.gateway(label)?.resume()
+    }
+
+    fn gateway(&mut self, label: &str) -> anyhow::Result<&mut Service> {
+        let name = format!("gateway-{label}");
+        let found = self.services.iter_mut().find(|service| service.name() == name);
+        found.with_context(|| format!("no gateway {label} runs here"))
+    }
+
     fn node(&mut self, number: usize) -> anyhow::Result<&mut Service> {
         let node = number.checked_sub(1).and_then(|at| self.nodes.get_mut(at));
         node.with_context(|| format!("there is no node {number}"))
@@ -197,7 +219,12 @@ impl Running {
             .iter()
             .map(|(label, wallet)| {
                 let api_key = self.api_keys.get(label);
-                let value = json!({ "url": wallet.url, "api_key": api_key, "ca": self.ca() });
+                let value = json!({
+                    "url": wallet.url,
+                    "api_key": api_key,
+                    "manage_key": self.manage_keys.get(label),
+                    "ca": self.ca(),
+                });
                 (label.clone(), value)
             })
             .collect();
@@ -253,4 +280,28 @@ fn arguments(folder: &Path, database_url: &str) -> NetworkNew {
         sdn: None,
         alt: None,
     }
+}
+
+/// A demonstration's webhooks stay on this machine, and are tried again soon.
+const WEBHOOKS: &str = r#"
+[webhooks]
+allow_http = true
+allow_networks = ["127.0.0.0/8"]
+attempts_max = 100
+retry_ms_min = 100
+retry_ms_max = 1000
+"#;
+
+fn webhooks_to_this_machine(network: &Path) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(network.join("participants"))? {
+        let file = entry?.path().join("gateway.toml");
+        if !file.exists() {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file)?;
+        if !text.contains("[webhooks]") {
+            std::fs::write(&file, text + WEBHOOKS)?;
+        }
+    }
+    Ok(())
 }

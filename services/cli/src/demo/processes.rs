@@ -89,6 +89,12 @@ impl Service {
         Ok(())
     }
 
+    /// What it was named at its start.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The process, while it runs.
     #[must_use]
     pub fn id(&self) -> Option<u32> {

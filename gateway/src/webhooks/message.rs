@@ -1,0 +1,102 @@
+//! An event as a webhook tells it: its type, its place in an order, its body; all of it comes from the record's shared part, which holds no personal data.
+use ledger_types::ParticipantId;
+use serde_json::{Map, json};
+
+use crate::{
+    clock::rfc3339,
+    store::{events::EventRow, webhooks::Planned},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// Every type an endpoint may ask for.
+pub const TYPES: [&str; 11] = [
+    "transfer.pending",
+    "transfer.held",
+    "transfer.settled",
+    "transfer.credited",
+    "transfer.confirmed",
+    "transfer.rejected",
+    "transfer.expired",
+    "transfer.cancelled",
+    "transfer.burned",
+    "transfer.action_refused",
+    "ledger.record",
+];
+
+/// Kinds of records about one transfer.
+const ABOUT_TRANSFERS: [&str; 9] =
+    ["Submit", "Return", "Accept", "Hold", "Reject", "Confirm", "Cancel", "Resolve", "Expiry"];
+
+/// What is told of an event.
+const TOLD: [&str; 6] =
+    ["kind", "refusal", "debtor_agent", "creditor_agent", "corridor", "amount_minor_units"];
+
+/// The `webhook-id`: the same whenever the event is sent, replayed or not.
+#[must_use]
+pub fn id(me: ParticipantId, number: i64) -> String {
+    format!("evt_{}_{number}", me.0)
+}
+
+/// Its type, and the lane within which the order is kept.
+#[must_use]
+pub fn planned(event: &EventRow) -> Planned {
+    let lane = match transfer(event) {
+        Some((agent, uetr)) => format!("{agent}:{uetr}"),
+        None => format!("#{}", event.number),
+    };
+    Planned { number: event.number, r#type: kind(event).to_owned(), lane }
+}
+
+/// The message's body.
+#[must_use]
+pub fn body(event: &EventRow) -> Vec<u8> {
+    let mut data = Map::new();
+    data.insert("number".to_owned(), json!(event.number));
+    data.insert("record".to_owned(), json!(event.sequence));
+    if let Some((_, uetr)) = transfer(event) {
+        data.insert("uetr".to_owned(), json!(uetr));
+    }
+    let state = &event.data["state"];
+    if !state.is_null() {
+        data.insert("status".to_owned(), state.clone());
+    }
+    for name in TOLD.into_iter().chain(["currency", "reason"]) {
+        let value = &event.data[name];
+        if !value.is_null() && value != "" {
+            data.insert(name.to_owned(), value.clone());
+        }
+    }
+    let body = json!({ "type": kind(event), "timestamp": rfc3339(event.at), "data": data });
+    body.to_string().into_bytes()
+}
+
+fn transfer(event: &EventRow) -> Option<(u64, &str)> {
+    let kind = event.data["kind"].as_str()?;
+    let agent = event.data["debtor_agent"].as_u64()?;
+    let uetr = event.data["subject"].as_str()?;
+    ABOUT_TRANSFERS.contains(&kind).then_some((agent, uetr))
+}
+
+fn kind(event: &EventRow) -> &'static str {
+    if transfer(event).is_none() {
+        return "ledger.record";
+    }
+    let word = |name: &str| event.data[name].as_str().unwrap_or_default();
+    let submits = matches!(word("kind"), "Submit" | "Return");
+    match (word("kind"), word("state"), !word("refusal").is_empty()) {
+        (_, "REJECTED", true) if submits => "transfer.rejected",
+        (_, _, true) => "transfer.action_refused",
+        ("Hold", _, _) => "transfer.held",
+        (_, "CREDITED", _) => "transfer.credited",
+        ("Confirm", _, _) => "transfer.confirmed",
+        (_, "PENDING", _) => "transfer.pending",
+        (_, "SETTLED", _) => "transfer.settled",
+        (_, "REJECTED", _) => "transfer.rejected",
+        (_, "EXPIRED", _) => "transfer.expired",
+        (_, "CANCELLED", _) => "transfer.cancelled",
+        (_, "BURNED", _) => "transfer.burned",
+        (_, _, _) => "ledger.record",
+    }
+}

@@ -88,7 +88,8 @@ async fn recall_is_asked_promised_accepted_and_returned() {
     let returned = debtor.follow(&back, PATIENCE, Seen::ended).await;
     assert_eq!(returned.body["return_of"], uetr, "{}", returned.body);
     assert!(open(&debtor, 0).await.is_empty());
-    let (_, body) = act(&creditor, uetr, &action, &json!({ "answer": "rejected", "reason": "CUST" })).await;
+    let (_, body) =
+        act(&creditor, uetr, &action, &json!({ "answer": "rejected", "reason": "CUST" })).await;
     assert_eq!(body["code"], "ANSWER_REUSED", "{body}");
     let (status, body) = act(&debtor, uetr, "investigate", &json!({})).await;
     assert_eq!((status, &body["returned"]["amount"]), (200, &json!("1000.00")), "{body}");

@@ -8,13 +8,13 @@ use axum::{
 use ledger_types::{CaseId, StatusReason, Uetr};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::{
     Body, Query, Segment,
     actions::{moment, named},
     caller::{Caller, Scope},
-    params::{Whose, limited},
+    params::{Queue, Whose, limited},
 };
 use crate::{
     app::App,
@@ -152,17 +152,6 @@ pub struct EnquiryView {
     /// The record that settled or ended it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_record: Option<u64>,
-}
-
-/// Which recalls.
-#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct Queue {
-    /// Only those that wait for an answer.
-    pub open: Option<bool>,
-    /// 1 to 500, 100 if absent.
-    #[param(minimum = 1, maximum = 500)]
-    pub limit: Option<i64>,
 }
 
 /// Ask for money of a settled outgoing transfer back.

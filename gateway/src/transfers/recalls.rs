@@ -220,15 +220,13 @@ async fn send_back(
 /// # Errors
 /// When the ledger does not answer, or knows no such transfer.
 pub async fn investigate(app: &App, transfer: TransferId) -> Result<convert::Transfer, Problem> {
-    let found = app.ledger.transfer(transfer).await.map_err(|error| match error {
-        LedgerError::NotFound(_) => Problem::new(
-            Code::TransferNotFound,
-            "uetr: the ledger knows it not; it may be on its way",
-        ),
-        other => {
-            tracing::warn!(%other, "transfer not read");
-            Problem::new(Code::LedgerUnavailable, "no node of the ledger answers; try again")
+    let found = app.ledger.transfer(transfer).await.map_err(|error| {
+        if matches!(error, LedgerError::NotFound(_)) {
+            let detail = "uetr: the ledger knows it not; it may be on its way";
+            return Problem::new(Code::TransferNotFound, detail);
         }
+        tracing::warn!(%error, "transfer not read");
+        Problem::new(Code::LedgerUnavailable, "no node of the ledger answers; try again")
     })?;
     let status = status(&found);
     let mut transaction = app.store.begin().await?;

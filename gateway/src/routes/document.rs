@@ -5,6 +5,8 @@ use ledger_types::Country;
 use proto::convert::Network;
 use serde_json::{Value, json};
 
+use crate::transfers::recalls::REJECT_REASONS;
+
 /// Digits of an amount, minor units included: what is below 10¹⁸ fits every book and column.
 pub const AMOUNT_DIGITS_MAX: usize = 18;
 
@@ -175,6 +177,41 @@ fn parameters(operation: &mut Value) {
     }
 }
 
+/// What each answer to a recall takes beside itself.
+fn answers() -> Value {
+    let absent = json!({ "type": "null" });
+    json!([
+        {
+            "required": ["answer", "return_uetr"],
+            "properties": {
+                "answer": { "enum": ["accepted"] },
+                "return_uetr": { "type": "string" },
+                "promised_at": absent,
+            },
+        },
+        {
+            "required": ["answer", "reason"],
+            "properties": {
+                "answer": { "enum": ["rejected"] },
+                "reason": { "enum": REJECT_REASONS },
+                "return_uetr": absent,
+                "return": absent,
+                "promised_at": absent,
+            },
+        },
+        {
+            "required": ["answer", "promised_at"],
+            "properties": {
+                "answer": { "enum": ["pending"] },
+                "promised_at": { "type": "string" },
+                "reason": absent,
+                "return_uetr": absent,
+                "return": absent,
+            },
+        },
+    ])
+}
+
 /// Rules between fields, and lists too long for an attribute.
 fn fields_that_go_together(schemas: &mut Value) {
     let given = |field: &str, kind: &str| json!({ "required": [field], "properties": { field: { "type": kind } } });
@@ -204,6 +241,7 @@ fn fields_that_go_together(schemas: &mut Value) {
             only("destination_amount", "source_amount"),
         ]),
     );
+    add("AnswerBody", "oneOf", answers());
     let pair = json!({
         "required": ["creditor_agent", "other_currency"],
         "properties": {

@@ -1,11 +1,53 @@
 //! Recalls and their answers: each refusal in its order, and that no money moves.
 use ledger_proof::{
-    Field, Part,
+    Digest, Field, Item, Part, item,
     record::{AnswerRecallDetail, RecallDetail, SharedPart},
+    tree::sha256,
 };
-use ledger_types::{CaseId, RecallAnswer};
+use ledger_types::{CaseId, RecallAnswer, Timestamp};
 
-use super::world::{CREDITOR, DEBTOR, World, uetr};
+use super::world::{CREDITOR, DEBTOR, SECOND, START, World, uetr};
+
+impl World {
+    /// `recall CASE TRANSFER amount [days]`: one day to answer if none are given.
+    pub(super) fn recall(&self, words: &[&str], nonce: Digest) -> Item {
+        let days = words.get(4).and_then(|word| word.parse().ok()).unwrap_or(1_u64);
+        Item::Recall(item::Recall {
+            nonce,
+            uetr: uetr(words[2]),
+            case: CaseId(uetr(words[1]).bytes()),
+            reason: "DUPL".parse().expect("a reason"),
+            amount: words[3].parse().expect("minor units"),
+            answer_by: Timestamp::from_micros(START + days * 86_400 * SECOND),
+        })
+    }
+
+    /// `answer-recall CASE TRANSFER accepted|rejected|pending|bare|late`.
+    pub(super) fn answer_recall(&self, words: &[&str], nonce: Digest) -> Item {
+        let (answer, reason) = match words[3] {
+            "accepted" | "bare" => (RecallAnswer::Accepted, "FOCR"),
+            "rejected" => (RecallAnswer::Rejected, "CUST"),
+            _ => (RecallAnswer::Pending, "NARR"),
+        };
+        let days = match words[3] {
+            "pending" => 2,
+            "late" => 31,
+            _ => 0,
+        };
+        let promised = Timestamp::from_micros(START + days * 86_400 * SECOND);
+        Item::AnswerRecall(item::AnswerRecall {
+            // Each of the answers is another content.
+            nonce: sha256(&[&nonce, words[3].as_bytes()]),
+            debtor_agent: DEBTOR,
+            uetr: uetr(words[2]),
+            case: CaseId(uetr(words[1]).bytes()),
+            answer,
+            reason: reason.parse().expect("a reason"),
+            returns: (words[3] == "accepted").then(|| uetr("R")).into_iter().collect(),
+            promised_at: if days == 0 { Timestamp::ZERO } else { promised },
+        })
+    }
+}
 
 const SETTLED: &str = "quote T | ok\n submit T | PENDING\n accept T | SETTLED";
 

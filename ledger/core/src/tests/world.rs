@@ -17,8 +17,8 @@ use ledger_proof::{
     tree::sha256,
 };
 use ledger_types::{
-    AccountId, CaseId, ConfirmationStatus, CorridorId, Currency, KeyId, ParticipantId,
-    PayoutMethod, QuoteId, RecallAnswer, RequestId, ShortText, Timestamp, Uetr, WithdrawalId,
+    AccountId, ConfirmationStatus, CorridorId, Currency, KeyId, ParticipantId, PayoutMethod,
+    QuoteId, RequestId, ShortText, Timestamp, Uetr, WithdrawalId,
 };
 
 use crate::{Answer, Command, Ledger, Outcome, Output};
@@ -393,45 +393,6 @@ impl World {
                 .expect("a status"),
             confirmed_at: Timestamp::from_micros(START),
             reference: text(name),
-        })
-    }
-
-    /// `recall CASE TRANSFER amount [days]`: one day to answer if none are given.
-    fn recall(&mut self, words: &[&str], nonce: Digest) -> Item {
-        let days = words.get(4).and_then(|word| word.parse().ok()).unwrap_or(1_u64);
-        Item::Recall(item::Recall {
-            nonce,
-            uetr: uetr(words[2]),
-            case: CaseId(uetr(words[1]).bytes()),
-            reason: "DUPL".parse().expect("a reason"),
-            amount: words[3].parse().expect("minor units"),
-            answer_by: Timestamp::from_micros(START + days * 86_400 * SECOND),
-        })
-    }
-
-    /// `answer-recall CASE TRANSFER accepted|rejected|pending|bare|late`.
-    fn answer_recall(&mut self, words: &[&str], nonce: Digest) -> Item {
-        let (answer, reason) = match words[3] {
-            "accepted" | "bare" => (RecallAnswer::Accepted, "FOCR"),
-            "rejected" => (RecallAnswer::Rejected, "CUST"),
-            _ => (RecallAnswer::Pending, "NARR"),
-        };
-        let days = match words[3] {
-            "pending" => 2,
-            "late" => 31,
-            _ => 0,
-        };
-        let promised = Timestamp::from_micros(START + days * 86_400 * SECOND);
-        Item::AnswerRecall(item::AnswerRecall {
-            // Each of the answers is another content.
-            nonce: sha256(&[&nonce, words[3].as_bytes()]),
-            debtor_agent: DEBTOR,
-            uetr: uetr(words[2]),
-            case: CaseId(uetr(words[1]).bytes()),
-            answer,
-            reason: reason.parse().expect("a reason"),
-            returns: (words[3] == "accepted").then(|| uetr("R")).into_iter().collect(),
-            promised_at: if days == 0 { Timestamp::ZERO } else { promised },
         })
     }
 

@@ -29,6 +29,8 @@ use crate::{
     },
 };
 
+mod cases;
+
 /// Records written in one SQL transaction at most.
 const BATCH_MAX: usize = 256;
 const REOPEN_PAUSE: Duration = Duration::from_millis(200);
@@ -170,6 +172,7 @@ async fn apply(
     keep(connection, event, shown(event, &shared)).await?;
     let Some(transfer) = transfer_of(event.kind, &shared) else { return Ok(()) };
     learn(app, connection, event, &shared, transfer).await?;
+    cases::follow(app, connection, event, (&shared, transfer)).await?;
     let Some(change) = change(event, &shared).map_err(unreadable)? else { return Ok(()) };
     let changed = transfer_change(connection, transfer, &change, event.at, event.sequence).await;
     done.changes.extend(changed.map_err(Error::Store)?);
@@ -227,6 +230,8 @@ fn transfer_of(kind: RecordKind, shared: &SharedPart) -> Option<TransferId> {
                 | ItemKind::Confirm
                 | ItemKind::Cancel
                 | ItemKind::Resolve
+                | ItemKind::Recall
+                | ItemKind::AnswerRecall
         ),
         RecordKind::Entry | RecordKind::Genesis | RecordKind::EnvelopeRefusal => false,
     };
@@ -338,6 +343,8 @@ fn change(
                 matches!(status, ConfirmationStatus::Credited | ConfirmationStatus::PickedUp);
             return Ok(Some(Change::Confirmed { status: status.as_str(), credited }));
         }
+        // The transfer stays as it is.
+        Some(ItemKind::Recall | ItemKind::AnswerRecall) => return Ok(None),
         Some(_) | None => {}
     }
     Ok(TransferState::from_code(shared.state).map(|state| match state {

@@ -34,6 +34,7 @@ pub mod iso;
 pub mod network;
 pub mod params;
 pub mod quotes;
+pub mod recalls;
 pub mod track;
 pub mod transfers;
 pub mod webhooks;
@@ -99,6 +100,11 @@ pub fn router(app: App) -> Router {
         .routes(routes!(actions::confirm))
         .routes(routes!(actions::cancel))
         .routes(routes!(actions::return_))
+        .routes(routes!(recalls::create))
+        .routes(routes!(recalls::of_transfer))
+        .routes(routes!(recalls::list))
+        .routes(routes!(recalls::answer))
+        .routes(routes!(recalls::investigate))
         .routes(routes!(network::events))
         .routes(routes!(network::balances))
         .routes(routes!(network::corridors))

@@ -8,6 +8,7 @@ use std::{str::FromStr, time::Duration};
 use crate::settings::Database;
 
 pub mod book;
+pub mod cases;
 pub mod events;
 pub mod keys;
 pub mod outbox;

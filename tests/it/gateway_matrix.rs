@@ -59,6 +59,7 @@ impl Door {
     /// Status and code of the answer to one operation on a transfer.
     async fn ask(&self, operation: &Operation, uetr: &str, key: Option<&str>) -> (u16, String) {
         let path = operation.path.replace("{uetr}", uetr).replace("{token}", "none");
+        let path = path.replace("{case}", uetr);
         let mut request = self.client.request(operation.method.clone(), self.url.clone() + &path);
         if operation.method != Method::GET {
             let again = format!("\"{}\"", tests::fresh_uetr());
@@ -79,6 +80,8 @@ fn body(path: &str) -> Value {
     match path.rsplit('/').next() {
         Some("hold") => json!({ "reason": "G002", "until": "2100-01-01T00:00:00Z" }),
         Some("reject" | "cancel" | "return") => json!({ "reason": "AC04" }),
+        Some("recall") => json!({ "case": tests::fresh_uetr(), "reason": "DUPL" }),
+        Some("answer") => json!({ "answer": "rejected", "reason": "CUST" }),
         Some("confirm") => json!({ "status": "ACCC" }),
         _ => json!({}),
     }
@@ -185,8 +188,8 @@ async fn strangers(doors: &BTreeMap<String, Door>, operations: &[Operation], uet
 /// The debtor agent does what only the creditor agent may, and the other way round.
 async fn wrong_sides(doors: &BTreeMap<String, Door>, operations: &[Operation], uetr: &str) {
     let only = |label: &str| match label {
-        "HK" => ["accept", "hold", "reject", "confirm", "return"].as_slice(),
-        _ => &["cancel"],
+        "HK" => ["accept", "hold", "reject", "confirm", "return", "answer"].as_slice(),
+        _ => &["cancel", "recall"],
     };
     for label in ["HK", "PH"] {
         for operation in operations.iter().filter(|operation| operation.names_a_transfer()) {

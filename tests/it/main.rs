@@ -20,6 +20,7 @@ mod overload;
 mod partner;
 mod rates;
 mod readme;
+mod recall;
 mod reconciliation;
 mod remittance;
 mod tidy;

@@ -73,6 +73,8 @@ impl Model {
             Item::Hold(_)
             | Item::Confirm(_)
             | Item::Return(_)
+            | Item::Recall(_)
+            | Item::AnswerRecall(_)
             | Item::Resolve(_)
             | Item::RegisterQuote(_)
             | Item::Withdraw(_)

@@ -274,10 +274,10 @@ fn reference(text: Option<&str>) -> Result<ShortText, Problem> {
     text.unwrap_or("").parse().map_err(named("reference"))
 }
 
-fn moment(name: &'static str, text: &str) -> Result<OffsetDateTime, Problem> {
+pub(super) fn moment(name: &'static str, text: &str) -> Result<OffsetDateTime, Problem> {
     OffsetDateTime::parse(text, &Rfc3339).map_err(|_| Problem::field(name, "must be RFC 3339"))
 }
 
-fn named(name: &'static str) -> impl Fn(ledger_types::ParseError) -> Problem {
+pub(super) fn named(name: &'static str) -> impl Fn(ledger_types::ParseError) -> Problem {
     move |error| Problem::field(name, error.reason)
 }

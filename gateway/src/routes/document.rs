@@ -5,13 +5,14 @@ use ledger_types::Country;
 use proto::convert::Network;
 use serde_json::{Value, json};
 
-use crate::transfers::order::ADDRESS_LINE_CHARS_MAX;
+use crate::transfers::{order::ADDRESS_LINE_CHARS_MAX, recalls::REJECT_REASONS};
 
 /// Digits of an amount, minor units included: what is below 10¹⁸ fits every book and column.
 pub const AMOUNT_DIGITS_MAX: usize = 18;
 
 /// Forms of parameters, by name.
-const PATTERNS: [(&str, &str); 2] = [
+const PATTERNS: [(&str, &str); 3] = [
+    ("case", "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
     ("uetr", "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"),
     ("Idempotency-Key", "^(\"[!#-~]{1,255}\"|[!#-~]{1,255})$"),
 ];
@@ -176,6 +177,41 @@ fn parameters(operation: &mut Value) {
     }
 }
 
+/// What each answer to a recall takes beside itself.
+fn answers() -> Value {
+    let absent = json!({ "type": "null" });
+    json!([
+        {
+            "required": ["answer", "return_uetr"],
+            "properties": {
+                "answer": { "enum": ["accepted"] },
+                "return_uetr": { "type": "string" },
+                "promised_at": absent,
+            },
+        },
+        {
+            "required": ["answer", "reason"],
+            "properties": {
+                "answer": { "enum": ["rejected"] },
+                "reason": { "enum": REJECT_REASONS },
+                "return_uetr": absent,
+                "return": absent,
+                "promised_at": absent,
+            },
+        },
+        {
+            "required": ["answer", "promised_at"],
+            "properties": {
+                "answer": { "enum": ["pending"] },
+                "promised_at": { "type": "string" },
+                "reason": absent,
+                "return_uetr": absent,
+                "return": absent,
+            },
+        },
+    ])
+}
+
 /// Rules between fields, and lists too long for an attribute.
 fn fields_that_go_together(schemas: &mut Value) {
     let given = |field: &str, kind: &str| json!({ "required": [field], "properties": { field: { "type": kind } } });
@@ -205,6 +241,7 @@ fn fields_that_go_together(schemas: &mut Value) {
             only("destination_amount", "source_amount"),
         ]),
     );
+    add("AnswerBody", "oneOf", answers());
     let pair = json!({
         "required": ["creditor_agent", "other_currency"],
         "properties": {

@@ -91,6 +91,17 @@ pub struct After {
     pub limit: Option<i64>,
 }
 
+/// Which recalls.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// Only those that wait for an answer.
+    pub open: Option<bool>,
+    /// 1 to 500, 100 if absent.
+    #[param(minimum = 1, maximum = 500)]
+    pub limit: Option<i64>,
+}
+
 /// A list's length.
 ///
 /// # Errors

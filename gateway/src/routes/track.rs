@@ -76,6 +76,9 @@ async fn tracked(app: &App, token: &str) -> Result<TrackView, Problem> {
     let row = app.store.transfer_tracked(&digest(token)).await?.ok_or_else(unknown)?;
     let lines = app.store.timeline_fetch(&row).await?;
     let mut timeline: Vec<TimelineView> = lines.into_iter().map(line).collect();
+    // What the agents ask each other is not for the sender's link either.
+    let between = ["recalled", "recall_answered", "enquiry"];
+    timeline.retain(|line| !between.contains(&line.event.as_str()));
     // Why an institution refused is not for the sender's link.
     timeline.iter_mut().for_each(|line| line.reason = None);
     let network = app.directory.fresh();

@@ -43,6 +43,8 @@ impl Ledger {
             | Item::Confirm(_)
             | Item::Cancel(_)
             | Item::Return(_)
+            | Item::Recall(_)
+            | Item::AnswerRecall(_)
             | Item::Resolve(_)
             | Item::RegisterQuote(_)
             | Item::Fund(_)

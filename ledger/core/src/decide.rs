@@ -226,7 +226,7 @@ impl Ledger {
         self.with_parties(draft, row)
     }
 
-    fn refuse(
+    pub(crate) fn refuse(
         &mut self,
         id: TransferId,
         row: &Transfer,
@@ -244,7 +244,7 @@ impl Ledger {
         self.refused_to_author(draft, id, origin, out)
     }
 
-    fn unknown(&mut self, id: TransferId, origin: &Origin, out: &mut Output) -> Outcome {
+    pub(crate) fn unknown(&mut self, id: TransferId, origin: &Origin, out: &mut Output) -> Outcome {
         let mut draft = Draft::between(id.debtor_agent, ParticipantId::OPERATOR);
         draft.subject = id.uetr.bytes();
         draft.rejection = Some(Rejection::TransferUnknown);
@@ -264,7 +264,7 @@ impl Ledger {
         self.record(out, origin, draft)
     }
 
-    fn repeat(
+    pub(crate) fn repeat(
         &mut self,
         id: TransferId,
         row: &Transfer,

@@ -19,6 +19,7 @@ use crate::{
     envelope::{RequestKey, RequestRow},
     participant::{Key, Participant},
     quote::Quote,
+    recall::{CaseKey, Recall, RecalledKey, RecalledRow},
     table::Table,
     transfer::{Transfer, TransferKey},
 };
@@ -41,6 +42,9 @@ pub struct Ledger {
     pub(crate) requests: Table<RequestKey, RequestRow>,
     pub(crate) transfers: Table<TransferKey, Transfer>,
     pub(crate) quotes: Table<QuoteId, Quote>,
+    pub(crate) recalls: Table<CaseKey, Recall>,
+    /// The last recall of each transfer.
+    pub(crate) recalled: Table<RecalledKey, RecalledRow>,
     pub(crate) fundings: Table<FundKey, FundRow>,
     pub(crate) withdrawals: Table<WithdrawalKey, Withdrawal>,
     pub(crate) corridors: Table<CorridorId, SetCorridor>,
@@ -78,6 +82,8 @@ impl Ledger {
             requests: Table::new(),
             transfers: Table::new(),
             quotes: Table::new(),
+            recalls: Table::new(),
+            recalled: Table::new(),
             fundings: Table::new(),
             withdrawals: Table::new(),
             corridors: Table::new(),

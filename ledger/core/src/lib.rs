@@ -17,6 +17,7 @@ mod ledger;
 mod output;
 mod participant;
 mod quote;
+mod recall;
 mod record;
 mod refound;
 mod returns;
@@ -35,6 +36,7 @@ pub use ledger::Ledger;
 pub use output::{Answer, Outcome, Output};
 pub use participant::{Key, Participant};
 pub use quote::Quote;
+pub use recall::{ANSWER_MICROS_MAX, Recall};
 pub use transfer::Transfer;
 
 #[cfg(test)]

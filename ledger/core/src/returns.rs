@@ -79,7 +79,8 @@ pub(crate) fn original(item: &Submit) -> Option<TransferId> {
     Some(TransferId { debtor_agent: item.creditor_agent, uetr: link.uetr })
 }
 
-fn returnable(row: &Transfer) -> bool {
+/// Whether money of it may come back: what settled, unless cash was handed out or it came back itself.
+pub(crate) fn returnable(row: &Transfer) -> bool {
     let settled = matches!(row.state, TransferState::Settled | TransferState::Credited);
     let picked_up = row.confirmation == Some(ConfirmationStatus::PickedUp);
     settled && !picked_up && !row.return_of_another

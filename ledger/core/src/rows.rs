@@ -7,7 +7,7 @@ use ledger_proof::{
     operator::{SetCorridor, SetFeeSchedule, SetScreeningPolicy},
 };
 use ledger_types::{
-    AccountId, CorridorId, Currency, KeyId, ParticipantId, QuoteId, Timestamp, TransferId,
+    AccountId, CaseId, CorridorId, Currency, KeyId, ParticipantId, QuoteId, Timestamp, TransferId,
 };
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     command::Command,
     envelope::RequestKey,
     ledger::Ledger,
+    recall::{CaseKey, RecalledKey},
     returns::original,
     table::{Key, Row},
     transfer::TransferKey,
@@ -69,6 +70,16 @@ impl Ledger {
             Item::Confirm(item) => transfer(item.debtor_agent, item.uetr),
             Item::Cancel(item) => transfer(author, item.uetr),
             Item::Resolve(item) => transfer(author, item.uetr),
+            Item::Recall(item) => {
+                let id = TransferId { debtor_agent: author, uetr: item.uetr };
+                transfer(author, item.uetr);
+                self.missing_recall(id, item.case, keys);
+            }
+            Item::AnswerRecall(item) => {
+                let id = TransferId { debtor_agent: item.debtor_agent, uetr: item.uetr };
+                transfer(item.debtor_agent, item.uetr);
+                self.missing_recall(id, item.case, keys);
+            }
             Item::RegisterQuote(item) => self.missing_quote(&item.quote, keys),
             Item::Fund(item) => {
                 let key = FundKey::of(author, item);
@@ -119,6 +130,16 @@ impl Ledger {
         }
     }
 
+    fn missing_recall(&self, id: TransferId, case: CaseId, keys: &mut Vec<Vec<u8>>) {
+        let key = CaseKey { debtor_agent: id.debtor_agent, case };
+        if !self.recalls.knows(&key) {
+            keys.push(cold(&key));
+        }
+        if !self.recalled.knows(&RecalledKey(id)) {
+            keys.push(cold(&RecalledKey(id)));
+        }
+    }
+
     /// Takes one row read from the store, or that there is none.
     ///
     /// # Errors
@@ -136,6 +157,8 @@ impl Ledger {
             RequestKey::HOT => self.requests.load(rest, row),
             0x88 => self.fundings.load(rest, row),
             0x89 => self.withdrawals.load(rest, row),
+            0x8d => self.recalls.load(rest, row),
+            0x8e => self.recalled.load(rest, row),
             CorridorId::HOT => self.corridors.load(rest, row),
             FeeKey::HOT => self.fee_schedules.load(rest, row),
             PolicyKey::HOT => self.screening_policies.load(rest, row),
@@ -193,6 +216,8 @@ impl Ledger {
         self.transfers.drain(&mut sink);
         self.quotes.drain(&mut sink);
         self.requests.drain(&mut sink);
+        self.recalls.drain(&mut sink);
+        self.recalled.drain(&mut sink);
         self.fundings.drain(&mut sink);
         self.withdrawals.drain(&mut sink);
         self.corridors.drain(&mut sink);
@@ -204,6 +229,8 @@ impl Ledger {
     pub fn evict(&mut self) {
         self.transfers.evict();
         self.quotes.evict();
+        self.recalls.evict();
+        self.recalled.evict();
         self.fundings.evict();
         self.withdrawals.evict();
         self.requests.evict();
@@ -265,6 +292,8 @@ impl Ledger {
         self.keys.journal_begin();
         self.transfers.journal_begin();
         self.quotes.journal_begin();
+        self.recalls.journal_begin();
+        self.recalled.journal_begin();
         self.fundings.journal_begin();
         self.withdrawals.journal_begin();
         self.corridors.journal_begin();
@@ -279,6 +308,8 @@ impl Ledger {
         self.keys.journal_end();
         self.transfers.journal_end();
         self.quotes.journal_end();
+        self.recalls.journal_end();
+        self.recalled.journal_end();
         self.fundings.journal_end();
         self.withdrawals.journal_end();
         self.corridors.journal_end();
@@ -297,6 +328,8 @@ impl Ledger {
         undo(&mut self.accounts);
         undo(&mut self.participants);
         undo(&mut self.keys);
+        undo(&mut self.recalls);
+        undo(&mut self.recalled);
         undo(&mut self.fundings);
         undo(&mut self.withdrawals);
         undo(&mut self.corridors);

@@ -4,6 +4,7 @@ mod conservation;
 mod envelopes;
 mod operator;
 mod quotes;
+mod recalls;
 mod refound;
 mod states;
 mod submits;

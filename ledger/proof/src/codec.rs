@@ -3,9 +3,9 @@ use alloc::vec::Vec;
 
 use arrayvec::ArrayVec;
 use ledger_types::{
-    AccountId, Bic, ConfirmationStatus, CorridorId, Country, Currency, KeyId, NetworkId,
-    ParticipantId, PayoutMethod, Purpose, QuoteId, Rate, RequestId, ShortText, StatusReason,
-    Timestamp, TransferState, Uetr, WithdrawalId,
+    AccountId, Bic, CaseId, ConfirmationStatus, CorridorId, Country, Currency, KeyId, NetworkId,
+    ParticipantId, PayoutMethod, Purpose, QuoteId, Rate, RecallAnswer, RequestId, ShortText,
+    StatusReason, Timestamp, TransferState, Uetr, WithdrawalId,
 };
 
 /// A SHA-256 digest.
@@ -211,7 +211,8 @@ tuple_fields!(
     KeyId,
     RequestId,
     QuoteId,
-    WithdrawalId
+    WithdrawalId,
+    CaseId
 );
 
 macro_rules! byte_fields {
@@ -246,7 +247,8 @@ macro_rules! code_fields {
 code_fields!(
     TransferState: "must be 1 to 7",
     ConfirmationStatus: "must be 1 to 4",
-    PayoutMethod: "must be 1 to 3"
+    PayoutMethod: "must be 1 to 3",
+    RecallAnswer: "must be 1 to 3"
 );
 
 impl Field for Timestamp {

@@ -3,8 +3,9 @@ use alloc::vec::Vec;
 
 use arrayvec::ArrayVec;
 use ledger_types::{
-    AccountId, ConfirmationStatus, CorridorId, Currency, KeyId, ParticipantId, PayoutMethod,
-    Purpose, QuoteId, Rate, ShortText, StatusReason, Timestamp, Uetr, WithdrawalId,
+    AccountId, CaseId, ConfirmationStatus, CorridorId, Currency, KeyId, ParticipantId,
+    PayoutMethod, Purpose, QuoteId, Rate, RecallAnswer, ShortText, StatusReason, Timestamp, Uetr,
+    WithdrawalId,
 };
 
 use crate::{
@@ -39,9 +40,9 @@ pub enum ItemKind {
     Cancel = 6,
     /// Return money of a settled transfer.
     Return = 7,
-    /// Reserved: recall.
+    /// Ask for money of a settled transfer back.
     Recall = 8,
-    /// Reserved: answer to a recall.
+    /// Answer a recall.
     AnswerRecall = 9,
     /// Learn a transfer's outcome, or close its identity for ever.
     Resolve = 10,
@@ -83,7 +84,7 @@ pub enum ItemKind {
 
 impl ItemKind {
     /// Every kind that this version accepts.
-    pub const ACCEPTED: [Self; 22] = [
+    pub const ACCEPTED: [Self; 24] = [
         Self::Submit,
         Self::Accept,
         Self::Hold,
@@ -91,6 +92,8 @@ impl ItemKind {
         Self::Confirm,
         Self::Cancel,
         Self::Return,
+        Self::Recall,
+        Self::AnswerRecall,
         Self::Resolve,
         Self::RegisterQuote,
         Self::Fund,
@@ -284,6 +287,42 @@ layout! {
         reason: StatusReason,
     }
 
+    /// The debtor agent asks for money of a settled transfer back; no money moves.
+    pub struct Recall {
+        /// Salt source.
+        nonce: Digest,
+        /// Which of the author's transfers.
+        uetr: Uetr,
+        /// What the author calls this recall.
+        case: CaseId,
+        /// Why, as an ISO cancellation reason code.
+        reason: StatusReason,
+        /// How much is asked back, in minor units of the transfer's settlement currency.
+        amount: u64,
+        /// By when an answer is expected.
+        answer_by: Timestamp,
+    }
+
+    /// The creditor agent answers a recall; no money moves.
+    pub struct AnswerRecall {
+        /// Salt source.
+        nonce: Digest,
+        /// Whose transfer.
+        debtor_agent: ParticipantId,
+        /// Which transfer.
+        uetr: Uetr,
+        /// Which recall of it.
+        case: CaseId,
+        /// What the answer is.
+        answer: RecallAnswer,
+        /// Why, as an ISO code of a camt.029; in one that accepts, the return reason.
+        reason: StatusReason,
+        /// The return by which the money comes back: one when accepted, else none.
+        returns: ArrayVec<Uetr, 1>,
+        /// By when a pending answer is followed by another, else 0.
+        promised_at: Timestamp,
+    }
+
     /// The debtor agent asks for an outcome, closing the identity if there is none.
     pub struct Resolve {
         /// Salt source.
@@ -430,8 +469,7 @@ macro_rules! items {
                 match ItemKind::from_code(reader.get()?) {
                     $(Some(ItemKind::$kind) => reader.get().map(Self::$kind),)*
                     Some(
-                        ItemKind::Recall | ItemKind::AnswerRecall | ItemKind::Attest
-                        | ItemKind::CloseDay | ItemKind::Adjust,
+                        ItemKind::Attest | ItemKind::CloseDay | ItemKind::Adjust,
                     )
                     | None => Err(DecodeError::invalid("item kind", "is reserved or unknown")),
                 }
@@ -448,6 +486,8 @@ items!(
     Confirm(Confirm),
     Cancel(Cancel),
     Return(Submit),
+    Recall(Recall),
+    AnswerRecall(AnswerRecall),
     Resolve(Resolve),
     RegisterQuote(RegisterQuote),
     Fund(Fund),

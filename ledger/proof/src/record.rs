@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 use arrayvec::ArrayVec;
 use hmac::{Hmac, KeyInit, Mac};
 use ledger_types::{
-    AccountId, ConfirmationStatus, CorridorId, Currency, KeyId, ParticipantId, PayoutMethod,
-    Purpose, QuoteId, RequestId, ShortText, StatusReason, Timestamp,
+    AccountId, CaseId, ConfirmationStatus, CorridorId, Currency, KeyId, ParticipantId,
+    PayoutMethod, Purpose, QuoteId, RecallAnswer, RequestId, ShortText, StatusReason, Timestamp,
+    Uetr,
 };
 use sha2::Sha256;
 
@@ -303,6 +304,22 @@ layout! {
     pub struct AcceptDetail {
         /// The creditor agent's own reference.
         reference: ShortText,
+    }
+
+    /// Shared detail of a recall.
+    pub struct RecallDetail {
+        /// What the debtor agent calls it.
+        case: CaseId,
+    }
+
+    /// Shared detail of an answer to a recall.
+    pub struct AnswerRecallDetail {
+        /// Which recall.
+        case: CaseId,
+        /// What the answer is.
+        answer: RecallAnswer,
+        /// The return by which the money comes back: one when accepted, else none.
+        returns: ArrayVec<Uetr, 1>,
     }
 
     /// Shared detail of a funding.

@@ -188,6 +188,59 @@ impl ConfirmationStatus {
     }
 }
 
+/// The creditor agent's answer to a recall, as a camt.029 states it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum RecallAnswer {
+    /// CNCL: the money comes back by the return that the answer names.
+    Accepted = 1,
+    /// RJCR: it does not.
+    Rejected = 2,
+    /// PDCR: a later answer is promised.
+    Pending = 3,
+}
+
+impl RecallAnswer {
+    /// Every answer, in the order of its code.
+    pub const ALL: [Self; 3] = [Self::Accepted, Self::Rejected, Self::Pending];
+
+    /// The answer of a stored code.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|answer| answer.code() == code)
+    }
+
+    /// The stored code, 1 to 3.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Accepted => 1,
+            Self::Rejected => 2,
+            Self::Pending => 3,
+        }
+    }
+
+    /// The code of ExternalInvestigationExecutionConfirmation1Code.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "CNCL",
+            Self::Rejected => "RJCR",
+            Self::Pending => "PDCR",
+        }
+    }
+
+    /// The word of the API.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Pending => "pending",
+        }
+    }
+}
+
 /// A transaction status as a pacs.002 or the API states it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum CreditTransferStatus {

@@ -121,6 +121,10 @@ uuid_id!(
     /// What a participant calls one withdrawal; unique per participant.
     WithdrawalId
 );
+uuid_id!(
+    /// What a debtor agent calls one recall; unique per debtor agent.
+    CaseId
+);
 
 impl ParticipantId {
     /// The network's operator.

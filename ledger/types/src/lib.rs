@@ -20,13 +20,14 @@ pub mod uetr;
 
 pub use agent::{Bic, Lei};
 pub use code::{
-    ConfirmationStatus, CreditTransferStatus, PayoutMethod, Purpose, StatusReason, TransferState,
+    ConfirmationStatus, CreditTransferStatus, PayoutMethod, Purpose, RecallAnswer, StatusReason,
+    TransferState,
 };
 pub use country::Country;
 pub use currency::Currency;
 pub use iban::Iban;
 pub use id::{
-    AccountId, CorridorId, KeyId, NetworkId, ParticipantId, QuoteId, RequestId, TransferId,
+    AccountId, CaseId, CorridorId, KeyId, NetworkId, ParticipantId, QuoteId, RequestId, TransferId,
     WithdrawalId,
 };
 pub use money::Money;

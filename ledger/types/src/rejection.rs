@@ -167,6 +167,22 @@ rejections! {
     WithdrawalNotPending = 69, "WITHDRAWAL_NOT_PENDING", b"AG01";
     /// The author is suspended.
     AuthorSuspended = 70, "AUTHOR_SUSPENDED", b"AG10";
+    /// The transfer is pending: cancel it, there is nothing to recall yet.
+    RecallTooEarly = 71, "RECALL_TOO_EARLY", b"AG01";
+    /// The transfer did not settle, is a return, or its cash was picked up.
+    NotRecallable = 72, "NOT_RECALLABLE", b"AG01";
+    /// Another recall of this transfer is still open.
+    RecallOpen = 73, "RECALL_OPEN", b"AG01";
+    /// The recall asks for more than returns have left of the transfer.
+    RecallExceedsTransfer = 74, "RECALL_EXCEEDS_TRANSFER", b"AM09";
+    /// The time of an answer is not in the future, or more than 30 days ahead.
+    RecallTimeInvalid = 75, "RECALL_TIME_INVALID", b"DT01";
+    /// The debtor agent used this case for another content.
+    CaseReused = 76, "CASE_REUSED", b"DU03";
+    /// There is no such recall of this transfer.
+    CaseUnknown = 77, "CASE_UNKNOWN", b"AG09";
+    /// An answer that accepts names one return; one that rejects names neither return nor time.
+    RecallAnswerInvalid = 78, "RECALL_ANSWER_INVALID", b"NARR";
     /// There is no such participant.
     ParticipantUnknown = 80, "PARTICIPANT_UNKNOWN", b"RC11";
     /// A BIC, LEI or name of the participant is malformed.

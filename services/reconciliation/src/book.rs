@@ -13,8 +13,10 @@ use ledger_types::{AccountId, Currency, ParticipantId, Timestamp, TransferState}
 
 use crate::record::{Content, Record};
 
+mod recall;
 mod row;
 
+pub use recall::{Recall, RecallAnswered};
 pub use row::{Account, Delta, Posting, PostingState, Subject, SubjectKind, Transfer};
 
 /// Why a record contradicts the books. None of these heals by trying again.
@@ -75,6 +77,10 @@ pub struct Changes {
     pub transfers: BTreeSet<Subject>,
     /// Postings made or changed.
     pub postings: BTreeSet<Subject>,
+    /// Recalls made in the batch.
+    pub recalls: Vec<Recall>,
+    /// Answers given in the batch, in order.
+    pub recall_answers: Vec<RecallAnswered>,
     /// Balances moved.
     pub balances: BTreeMap<AccountId, Delta>,
 }
@@ -161,6 +167,8 @@ impl Book {
                 }
             }
             Item::Accept(_) | Item::Reject(_) | Item::Cancel(_) => self.decided(record, shared)?,
+            Item::Recall(body) => self.recalled(record, shared, body),
+            Item::AnswerRecall(body) => self.recall_answered(record, body),
             Item::Resolve(_) => self.resolved(record, shared)?,
             Item::Hold(body) => {
                 let transfer = self.transfer(record, shared)?;
@@ -451,6 +459,8 @@ fn subject(shared: &SharedPart, item: Option<&Item>) -> Option<Subject> {
             | Item::Reject(_)
             | Item::Confirm(_)
             | Item::Cancel(_)
+            | Item::Recall(_)
+            | Item::AnswerRecall(_)
             | Item::Resolve(_),
         ) => Some(transfer_subject(shared)),
         Some(Item::Fund(body)) => Some(funding_subject(shared.author, body)),

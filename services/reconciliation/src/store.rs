@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod load;
+mod recalls;
 mod save;
 mod summary;
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::world::{World, genesis};
 use crate::{Command, Ledger, Output};
 
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 16] = [
     "quote",
     "submit",
     "accept",
@@ -20,6 +20,10 @@ const VERBS: [&str; 12] = [
     "withdraw",
     "paid",
     "failed",
+    "recall",
+    "answer-recall accepted",
+    "answer-recall rejected",
+    "answer-recall pending",
 ];
 
 fn line(verb: u8, name: u8, other: bool) -> String {
@@ -27,7 +31,13 @@ fn line(verb: u8, name: u8, other: bool) -> String {
     let (verb, argument) = verb.split_once(' ').unwrap_or((verb, ""));
     let argument = if verb == "withdraw" { "90000" } else { argument };
     let salt = if other { "#other" } else { "" };
-    format!("{verb} N{} {argument} {salt}", name % 6)
+    let name = name % 6;
+    match verb {
+        // Few cases for few transfers, so that they meet.
+        "recall" => format!("recall C{} N{name} 1000 {salt}", name % 2),
+        "answer-recall" => format!("answer-recall C{} N{name} {argument} {salt}", name % 2),
+        _ => format!("{verb} N{name} {argument} {salt}"),
+    }
 }
 
 /// Every row of the state, as a store would hold it.

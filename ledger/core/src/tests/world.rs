@@ -352,6 +352,8 @@ impl World {
             "cancel" => (DEBTOR, Item::Cancel(item::Cancel { nonce, uetr, reason })),
             "resolve" => (DEBTOR, Item::Resolve(item::Resolve { nonce, uetr })),
             "confirm" => (CREDITOR, self.confirm(name, words[2], nonce)),
+            "recall" => (DEBTOR, self.recall(words, nonce)),
+            "answer-recall" => (CREDITOR, self.answer_recall(words, nonce)),
             "return" => (CREDITOR, Item::Return(self.give_back(name, words[2], words[3], nonce))),
             "quote" => (BANK, Item::RegisterQuote(self.quote(name, 50_000, 403_790))),
             "withdraw" => (DEBTOR, self.withdrawal(name, words[2], nonce)),

@@ -78,6 +78,7 @@ pub(super) async fn changes(
     accounts(connection, book).await?;
     transfers(connection, book).await?;
     postings(connection, book).await?;
+    super::recalls::save(connection, &book.changes).await?;
     let first = records.first().map_or(0, |record| record.sequence);
     balances(connection, book, first).await
 }

@@ -25,6 +25,10 @@ pub const PACS_002: &str = "pacs.002.001.10";
 /// ISO 20022's word for what the XSD requires and nobody provided.
 const NOT_PROVIDED: &str = "NOTPROVIDED";
 
+/// The most transactions that one answer names: a message of more is refused whole, and its answer
+/// must stay within what can be read.
+const ORIGINALS_MAX: usize = 100;
+
 /// What the answering side states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
@@ -58,11 +62,12 @@ pub struct Original {
 }
 
 impl Original {
-    /// The transactions of a message; of garbage, one about which nothing is known.
+    /// The first hundred transactions of a message; of garbage, one about which nothing is known.
     #[must_use]
     pub fn of(inbound: &Inbound) -> Vec<Self> {
-        let found = Self::of_others(inbound);
+        let mut found = Self::of_others(inbound);
         if !found.is_empty() {
+            found.truncate(ORIGINALS_MAX);
             return found;
         }
         let header = &inbound.message.group_header;
@@ -96,7 +101,7 @@ impl Original {
         if transfers.is_empty() {
             return vec![Self { sender_bic: group.sender_bic.clone().or(from), ..group }];
         }
-        transfers.iter().map(one).collect()
+        transfers.iter().take(ORIGINALS_MAX).map(one).collect()
     }
 
     /// The transactions of a message about earlier payments, as far as it is one that is spoken.
@@ -138,24 +143,44 @@ pub fn write(
     statement: &Statement,
     header: bool,
 ) -> Result<String, WriteError> {
-    let header = header.then(|| app_hdr(originals, statement));
+    let each: Vec<_> = originals.iter().map(|original| (original, statement)).collect();
+    write_all(&each, statement, header)
+}
+
+/// The report about several transactions that stand differently; its own id, time and sender are the
+/// first one's.
+pub fn write_each(
+    reports: &[(Original, Statement)],
+    header: bool,
+) -> Result<Option<String>, WriteError> {
+    let Some((_, first)) = reports.first() else { return Ok(None) };
+    let each: Vec<_> = reports.iter().map(|(original, own)| (original, own)).collect();
+    write_all(&each, first, header).map(Some)
+}
+
+fn write_all(
+    each: &[(&Original, &Statement)],
+    own: &Statement,
+    header: bool,
+) -> Result<String, WriteError> {
+    let header = header.then(|| app_hdr(each.first().map(|(original, _)| *original), own));
     write::document(PACS_002, header.as_ref(), |out| {
         out.open("FIToFIPmtStsRpt");
         out.open("GrpHdr");
-        out.leaf("MsgId", &max_35(Some(&statement.message_id)).unwrap_or_else(not_provided));
-        out.leaf("CreDtTm", &statement.created_at);
+        out.leaf("MsgId", &max_35(Some(&own.message_id)).unwrap_or_else(not_provided));
+        out.leaf("CreDtTm", &own.created_at);
         out.close();
-        for original in originals {
+        for (original, statement) in each {
             transaction(out, original, statement);
         }
         out.close();
     })
 }
 
-fn app_hdr(originals: &[Original], statement: &Statement) -> AppHdr {
+fn app_hdr(original: Option<&Original>, statement: &Statement) -> AppHdr {
     AppHdr {
         from_bic: bic(statement.instructing_agent_bic.as_ref()),
-        to_bic: bic(originals.first().and_then(|original| original.sender_bic.as_ref())),
+        to_bic: bic(original.and_then(|original| original.sender_bic.as_ref())),
         business_message_id: max_35(Some(&statement.message_id)),
         message_definition_id: Some(PACS_002.to_owned()),
         business_service: None,

@@ -87,8 +87,10 @@ fn rule(line: &'static str) -> Option<Rule> {
 }
 
 /// Numbers by profile, message, rule and, for some, the element at fault.
-static NUMBERS: LazyLock<HashMap<(Profile, &str, &str, &str), &str>> = LazyLock::new(|| {
-    let mut numbers = HashMap::new();
+type Numbers = HashMap<(Profile, &'static str, &'static str, &'static str), &'static str>;
+
+static NUMBERS: LazyLock<Numbers> = LazyLock::new(|| {
+    let mut numbers = Numbers::new();
     for line in include_str!("policy/numbers.txt").lines().filter(|line| !line.starts_with('#')) {
         let cells: Vec<&'static str> = line.split(' ').collect();
         if let [message, rule, current, sr2026, element @ ..] = cells.as_slice() {
@@ -194,6 +196,11 @@ impl<'a> Context<'a> {
         }
         names.reverse();
         names.join("/")
+    }
+
+    /// Whether it tells of an account; the guidelines say little of those.
+    fn statement(&self) -> bool {
+        matches!(self.message, "camt.052" | "camt.053" | "camt.054")
     }
 
     /// Every transaction: the elements that carry a payment or speak of one.

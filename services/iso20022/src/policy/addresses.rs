@@ -27,7 +27,15 @@ const UNSTRUCTURED_LINES_MAX: usize = 3;
 const HYBRID_LINES_MAX: usize = 2;
 
 pub(super) fn check(context: &Context<'_>, found: &mut Found) {
+    // The guidelines judge the addresses of those who pay and are paid, not those of a statement.
+    if context.statement() {
+        return;
+    }
     for (at, address) in context.named(&["PstlAdr"]) {
+        // Where remittance is sent has a name and an address of its own within.
+        if context.parent(at).is_some_and(|(_, parent)| parent.name == "RmtLctnDtls") {
+            continue;
+        }
         let lines: Vec<&str> =
             address.children_named("AdrLine").map(|line| line.text.trim()).collect();
         let other = address.children.iter().any(|child| child.name != "AdrLine");

@@ -19,14 +19,17 @@ const PARTIES: &[&str] = &[
 ];
 
 pub(super) fn check(context: &Context<'_>, found: &mut Found) {
-    for (at, agent) in context.named(&["FinInstnId"]) {
-        institution(context, at, agent, found);
-    }
     for (at, element) in context.named(&["BICFI", "AnyBIC"]) {
         let text = element.text.trim();
         if !text.is_empty() && text.parse::<Bic>().is_err() {
             found.add("bic_format", context.path(at));
         }
+    }
+    if context.statement() {
+        return;
+    }
+    for (at, agent) in context.named(&["FinInstnId"]) {
+        institution(context, at, agent, found);
     }
     for (at, element) in context.named(PARTIES) {
         // Some messages choose between a party and an agent here.
@@ -69,8 +72,11 @@ fn payment_end(context: &Context<'_>, at: usize) -> bool {
     let own = context.nodes.get(at).map(|node| node.element.name.as_str());
     let above = context.parent(at).map(|(_, parent)| parent.name.as_str());
     // In a pacs.009 debtor and creditor are institutions; its underlying payment has people.
-    let institutions = context.message == "pacs.009" && above == Some("CdtTrfTxInf");
-    matches!(own, Some("Dbtr" | "Cdtr"))
-        && !institutions
-        && matches!(above, Some("CdtTrfTxInf" | "RtrChain" | "PmtInf" | "UndrlygCstmrCdtTrf"))
+    let people = match context.message {
+        "pacs.008" => above == Some("CdtTrfTxInf"),
+        "pacs.004" => above == Some("RtrChain"),
+        "pacs.009" => above == Some("UndrlygCstmrCdtTrf"),
+        _ => false,
+    };
+    people && matches!(own, Some("Dbtr" | "Cdtr"))
 }

@@ -1,5 +1,7 @@
 //! Rules on identifiers, amounts, charges, settlement and remittance of a payment.
 
+use std::collections::BTreeSet;
+
 use super::{Context, Found};
 use crate::{amount::Decimal, xml::Element};
 
@@ -60,7 +62,9 @@ fn settlement(context: &Context<'_>, found: &mut Found) {
         let named = agents.iter().any(|name| element.child(name).is_some());
         let path = || format!("{}/SttlmMtd", context.path(at));
         match method.as_deref() {
-            Some("COVE") if !named => found.add("settlement_cover_agents", path()),
+            Some("COVE") if !named && context.message == "pacs.008" => {
+                found.add("settlement_cover_agents", path())
+            }
             Some("COVE") | None => {}
             Some(method) => {
                 if method == "CLRG" {
@@ -109,15 +113,13 @@ fn differ(parent: &Element, one: &str, other: &str) -> Option<std::cmp::Ordering
 }
 
 fn instructions(context: &Context<'_>, at: usize, transaction: &Element, found: &mut Found) {
-    let codes: Vec<String> = transaction
-        .children_named("InstrForCdtrAgt")
-        .filter_map(|instruction| instruction.text_at(&["Cd"]))
-        .collect();
-    let has = |code: &str| codes.iter().any(|own| own == code);
-    let twice = codes
-        .iter()
-        .enumerate()
-        .any(|(at, code)| codes.iter().skip(at + 1).any(|other| other == code));
+    let (mut codes, mut twice) = (BTreeSet::new(), false);
+    for instruction in transaction.children_named("InstrForCdtrAgt") {
+        if let Some(code) = instruction.text_at(&["Cd"]) {
+            twice |= !codes.insert(code);
+        }
+    }
+    let has = |code: &str| codes.contains(code);
     if twice || has("TELB") && has("PHOB") || has("HOLD") && has("CHQB") {
         found.add("instruction_codes", format!("{}/InstrForCdtrAgt/Cd", context.path(at)));
     }

@@ -419,3 +419,32 @@ fn spoil(shared: &std::path::Path, whole: &str, message: &str, step: usize) {
         }
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_damage_to_a_message_breaks_its_answer(
+        which in 0_usize..4,
+        at in proptest::prelude::any::<proptest::sample::Index>(),
+        length in 0_usize..40,
+        put in "[<>/&;#x0-9A-Za-z\"' ]{0,12}",
+    ) {
+        let answered = Camt029::answer(&recall(), "A", "2026-11-25T09:00:00Z", &Answer::Pending {
+            text: String::new(),
+        });
+        let whole = match which {
+            0 => payment_return().write(None),
+            1 => status_request().write(None),
+            2 => recall().write(None),
+            _ => answered.write(None),
+        };
+        let mut body = whole.expect("it fits").into_bytes();
+        let start = at.index(body.len());
+        let end = body.len().min(start + length);
+        body.splice(start..end, put.bytes());
+        let inbound = read(&body);
+        if let Err(refusal) = judge(&inbound) {
+            let rejected = statement(CreditTransferStatus::Rejected, vec![refusal]);
+            proptest::prop_assert!(answer(&inbound, &rejected).is_ok());
+        }
+    }
+}

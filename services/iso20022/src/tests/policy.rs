@@ -63,7 +63,15 @@ fn every_negative_sample_is_refused_by_the_rule_in_its_name() {
 }
 
 /// Published samples that their own authors call good, but which break a rule that they do not test.
-const REFUSED_FOR_MORE: &[(&str, &str)] = &[];
+const REFUSED_FOR_MORE: &[(&str, &str)] = &[
+    // Made from the XSD alone: `<FinInstnId/>` names no institution.
+    ("pacs.008.min", "agent_identification"),
+    ("pacs.008_stp.min", "agent_identification"),
+    ("pacs.009.min", "agent_identification"),
+    ("pacs.009_adv.min", "agent_identification"),
+    ("pacs.009_cov.min", "agent_identification"),
+    ("pain.001.min", "agent_identification"),
+];
 
 #[test]
 fn samples_that_fit_their_release_are_not_refused() {
@@ -87,11 +95,13 @@ fn samples_that_fit_their_release_are_not_refused() {
     assert_eq!(judged, 40);
 }
 
+/// Files and broken rules by folder, message and verdict.
+type Table = BTreeMap<(String, String, &'static str), (usize, BTreeMap<String, usize>)>;
+
 #[test]
 fn every_sample_is_read_or_refused_by_a_named_finding() {
     let Some(shared) = shared_data() else { return };
-    let mut table: BTreeMap<(String, String, &str), (usize, BTreeMap<String, usize>)> =
-        BTreeMap::new();
+    let mut table = Table::new();
     let samples = every_sample(&shared.join("samples-open"));
     for (file, body) in &samples {
         let checked = check::check(body, profile_of(file));

@@ -60,7 +60,16 @@ impl<R: BufRead> Parts<R> {
                         self.restart();
                         return Ok(self.open.pop().map(Part::Closed));
                     }
-                    _ => {}
+                    Event::Start(_)
+                    | Event::Empty(_)
+                    | Event::Text(_)
+                    | Event::CData(_)
+                    | Event::Comment(_)
+                    | Event::Decl(_)
+                    | Event::PI(_)
+                    | Event::DocType(_)
+                    | Event::GeneralRef(_)
+                    | Event::Eof => {}
                 }
             }
             let at = self.reader.buffer_position();

@@ -57,7 +57,10 @@ impl Verdict {
 pub fn check(body: &[u8], profile: Profile) -> Checked {
     let inbound = read(body);
     let mut findings = format(&inbound);
-    for violation in policy::judge(&inbound, profile) {
+    // The rules are of these versions; of another they would say little.
+    let spoken = CHECKED.iter().any(|own| inbound.message_name.as_deref() == Some(*own));
+    let violations = if spoken { policy::judge(&inbound, profile) } else { Vec::new() };
+    for violation in violations {
         findings.push(Found {
             rule: violation.rule.id,
             number: violation.number,

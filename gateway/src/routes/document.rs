@@ -11,7 +11,8 @@ use crate::transfers::order::ADDRESS_LINE_CHARS_MAX;
 pub const AMOUNT_DIGITS_MAX: usize = 18;
 
 /// Forms of parameters, by name.
-const PATTERNS: [(&str, &str); 2] = [
+const PATTERNS: [(&str, &str); 3] = [
+    ("message", "^(pacs\\.00[248]|camt\\.054)$"),
     ("uetr", "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"),
     ("Idempotency-Key", "^(\"[!#-~]{1,255}\"|[!#-~]{1,255})$"),
 ];

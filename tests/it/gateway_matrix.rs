@@ -59,6 +59,7 @@ impl Door {
     /// Status and code of the answer to one operation on a transfer.
     async fn ask(&self, operation: &Operation, uetr: &str, key: Option<&str>) -> (u16, String) {
         let path = operation.path.replace("{uetr}", uetr).replace("{token}", "none");
+        let path = path.replace("{message}", "pacs.002");
         let mut request = self.client.request(operation.method.clone(), self.url.clone() + &path);
         if operation.method != Method::GET {
             let again = format!("\"{}\"", tests::fresh_uetr());

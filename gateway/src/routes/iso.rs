@@ -70,7 +70,10 @@ pub async fn receive(
     let judged = asked.and_then(|asked| match asked {
         // A credit transfer has checks that come before the usage rules.
         Instruction::CreditTransfer => Ok(asked),
-        other => usage(&app, &inbound).map(|()| other),
+        Instruction::Return(_)
+        | Instruction::StatusRequest(_)
+        | Instruction::Recall(_)
+        | Instruction::RecallAnswer(_) => usage(&app, &inbound).map(|()| asked),
     });
     let answered = match judged {
         Err(refusal) => Report::refused(refusal),

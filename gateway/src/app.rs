@@ -8,6 +8,7 @@ use ledger_proof::{
 };
 use ledger_types::{NetworkId, ParticipantId, TransferId};
 use proto::{LedgerClient, fx::quoting_client::QuotingClient};
+use services_iso20022::policy::Profile;
 use services_runtime::tickets::{Ticket, Tickets};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
@@ -72,6 +73,8 @@ pub struct Inner {
     pub banking: Arc<dyn CoreBanking>,
     /// Who decides.
     pub decision: Decision,
+    /// Usage rules beside the network's own.
+    pub profile: Option<Profile>,
     /// Scripted answers.
     pub demo: Demo,
     /// Requests under way, by their credentials' digest.

@@ -116,6 +116,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(webhooks::replay))
         .routes(routes!(webhooks::test))
         .routes(routes!(webhooks::deliveries))
+        .routes(routes!(iso::rendered::get))
         .routes(routes!(track::json))
         .split_for_parts();
     let document = Arc::new(document::complete(&api).unwrap_or_default());
@@ -245,6 +246,23 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Segment {
     ) -> Result<Self, Problem> {
         let path = axum::extract::Path::<String>::from_request_parts(parts, state).await;
         let path = path.map(|axum::extract::Path(text)| Self(text));
+        path.map_err(|_| Problem::field("path", "must be UTF-8"))
+    }
+}
+
+/// Two parts of the path.
+#[derive(Debug)]
+pub struct Segments(pub String, pub String);
+
+impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Segments {
+    type Rejection = Problem;
+
+    async fn from_request_parts(
+        parts: &mut axum::http::request::Parts,
+        state: &S,
+    ) -> Result<Self, Problem> {
+        let path = axum::extract::Path::<(String, String)>::from_request_parts(parts, state).await;
+        let path = path.map(|axum::extract::Path((first, second))| Self(first, second));
         path.map_err(|_| Problem::field("path", "must be UTF-8"))
     }
 }

@@ -83,6 +83,7 @@ pub async fn run(
         screening: Arc::new(lists),
         banking: Arc::new(book),
         decision: settings.decision,
+        profile: settings.iso20022.profile.map(Into::into),
         demo: settings.demo.clone(),
         requests: settings.limits.requests(),
         outbox,

@@ -41,6 +41,9 @@ pub struct Settings {
     /// Who decides about incoming transfers.
     #[serde(default)]
     pub decision: Decision,
+    /// How messages of ISO 20022 are judged.
+    #[serde(default)]
+    pub iso20022: Iso20022,
     /// Bounds on what is under way.
     #[serde(default)]
     pub limits: Limits,
@@ -123,6 +126,33 @@ pub enum Decision {
     Automatic,
     /// A person, by REST.
     Manual,
+}
+
+/// How messages of ISO 20022 are judged.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Iso20022 {
+    /// Usage rules of CBPR+ beside the network's own; none if absent.
+    pub profile: Option<Profile>,
+}
+
+/// Which usage rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// In force: unstructured addresses pass.
+    Current,
+    /// The release of 2026: unstructured addresses are refused.
+    Sr2026,
+}
+
+impl From<Profile> for services_iso20022::policy::Profile {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::Current => Self::Current,
+            Profile::Sr2026 => Self::Sr2026,
+        }
+    }
 }
 
 /// Bounds on what is under way; beyond them a caller is told at once to come again.

@@ -60,6 +60,7 @@ impl Door {
     async fn ask(&self, operation: &Operation, uetr: &str, key: Option<&str>) -> (u16, String) {
         let path = operation.path.replace("{uetr}", uetr).replace("{token}", "none");
         let path = path.replace("{case}", uetr);
+        let path = path.replace("{message}", "pacs.002");
         let mut request = self.client.request(operation.method.clone(), self.url.clone() + &path);
         if operation.method != Method::GET {
             let again = format!("\"{}\"", tests::fresh_uetr());

@@ -1,5 +1,6 @@
 //! ISO 20022 through a running gateway: published samples, the same re-written, and bad input; it
 //! knows the demonstration's network and nothing of a gateway's inside.
+mod life_cycle;
 mod refusals;
 mod rewritten;
 mod samples;
@@ -40,6 +41,8 @@ async fn iso20022_samples() {
     refusals::bad_input_gets_the_documented_code(&world).await;
     refusals::a_quote_bounds_the_debit(&world).await;
     refusals::a_repeat_is_the_first_and_another_content_is_refused(&world).await;
+    life_cycle::a_transfer_is_asked_about_shown_and_returned(&world).await;
+    life_cycle::a_recall_cancels_what_is_not_accepted(&world).await;
     world.running.stop();
 }
 

@@ -1,4 +1,8 @@
-//! ISO 20022 over HTTP: a pacs.008 in, always a pacs.002 out; the XML itself lives in its own crate.
+//! ISO 20022 over HTTP: an instruction in, always an answer of the same standard out; the XML itself lives in its own crate.
+mod life_cycle;
+mod messages;
+pub mod rendered;
+
 use std::collections::BTreeSet;
 
 use axum::{
@@ -12,12 +16,13 @@ use ledger_types::{
 use proto::convert::Network;
 use services_iso20022::{
     Inbound, Refusal, decimal_text,
+    life_cycle::{Instruction, instruction},
     pacs002::{Statement, answer},
     pacs008::{
         Account, AccountIdentification, CreditTransfer, OtherId, Party, PartyIdentification,
         PostalAddress,
     },
-    read, verdict,
+    policy, read, verdict,
 };
 use time::OffsetDateTime;
 
@@ -42,38 +47,85 @@ use crate::{
     },
 };
 
-/// Send a pacs.008.001.08 (with or without head.001.001.02); the answer is a pacs.002.001.10.
+/// Send an instruction, with or without head.001.001.02. A pacs.008.001.08 (a transfer), pacs.004.001.09
+/// (a return) and pacs.028.001.03 (a question) are answered by a pacs.002.001.10, a camt.056.001.08 (a
+/// recall) by a camt.029.001.09, and what is refused for its form by a pacs.002.
 ///
 /// # Errors
 /// Only when no answer about the message can be given: no key, no store, no ledger.
 #[utoipa::path(post, path = "/v1/iso20022", tag = "iso20022",
     request_body(content = String, content_type = "application/xml"),
-    responses((status = 200, description = "A pacs.002 with any status, RJCT included",
+    responses((status = 200, description = "A pacs.002 or camt.029 with any status, RJCT included",
             content_type = "application/xml", body = String)))]
 pub async fn receive(
     State(app): State<App>,
     caller: Caller,
     body: Body,
 ) -> Result<Response, Problem> {
-    caller.may(Scope::Send)?;
+    let inbound = read(&body.0);
+    let asked = instruction(&inbound);
+    caller.may(scope(asked.as_ref().ok()))?;
     body.labelled(&["application/xml", "text/xml"], "+xml")?;
     let network = app.directory.current(&app.ledger).await?;
-    let inbound = read(&body.0);
-    if let Err(refusal) = judge(&app, &network, &inbound) {
-        return report(&app, &network, &inbound, Report::refused(refusal));
-    }
-    let report_of = match transfer(&app, &network, &inbound).await {
-        Ok(row) => Report::of(&row),
-        // Not the message's end: RJCT would be taken for it.
-        Err(problem) if problem.status.is_server_error() || problem.is(Code::RequestInProgress) => {
-            return Err(problem);
+    let judged = asked.and_then(|asked| match asked {
+        // A credit transfer has checks that come before the usage rules.
+        Instruction::CreditTransfer => Ok(asked),
+        Instruction::Return(_)
+        | Instruction::StatusRequest(_)
+        | Instruction::Recall(_)
+        | Instruction::RecallAnswer(_) => usage(&app, &inbound).map(|()| asked),
+    });
+    let answered = match judged {
+        Err(refusal) => Report::refused(refusal),
+        Ok(Instruction::CreditTransfer) => credit_transfer(&app, &network, &inbound).await?,
+        Ok(Instruction::Return(message)) => life_cycle::returned(&app, &network, &message).await?,
+        Ok(Instruction::StatusRequest(message)) => {
+            match life_cycle::asked(&app, &network, &message, inbound.app_hdr.is_some()).await? {
+                Ok(response) => return Ok(response),
+                Err(refusal) => Report::refused(refusal),
+            }
         }
-        Err(problem) => Report::refused(Refusal {
-            reason: problem.reason,
-            text: format!("{}: {}", problem.code, problem.detail),
-        }),
+        Ok(Instruction::Recall(message)) => {
+            match life_cycle::recalled(&app, &network, &message, inbound.app_hdr.is_some()).await? {
+                Ok(response) => return Ok(response),
+                Err(refusal) => Report::refused(refusal),
+            }
+        }
+        Ok(Instruction::RecallAnswer(_)) => Report::refused(life_cycle::not_taken()),
     };
-    report(&app, &network, &inbound, report_of)
+    report(&app, &network, &inbound, answered)
+}
+
+/// What a caller must be able to do: as by REST.
+fn scope(asked: Option<&Instruction>) -> Scope {
+    match asked {
+        Some(Instruction::Return(_) | Instruction::RecallAnswer(_)) => Scope::Decide,
+        Some(Instruction::StatusRequest(_)) => Scope::Read,
+        Some(Instruction::CreditTransfer | Instruction::Recall(_)) | None => Scope::Send,
+    }
+}
+
+async fn credit_transfer(
+    app: &App,
+    network: &Network,
+    inbound: &Inbound,
+) -> Result<Report, Problem> {
+    match judge(app, network, inbound) {
+        Err(refusal) => Ok(Report::refused(refusal)),
+        Ok(()) => Report::of_result(transfer(app, network, inbound).await),
+    }
+}
+
+/// The usage rules of this gateway's profile, if it has one; warnings are only logged.
+fn usage(app: &App, inbound: &Inbound) -> Result<(), Refusal> {
+    let Some(profile) = app.profile else { return Ok(()) };
+    let violations = policy::judge(inbound, profile);
+    let warned = violations.iter().filter(|own| own.severity == policy::Severity::Warn);
+    let warned: BTreeSet<&str> = warned.map(|own| own.rule.id).collect();
+    if !warned.is_empty() {
+        tracing::info!(profile = profile.as_str(), rules = ?warned, "usage rules warn");
+    }
+    policy::refusal(&violations).map_or(Ok(()), Err)
 }
 
 /// What a pacs.002 says.
@@ -88,6 +140,19 @@ impl Report {
     fn refused(refusal: Refusal) -> Self {
         let status = CreditTransferStatus::Rejected;
         Self { status, reasons: vec![refusal], accepted_at: None, record: None }
+    }
+
+    /// An end of the message, or a problem that is none: RJCT would be taken for it.
+    fn of_result(result: Result<Row, Problem>) -> Result<Self, Problem> {
+        match result {
+            Ok(row) => Ok(Self::of(&row)),
+            Err(problem)
+                if problem.status.is_server_error() || problem.is(Code::RequestInProgress) =>
+            {
+                Err(problem)
+            }
+            Err(problem) => Ok(Self::refused(refusal(&problem))),
+        }
     }
 
     fn of(row: &Row) -> Self {
@@ -116,6 +181,11 @@ impl Report {
     }
 }
 
+fn refusal(problem: &Problem) -> Refusal {
+    let text = format!("{}: {}", problem.code, problem.detail);
+    Refusal { reason: problem.reason, text }
+}
+
 fn judge(app: &App, network: &Network, inbound: &Inbound) -> Result<(), Refusal> {
     let bics: BTreeSet<Bic> =
         network.participants.iter().filter_map(|row| row.bic.parse().ok()).collect();
@@ -123,6 +193,7 @@ fn judge(app: &App, network: &Network, inbound: &Inbound) -> Result<(), Refusal>
     let known = |bic: &Bic| bics.contains(bic);
     let serves = |currency: Currency| served.contains(&currency) && !currency.precious_metal();
     verdict(inbound, &known, &serves)?;
+    usage(app, inbound)?;
     let debtor_agent = inbound
         .message
         .credit_transfers
@@ -305,17 +376,34 @@ fn report(
     inbound: &Inbound,
     report: Report,
 ) -> Result<Response, Problem> {
-    let id = Uetr::from_random(random().map_err(|error| Problem::internal(&error))?);
-    let own = network.participant(app.me).map(|row| row.bic.clone()).filter(|bic| !bic.is_empty());
-    let statement = Statement {
-        message_id: id.to_string().replace('-', ""),
-        created_at: rfc3339(OffsetDateTime::now_utc()),
-        status: report.status,
-        reasons: report.reasons,
-        accepted_at: report.accepted_at.map(rfc3339),
-        clearing_system_reference: report.record.map(|record| record.to_string()),
-        instructing_agent_bic: own,
-    };
+    let statement = report.statement(app, network)?;
     let text = answer(inbound, &statement).map_err(|error| Problem::internal(&error))?;
-    Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/xml")], text).into_response())
+    Ok(xml(text))
+}
+
+impl Report {
+    fn statement(self, app: &App, network: &Network) -> Result<Statement, Problem> {
+        Ok(Statement {
+            message_id: message_id()?,
+            created_at: rfc3339(OffsetDateTime::now_utc()),
+            status: self.status,
+            reasons: self.reasons,
+            accepted_at: self.accepted_at.map(rfc3339),
+            clearing_system_reference: self.record.map(|record| record.to_string()),
+            instructing_agent_bic: own_bic(app, network),
+        })
+    }
+}
+
+fn own_bic(app: &App, network: &Network) -> Option<String> {
+    network.participant(app.me).map(|row| row.bic.clone()).filter(|bic| !bic.is_empty())
+}
+
+fn message_id() -> Result<String, Problem> {
+    let id = Uetr::from_random(random().map_err(|error| Problem::internal(&error))?);
+    Ok(id.to_string().replace('-', ""))
+}
+
+fn xml(text: String) -> Response {
+    (StatusCode::OK, [(header::CONTENT_TYPE, "application/xml")], text).into_response()
 }

@@ -85,6 +85,16 @@ Examples:
 
 The gateway must allow the address: webhooks.allow_http and webhooks.allow_networks, as a demonstration
 does, or --public-url of a tunnel. The key needs the scope manage.";
+const ISO_CHECK_EXAMPLES: &str = "\
+Examples:
+  causeway iso check pacs008.xml
+  causeway iso check --profile sr2026 --json - < pacs008.xml
+      a message from standard input, under the usage rules of the release of 2026
+
+Exit status:
+  0  ok: nothing is wrong
+  1  findings: it is taken, with warnings
+  2  refused, wrong usage or unreadable input";
 
 #[derive(Debug, Parser)]
 #[command(
@@ -133,6 +143,9 @@ pub enum Command {
     /// Print a gateway's webhooks while you integrate, verified, one JSON object a line.
     #[command(after_help = LISTEN_EXAMPLES)]
     Listen(Listen),
+    /// Messages of ISO 20022, without a network.
+    #[command(subcommand)]
+    Iso(Iso),
     /// The operator's and custodians' commands.
     #[command(subcommand)]
     Admin(Admin),
@@ -280,6 +293,32 @@ pub struct Events {
     /// Go on until Ctrl-C.
     #[arg(long)]
     pub follow: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Iso {
+    /// Say what a message is, where it departs from its XSD and which usage rules it breaks.
+    #[command(after_help = ISO_CHECK_EXAMPLES)]
+    Check(IsoCheck),
+}
+
+/// Which usage rules of CBPR+.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum IsoProfile {
+    /// In force: unstructured addresses are a warning.
+    Current,
+    /// The release of 2026, deferred: unstructured addresses are refused.
+    Sr2026,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct IsoCheck {
+    /// The message, with or without its header; - reads standard input.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The usage rules.
+    #[arg(long, value_enum, default_value = "current")]
+    pub profile: IsoProfile,
 }
 
 #[derive(Debug, clap::Args)]

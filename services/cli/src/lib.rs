@@ -5,6 +5,7 @@ pub mod admin;
 pub mod args;
 pub mod bench;
 pub mod demo;
+mod iso;
 pub mod listen;
 pub mod network;
 pub mod out;
@@ -24,6 +25,8 @@ pub enum Answer {
     Done,
     /// The command did its work and the answer is no.
     No,
+    /// What was judged is refused, not merely wanting.
+    Refused,
 }
 
 /// Runs one command. A command that can't do its work never looks like an answer of no: it exits
@@ -33,6 +36,7 @@ pub fn run(args: Args) -> ExitCode {
     match dispatch(args) {
         Ok(Answer::Done) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),
+        Ok(Answer::Refused) => ExitCode::from(2),
         Err(error) => {
             out::error(&error);
             ExitCode::from(2)
@@ -71,6 +75,7 @@ fn dispatch(args: Args) -> anyhow::Result<Answer> {
         Command::Track(track) => return partner::track(&track, args.json),
         Command::Events(events) => return partner::events(&events),
         Command::Listen(args) => return listen::run(&args),
+        Command::Iso(args::Iso::Check(check)) => return iso::check(&check, args.json),
         Command::Admin(command) => return admin::commands::run(&command, args.json),
         Command::Completions { shell } => {
             let mut script = Vec::new();

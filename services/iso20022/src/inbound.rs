@@ -12,6 +12,21 @@ use crate::{
 pub const PACS_008: &str = "pacs.008.001.08";
 /// The only application header that is looked into beyond its names.
 pub const HEAD_001: &str = "head.001.001.02";
+/// Messages whose shape is known; of another version only names and identifiers are read.
+pub const CHECKED: &[&str] = &[
+    "pacs.002.001.10",
+    "pacs.004.001.09",
+    PACS_008,
+    "pacs.009.001.08",
+    "pacs.028.001.03",
+    "camt.029.001.09",
+    "camt.052.001.08",
+    "camt.053.001.08",
+    "camt.054.001.08",
+    "camt.056.001.08",
+    "pain.001.001.09",
+    "pain.002.001.10",
+];
 const NAMESPACE: &str = "urn:iso:std:iso:20022:tech:xsd:";
 
 /// A body as far as it could be read.
@@ -24,7 +39,11 @@ pub struct Inbound {
     pub app_hdr: Option<AppHdr>,
     /// What a pacs.008 of any version says; of another message, what it names alike.
     pub message: Pacs008,
-    /// Departures from the shapes of pacs.008.001.08 and head.001.001.02, in order of the message.
+    /// The application header as it came.
+    pub header: Option<Element>,
+    /// The document as it came, for readers of messages other than pacs.008.
+    pub document: Option<Element>,
+    /// Departures from the shapes of head.001.001.02 and of a message of [`CHECKED`], in their order.
     pub findings: Vec<Finding>,
 }
 
@@ -35,12 +54,24 @@ impl Inbound {
         let header = self.app_hdr.as_ref().and_then(|h| h.message_definition_id.as_deref());
         self.message_name.as_deref().or(header)
     }
+
+    /// The message itself: what stands in the document.
+    #[must_use]
+    pub fn root(&self) -> Option<&Element> {
+        self.document.as_ref().and_then(|document| document.children.first())
+    }
+
+    /// The message itself if it is of this name and version.
+    #[must_use]
+    pub fn root_of(&self, message: &str) -> Option<&Element> {
+        self.root().filter(|_| self.message_name.as_deref() == Some(message))
+    }
 }
 
 /// Reads a body: a document alone, after its header, or both in an envelope of any name.
 #[must_use]
 pub fn read(body: &[u8]) -> Inbound {
-    let roots = match xml::read(body) {
+    let mut roots = match xml::read(body) {
         Ok(roots) => roots,
         Err(error) => return Inbound { unreadable: Some(error), ..Inbound::default() },
     };
@@ -58,13 +89,17 @@ pub fn read(body: &[u8]) -> Inbound {
     if let Some(header) = header.filter(|h| standard_name(h).as_deref() == Some(HEAD_001)) {
         inbound.findings = shape::check_header(header);
     }
-    if let Some(document) = document.filter(|_| inbound.message_name.as_deref() == Some(PACS_008)) {
-        inbound.findings.extend(shape::check(document, PACS_008));
+    let message = inbound.message_name.as_deref();
+    let message = CHECKED.iter().find(|checked| message == Some(**checked));
+    if let Some((document, message)) = document.zip(message) {
+        inbound.findings.extend(shape::check(document, message));
     }
+    inbound.header = roots.iter_mut().find_map(|root| root.take("AppHdr"));
+    inbound.document = roots.iter_mut().find_map(|root| root.take("Document"));
     inbound
 }
 
-fn standard_name(element: &Element) -> Option<String> {
+pub(crate) fn standard_name(element: &Element) -> Option<String> {
     element.namespace.as_deref()?.strip_prefix(NAMESPACE).map(str::to_owned)
 }
 

@@ -1,15 +1,22 @@
 //! The FI to FI payment status report, pacs.002.001.10; it must never repeat a value of the
 //! original that its own XSD would refuse, nor hand out a report that does not fit.
 
+mod read;
+
 use ledger_types::CreditTransferStatus;
 
+pub use self::read::{GroupStatus, Pacs002, TransactionStatus};
 use crate::{
+    camt056::{CAMT_056, Camt056},
     head::AppHdr,
-    inbound::{self, HEAD_001, Inbound},
+    inbound::Inbound,
+    original::{OriginalPayment, additional_information},
+    pacs004::{PACS_004, Pacs004},
     pacs008::WriteError,
+    pacs028::{PACS_028, Pacs028},
     shape,
     verdict::Refusal,
-    write::Writer,
+    write::{self, Writer},
     xml,
 };
 
@@ -17,8 +24,10 @@ use crate::{
 pub const PACS_002: &str = "pacs.002.001.10";
 /// ISO 20022's word for what the XSD requires and nobody provided.
 const NOT_PROVIDED: &str = "NOTPROVIDED";
-/// Max105Text of `AddtlInf`.
-const ADDITIONAL_CHARS_MAX: usize = 105;
+
+/// The most transactions that one answer names: a message of more is refused whole, and its answer
+/// must stay within what can be read.
+const ORIGINALS_MAX: usize = 100;
 
 /// What the answering side states.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,9 +62,14 @@ pub struct Original {
 }
 
 impl Original {
-    /// The transactions of a message; of garbage, one about which nothing is known.
+    /// The first hundred transactions of a message; of garbage, one about which nothing is known.
     #[must_use]
     pub fn of(inbound: &Inbound) -> Vec<Self> {
+        let mut found = Self::of_others(inbound);
+        if !found.is_empty() {
+            found.truncate(ORIGINALS_MAX);
+            return found;
+        }
         let header = &inbound.message.group_header;
         let app_hdr = inbound.app_hdr.as_ref();
         let agent = header.instructing_agent.as_ref();
@@ -87,7 +101,34 @@ impl Original {
         if transfers.is_empty() {
             return vec![Self { sender_bic: group.sender_bic.clone().or(from), ..group }];
         }
-        transfers.iter().map(one).collect()
+        transfers.iter().take(ORIGINALS_MAX).map(one).collect()
+    }
+
+    /// The transactions of a message about earlier payments, as far as it is one that is spoken.
+    fn of_others(inbound: &Inbound) -> Vec<Self> {
+        let root = |message| inbound.root_of(message);
+        if let Some(root) = root(PACS_004) {
+            return Pacs004::read(root).originals();
+        }
+        if let Some(root) = root(PACS_028) {
+            return Pacs028::read(root).originals();
+        }
+        root(CAMT_056).map(|root| Camt056::read(root).originals()).unwrap_or_default()
+    }
+
+    /// A payment that another message names, in the words in which a pacs.002 names it.
+    #[must_use]
+    pub fn of_payment(payment: &OriginalPayment, sender_bic: Option<String>) -> Self {
+        Self {
+            message_id: payment.message_id.clone(),
+            message_name: payment.message_name.clone(),
+            created_at: payment.created_at.clone(),
+            instruction_id: payment.instruction_id.clone(),
+            end_to_end_id: payment.end_to_end_id.clone(),
+            transaction_id: payment.transaction_id.clone(),
+            uetr: payment.uetr.clone(),
+            sender_bic,
+        }
     }
 }
 
@@ -102,30 +143,44 @@ pub fn write(
     statement: &Statement,
     header: bool,
 ) -> Result<String, WriteError> {
-    let mut out = Writer::new();
-    if header {
-        out.open("Envelope");
-        app_hdr(originals, statement).write(&mut out, PACS_002);
-    }
-    out.open_in("Document", &inbound::namespace(PACS_002));
-    out.open("FIToFIPmtStsRpt");
-    out.open("GrpHdr");
-    out.leaf("MsgId", &max_35(Some(&statement.message_id)).unwrap_or_else(not_provided));
-    out.leaf("CreDtTm", &statement.created_at);
-    out.close();
-    for original in originals {
-        transaction(&mut out, original, statement);
-    }
-    out.close();
-    out.close();
-    out.close();
-    checked(out.finish())
+    let each: Vec<_> = originals.iter().map(|original| (original, statement)).collect();
+    write_all(&each, statement, header)
 }
 
-fn app_hdr(originals: &[Original], statement: &Statement) -> AppHdr {
+/// The report about several transactions that stand differently; its own id, time and sender are the
+/// first one's.
+pub fn write_each(
+    reports: &[(Original, Statement)],
+    header: bool,
+) -> Result<Option<String>, WriteError> {
+    let Some((_, first)) = reports.first() else { return Ok(None) };
+    let each: Vec<_> = reports.iter().map(|(original, own)| (original, own)).collect();
+    write_all(&each, first, header).map(Some)
+}
+
+fn write_all(
+    each: &[(&Original, &Statement)],
+    own: &Statement,
+    header: bool,
+) -> Result<String, WriteError> {
+    let header = header.then(|| app_hdr(each.first().map(|(original, _)| *original), own));
+    write::document(PACS_002, header.as_ref(), |out| {
+        out.open("FIToFIPmtStsRpt");
+        out.open("GrpHdr");
+        out.leaf("MsgId", &max_35(Some(&own.message_id)).unwrap_or_else(not_provided));
+        out.leaf("CreDtTm", &own.created_at);
+        out.close();
+        for (original, statement) in each {
+            transaction(out, original, statement);
+        }
+        out.close();
+    })
+}
+
+fn app_hdr(original: Option<&Original>, statement: &Statement) -> AppHdr {
     AppHdr {
         from_bic: bic(statement.instructing_agent_bic.as_ref()),
-        to_bic: bic(originals.first().and_then(|original| original.sender_bic.as_ref())),
+        to_bic: bic(original.and_then(|original| original.sender_bic.as_ref())),
         business_message_id: max_35(Some(&statement.message_id)),
         message_definition_id: Some(PACS_002.to_owned()),
         business_service: None,
@@ -175,58 +230,17 @@ fn transaction(out: &mut Writer, original: &Original, statement: &Statement) {
     out.close();
 }
 
-fn checked(text: String) -> Result<String, WriteError> {
-    let unreadable = |error: &xml::Error| {
-        WriteError(shape::Finding { path: "Document".to_owned(), text: error.to_string() })
-    };
-    let roots = xml::read(text.as_bytes()).map_err(|error| unreadable(&error))?;
-    let find = |name: &str| roots.iter().find_map(|root| root.find(name));
-    let document = find("Document").map(|document| shape::check(document, PACS_002));
-    let header = find("AppHdr").map(|header| {
-        debug_assert_eq!(header.namespace.as_deref(), Some(&*inbound::namespace(HEAD_001)));
-        shape::check_header(header)
-    });
-    match header.into_iter().chain(document).flatten().next() {
-        None => Ok(text),
-        Some(finding) => Err(WriteError(finding)),
-    }
-}
-
 /// A text of 1 to 35 characters that XML can carry, cut if longer; nothing if none is left.
-fn max_35(text: Option<&String>) -> Option<String> {
+pub(crate) fn max_35(text: Option<&String>) -> Option<String> {
     let kept: String = text?.chars().filter(|character| xml::allowed(*character)).collect();
     let cut: String = kept.trim().chars().take(35).collect();
     (!cut.is_empty()).then_some(cut)
 }
 
-fn not_provided() -> String {
+pub(crate) fn not_provided() -> String {
     NOT_PROVIDED.to_owned()
 }
 
 fn bic(text: Option<&String>) -> Option<String> {
     text.filter(|text| shape::bic(text)).cloned()
-}
-
-/// Splits a text into lines of at most 105 characters, between words where it can.
-fn additional_information(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        let mut rest = word;
-        while !rest.is_empty() {
-            let end =
-                rest.char_indices().nth(ADDITIONAL_CHARS_MAX).map_or(rest.len(), |(at, _)| at);
-            let (part, more) = rest.split_at(end);
-            rest = more;
-            match lines.last_mut() {
-                Some(line)
-                    if line.chars().count() + 1 + part.chars().count() <= ADDITIONAL_CHARS_MAX =>
-                {
-                    line.push(' ');
-                    line.push_str(part);
-                }
-                _ => lines.push(part.to_owned()),
-            }
-        }
-    }
-    lines
 }

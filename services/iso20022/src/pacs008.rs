@@ -1,11 +1,10 @@
 //! The FI to FI customer credit transfer, pacs.008.001.08, as a remittance needs it; it must never
 //! judge a value: absent and wrong ones are kept as they came.
 
-mod read;
-mod write;
+pub(crate) mod read;
+pub(crate) mod write;
 
-pub use write::Error as WriteError;
-
+pub use crate::write::Error as WriteError;
 use crate::{amount::Amount, xml::Element};
 
 /// `FIToFICstmrCdtTrf`.

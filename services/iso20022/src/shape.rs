@@ -6,7 +6,7 @@ mod value;
 
 use std::fmt;
 
-use crate::xml::Element;
+use crate::{codes, xml::Element};
 use table::{Particle, Type};
 
 /// Findings kept of one message; a hostile one must not grow them without end.
@@ -30,17 +30,35 @@ impl fmt::Display for Finding {
 /// Every departure of a document from the shape of a message such as `pacs.008.001.08`.
 #[must_use]
 pub fn check(document: &Element, message: &str) -> Vec<Finding> {
-    let mut check = Check { document, path: Vec::new(), findings: Vec::new() };
-    check.element(document, message);
-    check.findings
+    checked(document, message, Vec::new()).findings
 }
 
 /// Every departure of an application header from head.001.001.02.
 #[must_use]
 pub fn check_header(header: &Element) -> Vec<Finding> {
-    let mut check = Check { document: header, path: vec!["AppHdr"], findings: Vec::new() };
-    check.element(header, "BusinessApplicationHeaderV02");
-    check.findings
+    checked(header, "BusinessApplicationHeaderV02", vec!["AppHdr"]).findings
+}
+
+/// Every departure of one element from a type of the table; `path` is where the element stands.
+pub(crate) fn check_part(
+    element: &Element,
+    type_name: &str,
+    path: &[&'static str],
+) -> Vec<Finding> {
+    checked(element, type_name, path.to_vec()).findings
+}
+
+/// Codes that the external code sets did not hold when they were published ([`codes::AS_OF`]).
+#[must_use]
+pub fn check_codes(document: &Element, message: &str) -> Vec<Finding> {
+    checked(document, message, Vec::new()).unknown_codes
+}
+
+fn checked<'a>(element: &'a Element, type_name: &str, path: Vec<&'a str>) -> Check<'a> {
+    let mut check =
+        Check { document: element, path, findings: Vec::new(), unknown_codes: Vec::new() };
+    check.element(element, type_name);
+    check
 }
 
 /// Whether a text fits ISODateTime.
@@ -62,6 +80,7 @@ struct Check<'a> {
     document: &'a Element,
     path: Vec<&'a str>,
     findings: Vec<Finding>,
+    unknown_codes: Vec<Finding>,
 }
 
 impl<'a> Check<'a> {
@@ -77,7 +96,7 @@ impl<'a> Check<'a> {
         if element.namespace != self.document.namespace && *shape != Type::Anything {
             self.find(None, "is in another namespace than the document");
         }
-        let amount = matches!(shape, Type::Amount);
+        let amount = matches!(shape, Type::Amount(_));
         for (name, _) in &element.attributes {
             if !(name.contains(':') || amount && name == "Ccy") {
                 self.find(None, "has an attribute that the message does not define");
@@ -91,15 +110,26 @@ impl<'a> Check<'a> {
                     self.find(None, "must hold exactly one element");
                 }
             }
-            Type::Amount => {
+            Type::Amount(facet) => {
                 match element.attribute("Ccy").map(|ccy| value::Facet::Currency.check(ccy)) {
                     None => self.find(None, "has no attribute Ccy: name the currency"),
                     Some(Err(text)) => self.find(Some("@Ccy"), text),
                     Some(Ok(())) => {}
                 }
-                self.value(element, &value::AMOUNT);
+                self.value(element, facet);
             }
-            Type::Value(facet) => self.value(element, facet),
+            Type::Value(facet) => {
+                self.code(element, type_name);
+                self.value(element, facet);
+            }
+        }
+    }
+
+    fn code(&mut self, element: &Element, type_name: &str) {
+        let unknown = codes::known(type_name, &element.text) == Some(false);
+        if unknown && self.unknown_codes.len() < FINDINGS_MAX {
+            let text = format!("is not in {type_name} of {}: check the code", codes::AS_OF);
+            self.unknown_codes.push(Finding { path: self.path.join("/"), text });
         }
     }
 
@@ -143,16 +173,24 @@ impl<'a> Check<'a> {
 
     fn choice(&mut self, element: &'a Element, particles: &'static [Particle]) {
         self.no_text(element);
-        let [child] = element.children.as_slice() else {
+        let [child, others @ ..] = element.children.as_slice() else {
             let names = particles.iter().map(|particle| particle.name).collect::<Vec<_>>();
             self.find(None, format!("must hold exactly one of {}", names.join(", ")));
             return;
         };
         match particles.iter().find(|particle| particle.name == child.name) {
             None => self.find(Some(&child.name), "is not expected here: leave it out"),
+            Some(particle) if others.iter().any(|other| other.name != child.name) => {
+                self.find(Some(particle.name), "excludes what stands beside it: keep one");
+            }
+            Some(particle) if others.len() >= particle.max => {
+                self.find(Some(particle.name), "occurs too often");
+            }
             Some(particle) => {
                 self.path.push(particle.name);
-                self.element(child, particle.type_name);
+                for child in &element.children {
+                    self.element(child, particle.type_name);
+                }
                 self.path.pop();
             }
         }

@@ -1,8 +1,11 @@
 //! What the tests share: fixtures, all fictional, and the judgement of xmllint; it must never hold
 //! a test itself.
 
+mod batches;
 mod hostile;
+mod life_cycle;
 mod messages;
+mod policy;
 mod refusals;
 mod samples;
 mod shapes;
@@ -162,7 +165,12 @@ fn shared_data() -> Option<PathBuf> {
 
 /// Unlike what a passing test prints, this is not kept from people.
 fn skipped(why: &str) {
-    Write::write_all(&mut std::io::stderr(), format!("skipped: {why}\n").as_bytes())
+    say(&format!("skipped: {why}"));
+}
+
+/// A line for people, which passing tests print too.
+fn say(line: &str) {
+    Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes())
         .expect("standard error takes a line");
 }
 

@@ -70,7 +70,7 @@ pub fn verdict(
     currency_served: &dyn Fn(Currency) -> bool,
 ) -> Result<(), Refusal> {
     readable(inbound)?;
-    version(inbound)?;
+    version(inbound, &[PACS_008])?;
     shape(inbound)?;
     let transfers = &inbound.message.credit_transfers;
     transfers.iter().try_for_each(precious_metal)?;
@@ -87,31 +87,31 @@ fn refuse(reason: StatusReason, text: impl Into<String>) -> Result<(), Refusal> 
     Err(Refusal { reason, text: text.into() })
 }
 
-fn readable(inbound: &Inbound) -> Result<(), Refusal> {
+pub(crate) fn readable(inbound: &Inbound) -> Result<(), Refusal> {
     match &inbound.unreadable {
         Some(error) => refuse(FORMAT, error.to_string()),
         None => Ok(()),
     }
 }
 
-fn version(inbound: &Inbound) -> Result<(), Refusal> {
-    let speak = format!("send Document in the namespace of {PACS_008}");
-    match inbound.message_name.as_deref() {
-        None => return refuse(FORMAT, format!("Document: no ISO 20022 message found: {speak}")),
-        Some(PACS_008) => {}
-        Some(_) => {
-            return refuse(FORMAT, format!("Document: message or version not spoken: {speak}"));
-        }
+/// Whether the document is of one of these messages, and the header of the same.
+pub(crate) fn version(inbound: &Inbound, spoken: &[&str]) -> Result<(), Refusal> {
+    let speak = format!("send Document in the namespace of {}", spoken.join(" or "));
+    let Some(named) = inbound.message_name.as_deref() else {
+        return refuse(FORMAT, format!("Document: no ISO 20022 message found: {speak}"));
+    };
+    if !spoken.contains(&named) {
+        return refuse(FORMAT, format!("Document: message or version not spoken: {speak}"));
     }
     let stated =
         inbound.app_hdr.as_ref().and_then(|header| header.message_definition_id.as_deref());
-    if stated.is_some_and(|stated| stated != PACS_008) {
+    if stated.is_some_and(|stated| stated != named) {
         return refuse(FORMAT, "AppHdr/MsgDefIdr: names another message than Document is");
     }
     Ok(())
 }
 
-fn shape(inbound: &Inbound) -> Result<(), Refusal> {
+pub(crate) fn shape(inbound: &Inbound) -> Result<(), Refusal> {
     inbound.findings.first().map_or(Ok(()), |finding| refuse(FORMAT, finding.to_string()))
 }
 

@@ -2,7 +2,42 @@
 
 use quick_xml::escape::escape;
 
-use crate::xml::{self, Element};
+use crate::{
+    head::AppHdr,
+    inbound,
+    shape::Finding,
+    xml::{self, Element},
+};
+
+/// Why a message cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("message does not fit its XSD at {0}")]
+pub struct Error(pub Finding);
+
+/// A message of what `content` writes into its document, after its header if there is one, both in
+/// an `Envelope` then. What its shape refuses is not handed out.
+pub(crate) fn document(
+    message: &str,
+    header: Option<&AppHdr>,
+    content: impl FnOnce(&mut Writer),
+) -> Result<String, Error> {
+    let mut out = Writer::new();
+    if let Some(header) = header {
+        out.open("Envelope");
+        header.write(&mut out, message);
+    }
+    out.open_in("Document", &inbound::namespace(message));
+    content(&mut out);
+    out.close();
+    out.close();
+    let text = out.finish();
+    debug_assert!(inbound::CHECKED.contains(&message), "{message} has a shape");
+    let read = inbound::read(text.as_bytes());
+    if let Some(error) = read.unreadable {
+        return Err(Error(Finding { path: "Document".to_owned(), text: error.to_string() }));
+    }
+    read.findings.into_iter().next().map_or(Ok(text), |finding| Err(Error(finding)))
+}
 
 /// An XML document under construction, indented for people.
 #[derive(Debug)]
@@ -17,6 +52,11 @@ impl Writer {
     pub(crate) fn new() -> Self {
         let out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
         Self { out, open: Vec::new(), kept: 0 }
+    }
+
+    /// A part of a document, which is put between others.
+    pub(crate) fn part() -> Self {
+        Self { out: String::new(), open: Vec::new(), kept: 0 }
     }
 
     pub(crate) fn open(&mut self, name: &'static str) {

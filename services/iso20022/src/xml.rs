@@ -1,6 +1,8 @@
 //! Turns the bytes of an XML body into a bounded tree of elements; it must never expand an entity,
 //! read a DTD or know a message.
 
+pub(crate) mod stream;
+
 use std::sync::Arc;
 
 use quick_xml::{
@@ -18,6 +20,8 @@ pub const DEPTH_MAX: usize = 64;
 pub const ELEMENTS_MAX: usize = 20_000;
 /// The longest list of attributes of one element. Duplicates are looked for pairwise.
 const ATTRIBUTES_BYTES_MAX: usize = 2_048;
+/// The longest part of a body that is read as a stream: a row, or what stands before the first.
+pub const PART_BYTES_MAX: u64 = 256 * 1024;
 /// The most namespace declarations in scope, so that resolving a name stays cheap.
 const NAMESPACES_MAX: usize = 64;
 
@@ -54,6 +58,10 @@ pub enum Error {
     TextOutside,
     #[error("body has no element")]
     Empty,
+    #[error("a part of the body has more than {PART_BYTES_MAX} bytes: send smaller rows")]
+    PartTooLarge,
+    #[error("body breaks off: send it again")]
+    Broken(#[source] quick_xml::Error),
 }
 
 /// One element: its local name, its namespace, what it holds.
@@ -125,6 +133,15 @@ impl Element {
         let own = self.attributes.iter().map(|(_, value)| value.as_str());
         words.extend(own.chain([self.text.trim()]).filter(|word| !word.is_empty()));
         self.children.iter().for_each(|child| child.collect_words(words));
+    }
+
+    /// Takes out the first element of this name here or below; what is left in its place is empty.
+    #[must_use]
+    pub fn take(&mut self, name: &str) -> Option<Self> {
+        if self.name == name {
+            return Some(std::mem::take(self));
+        }
+        self.children.iter_mut().find_map(|child| child.take(name))
     }
 
     /// The first element of this name here or below, outermost first.
@@ -261,6 +278,9 @@ impl Tree {
     }
 
     fn text(&mut self, text: &str) -> Result<(), Error> {
+        if !text.chars().all(allowed) {
+            return Err(Error::Character);
+        }
         match self.open.last_mut() {
             Some(element) => element.text.push_str(text),
             None if text.trim().is_empty() => {}

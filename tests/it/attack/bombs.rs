@@ -129,7 +129,17 @@ impl Door {
             .collect();
         let laughs = format!("<!DOCTYPE a [<!ENTITY e0 \"lol\">{entities}]><a>&e9;</a>");
         let outside = "<!DOCTYPE a [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><a>&e;</a>";
-        let cases: [(&str, Vec<u8>); 7] = [
+        let message = |name: &str, root: &str, inside: String| {
+            let space = format!("urn:iso:std:iso:20022:tech:xsd:{name}");
+            format!("<Document xmlns=\"{space}\"><{root}>{inside}</{root}></Document>")
+        };
+        let recalls = message("camt.056.001.08", "FIToFIPmtCxlReq", "<Undrlyg/>".repeat(19_000));
+        let returns = message("pacs.004.001.09", "PmtRtr", "<TxInf/>".repeat(19_000));
+        let questions = message("pacs.028.001.03", "FIToFIPmtStsReq", "<TxInf/>".repeat(19_000));
+        let cases: [(&str, Vec<u8>); 10] = [
+            ("recalls", recalls.into_bytes()),
+            ("returns", returns.into_bytes()),
+            ("questions", questions.into_bytes()),
             ("laughs", laughs.into_bytes()),
             ("outside", outside.as_bytes().to_vec()),
             ("deep", "<a>".repeat(300_000).into_bytes()),

@@ -13,7 +13,7 @@ use super::{
 const LISTED: &str = "Silas Harrowgate";
 
 /// A good message of this UETR, with names outside Latin script and letters beyond the basic plane.
-fn good(number: u32) -> String {
+pub(super) fn good(number: u32) -> String {
     let party = |name: &str| Some(Party { name: Some(name.to_owned()), ..Party::default() });
     let amount = |currency: &str, value: &str| {
         Some(Amount { currency: currency.to_owned(), value: value.to_owned() })
@@ -46,7 +46,7 @@ fn good(number: u32) -> String {
 }
 
 /// The text with one part replaced, which must be there.
-fn with(text: &str, from: &str, to: &str) -> String {
+pub(super) fn with(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "{from} is not in {text}");
     text.replacen(from, to, 1)
 }

@@ -16,7 +16,7 @@ impl Pacs008 {
     }
 }
 
-fn group_header(header: &Element) -> GroupHeader {
+pub(crate) fn group_header(header: &Element) -> GroupHeader {
     GroupHeader {
         message_id: header.text_at(&["MsgId"]),
         created_at: header.text_at(&["CreDtTm"]),
@@ -29,7 +29,7 @@ fn group_header(header: &Element) -> GroupHeader {
     }
 }
 
-fn credit_transfer(transfer: &Element) -> CreditTransfer {
+pub(crate) fn credit_transfer(transfer: &Element) -> CreditTransfer {
     let text = |path: &[&str]| transfer.text_at(path);
     let intermediaries = ["IntrmyAgt1", "IntrmyAgt2", "IntrmyAgt3"];
     CreditTransfer {
@@ -83,7 +83,7 @@ fn credit_transfer(transfer: &Element) -> CreditTransfer {
     }
 }
 
-fn payment_type(element: &Element) -> PaymentType {
+pub(crate) fn payment_type(element: &Element) -> PaymentType {
     PaymentType {
         instruction_priority: element.text_at(&["InstrPrty"]),
         clearing_channel: element.text_at(&["ClrChanl"]),
@@ -96,13 +96,13 @@ fn payment_type(element: &Element) -> PaymentType {
     }
 }
 
-fn code(choice: Option<&Element>) -> Option<CodeOrProprietary> {
+pub(crate) fn code(choice: Option<&Element>) -> Option<CodeOrProprietary> {
     let choice = choice?;
     let proprietary = || choice.text_at(&["Prtry"]).map(CodeOrProprietary::Proprietary);
     choice.text_at(&["Cd"]).map(CodeOrProprietary::Code).or_else(proprietary)
 }
 
-fn amount(parent: &Element, name: &str) -> Option<Amount> {
+pub(crate) fn amount(parent: &Element, name: &str) -> Option<Amount> {
     let element = parent.child(name)?;
     Some(Amount {
         currency: element.attribute("Ccy").unwrap_or_default().to_owned(),
@@ -110,14 +110,14 @@ fn amount(parent: &Element, name: &str) -> Option<Amount> {
     })
 }
 
-fn charge(element: &Element) -> Charge {
+pub(crate) fn charge(element: &Element) -> Charge {
     Charge {
         amount: amount(element, "Amt"),
         agent: element.child("Agt").map(agent).unwrap_or_default(),
     }
 }
 
-fn agent(element: &Element) -> Agent {
+pub(crate) fn agent(element: &Element) -> Agent {
     let text = |name| element.text_at(&["FinInstnId", name]);
     Agent {
         bic: text("BICFI"),
@@ -129,7 +129,7 @@ fn agent(element: &Element) -> Agent {
     }
 }
 
-fn party(element: &Element) -> Party {
+pub(crate) fn party(element: &Element) -> Party {
     Party {
         name: element.text_at(&["Nm"]),
         postal_address: element.child("PstlAdr").map(postal_address),
@@ -192,7 +192,7 @@ fn postal_address(element: &Element) -> PostalAddress {
     }
 }
 
-fn account(element: &Element) -> Account {
+pub(crate) fn account(element: &Element) -> Account {
     let iban = element.text_at(&["Id", "IBAN"]).map(AccountIdentification::Iban);
     let other = || element.at(&["Id", "Othr"]).map(other_id).map(AccountIdentification::Other);
     Account {
@@ -205,7 +205,7 @@ fn account(element: &Element) -> Account {
     }
 }
 
-fn instructions(transfer: &Element, name: &str) -> Vec<Instruction> {
+pub(crate) fn instructions(transfer: &Element, name: &str) -> Vec<Instruction> {
     transfer
         .children_named(name)
         .map(|element| Instruction {
@@ -238,7 +238,7 @@ fn regulatory_reporting(report: &Element) -> Vec<RegulatoryReporting> {
     if rows.is_empty() { vec![above] } else { rows }
 }
 
-fn texts(element: &Element, name: &str) -> Vec<String> {
+pub(crate) fn texts(element: &Element, name: &str) -> Vec<String> {
     element
         .children_named(name)
         .map(|child| child.text.trim().to_owned())

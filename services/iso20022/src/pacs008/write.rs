@@ -2,54 +2,32 @@
 //! out a message that the shape refuses.
 
 use super::{
-    Account, AccountIdentification, Agent, CodeOrProprietary, CreditTransfer, GroupHeader,
+    Account, AccountIdentification, Agent, Charge, CodeOrProprietary, CreditTransfer, GroupHeader,
     Instruction, OtherId, Pacs008, Party, PartyIdentification, PaymentType, PostalAddress,
     RegulatoryReporting,
 };
 use crate::{
     amount::Amount,
     head::AppHdr,
-    inbound::{self, PACS_008},
-    shape::Finding,
-    write::Writer,
+    inbound::PACS_008,
+    write::{self, Error, Writer},
 };
-
-/// Why a message cannot be written.
-#[derive(Debug, thiserror::Error)]
-#[error("message does not fit its XSD at {0}")]
-pub struct Error(pub Finding);
 
 impl Pacs008 {
     /// The XML; with a header both stand in an `Envelope`.
     pub fn write(&self, header: Option<&AppHdr>) -> Result<String, Error> {
-        let mut out = Writer::new();
-        if let Some(header) = header {
-            out.open("Envelope");
-            header.write(&mut out, PACS_008);
-        }
-        out.open_in("Document", &inbound::namespace(PACS_008));
-        out.open("FIToFICstmrCdtTrf");
-        group_header(&mut out, &self.group_header, self.credit_transfers.len());
-        for transfer in &self.credit_transfers {
-            credit_transfer(&mut out, transfer);
-        }
-        out.close();
-        out.close();
-        out.close();
-        let text = out.finish();
-        let read = inbound::read(text.as_bytes());
-        if let Some(error) = read.unreadable {
-            let path = "Document".to_owned();
-            return Err(Error(Finding { path, text: error.to_string() }));
-        }
-        match read.findings.into_iter().next() {
-            None => Ok(text),
-            Some(finding) => Err(Error(finding)),
-        }
+        write::document(PACS_008, header, |out| {
+            out.open("FIToFICstmrCdtTrf");
+            group_header(out, &self.group_header, self.credit_transfers.len());
+            for transfer in &self.credit_transfers {
+                credit_transfer(out, transfer);
+            }
+            out.close();
+        })
     }
 }
 
-fn group_header(out: &mut Writer, header: &GroupHeader, transfers: usize) {
+pub(crate) fn group_header(out: &mut Writer, header: &GroupHeader, transfers: usize) {
     out.open("GrpHdr");
     out.leaf_if("MsgId", header.message_id.as_deref());
     out.leaf_if("CreDtTm", header.created_at.as_deref());
@@ -80,12 +58,7 @@ fn credit_transfer(out: &mut Writer, transfer: &CreditTransfer) {
     amount(out, "InstdAmt", transfer.instructed_amount.as_ref());
     out.leaf_if("XchgRate", transfer.exchange_rate.as_deref());
     out.leaf_if("ChrgBr", transfer.charge_bearer.as_deref());
-    for charge in &transfer.charges {
-        out.open("ChrgsInf");
-        amount(out, "Amt", charge.amount.as_ref());
-        agent(out, "Agt", Some(&charge.agent));
-        out.close();
-    }
+    charges(out, &transfer.charges);
     agent(out, "InstgAgt", transfer.instructing_agent.as_ref());
     agent(out, "InstdAgt", transfer.instructed_agent.as_ref());
     for (name, intermediary) in
@@ -105,6 +78,15 @@ fn credit_transfer(out: &mut Writer, transfer: &CreditTransfer) {
         transfer.structured_remittance_information.iter().for_each(|strd| out.element(strd));
     });
     out.close();
+}
+
+pub(crate) fn charges(out: &mut Writer, charges: &[Charge]) {
+    for charge in charges {
+        out.open("ChrgsInf");
+        amount(out, "Amt", charge.amount.as_ref());
+        agent(out, "Agt", Some(&charge.agent));
+        out.close();
+    }
 }
 
 fn payment_type(out: &mut Writer, payment_type: &PaymentType) {
@@ -127,7 +109,7 @@ fn parties(out: &mut Writer, transfer: &CreditTransfer) {
     party(out, "UltmtCdtr", transfer.ultimate_creditor.as_ref());
 }
 
-fn code(out: &mut Writer, name: &'static str, choice: Option<&CodeOrProprietary>) {
+pub(crate) fn code(out: &mut Writer, name: &'static str, choice: Option<&CodeOrProprietary>) {
     let Some(choice) = choice else { return };
     out.open(name);
     match choice {
@@ -137,13 +119,13 @@ fn code(out: &mut Writer, name: &'static str, choice: Option<&CodeOrProprietary>
     out.close();
 }
 
-fn amount(out: &mut Writer, name: &'static str, amount: Option<&Amount>) {
+pub(crate) fn amount(out: &mut Writer, name: &'static str, amount: Option<&Amount>) {
     if let Some(amount) = amount {
         out.amount(name, &amount.currency, &amount.value);
     }
 }
 
-fn agent(out: &mut Writer, name: &'static str, agent: Option<&Agent>) {
+pub(crate) fn agent(out: &mut Writer, name: &'static str, agent: Option<&Agent>) {
     let Some(agent) = agent else { return };
     out.open(name);
     out.open("FinInstnId");
@@ -159,7 +141,7 @@ fn agent(out: &mut Writer, name: &'static str, agent: Option<&Agent>) {
     out.close();
 }
 
-fn party(out: &mut Writer, name: &'static str, party: Option<&Party>) {
+pub(crate) fn party(out: &mut Writer, name: &'static str, party: Option<&Party>) {
     let Some(party) = party else { return };
     out.open(name);
     out.leaf_if("Nm", party.name.as_deref());
@@ -174,7 +156,7 @@ fn party(out: &mut Writer, name: &'static str, party: Option<&Party>) {
     out.close();
 }
 
-fn party_identification(out: &mut Writer, identification: &PartyIdentification) {
+pub(crate) fn party_identification(out: &mut Writer, identification: &PartyIdentification) {
     match identification {
         PartyIdentification::Organisation { any_bic, lei, others } => {
             out.open("OrgId");
@@ -206,7 +188,7 @@ fn other_id(out: &mut Writer, other: &OtherId) {
     out.close();
 }
 
-fn postal_address(out: &mut Writer, address: Option<&PostalAddress>) {
+pub(crate) fn postal_address(out: &mut Writer, address: Option<&PostalAddress>) {
     let Some(address) = address else { return };
     out.open("PstlAdr");
     out.group("AdrTp", |out| out.leaf_if("Cd", address.address_type.as_deref()));
@@ -230,9 +212,15 @@ fn postal_address(out: &mut Writer, address: Option<&PostalAddress>) {
     out.close();
 }
 
-fn account(out: &mut Writer, name: &'static str, account: Option<&Account>) {
+pub(crate) fn account(out: &mut Writer, name: &'static str, account: Option<&Account>) {
     let Some(account) = account else { return };
     out.open(name);
+    account_content(out, account);
+    out.close();
+}
+
+/// What every version of a cash account begins with.
+pub(crate) fn account_content(out: &mut Writer, account: &Account) {
     out.open("Id");
     match &account.identification {
         Some(AccountIdentification::Iban(iban)) => out.leaf("IBAN", iban),
@@ -247,7 +235,6 @@ fn account(out: &mut Writer, name: &'static str, account: Option<&Account>) {
         code(out, "Tp", account.proxy_type.as_ref());
         out.leaf_if("Id", account.proxy.as_deref());
     });
-    out.close();
 }
 
 fn instructions(out: &mut Writer, name: &'static str, instructions: &[Instruction]) {

@@ -10,7 +10,7 @@ pub(super) enum Type {
     Sequence(Vec<Particle>),
     Choice(Vec<Particle>),
     /// A decimal with the attribute `Ccy`.
-    Amount,
+    Amount(Facet),
     Value(Facet),
     /// One element of any kind, not looked into.
     Anything,
@@ -55,7 +55,10 @@ fn kind_of(kind: &str, words: impl Iterator<Item = &'static str>) -> Type {
     match kind {
         "sequence" => Type::Sequence(Vec::new()),
         "choice" => Type::Choice(Vec::new()),
-        "amount" => Type::Amount,
+        "amount" => {
+            let decimals = words.into_iter().next().and_then(|word| word.parse().ok());
+            Type::Amount(Facet::amount(decimals.unwrap_or(5)))
+        }
         "anything" => Type::Anything,
         _ => Type::Value(Facet::read(kind, words.collect())),
     }
@@ -78,10 +81,11 @@ fn particle(word: &'static str) -> Option<Particle> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inbound;
 
     #[test]
     fn every_name_of_the_table_is_defined_and_every_line_understood() {
-        for root in ["pacs.008.001.08", "pacs.002.001.10", "BusinessApplicationHeaderV02"] {
+        for root in inbound::CHECKED.iter().chain(&["BusinessApplicationHeaderV02"]) {
             assert!(matches!(shape(root), Type::Sequence(_)), "{root}");
         }
         for (name, shape) in &*TYPES {
@@ -93,7 +97,7 @@ mod tests {
                     }
                 }
                 Type::Value(facet) => assert_ne!(*facet, Facet::Unknown, "{name}"),
-                Type::Amount | Type::Anything => {}
+                Type::Amount(_) | Type::Anything => {}
             }
         }
         let lines = include_str!("types.txt").lines().filter(|line| !line.starts_with('#'));
@@ -104,7 +108,7 @@ mod tests {
     fn particles_of(shape: &Type) -> usize {
         match shape {
             Type::Sequence(particles) | Type::Choice(particles) => particles.len(),
-            Type::Amount | Type::Value(_) | Type::Anything => 0,
+            Type::Amount(_) | Type::Value(_) | Type::Anything => 0,
         }
     }
 }

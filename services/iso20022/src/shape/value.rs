@@ -25,14 +25,23 @@ pub(super) enum Facet {
     Uetr,
     Phone,
     Alphanumeric4,
-    Numeric15,
+    /// This many digits, from and to.
+    Numeric(usize, usize),
+    /// Up to fifteen digits, a plus sign in front or not.
+    PlusNumeric15,
+    Isin,
+    Language,
+    YearMonth,
     /// A word that the table's reader does not know; a test shows that none is left.
     Unknown,
 }
 
-pub(super) const AMOUNT: Facet = Facet::Decimal { digits: 18, decimals: 5, signed: false };
-
 impl Facet {
+    /// An amount of this many decimals.
+    pub(super) const fn amount(decimals: usize) -> Self {
+        Self::Decimal { digits: 18, decimals, signed: false }
+    }
+
     /// A facet as the table of types writes it.
     pub(super) fn read(kind: &str, words: Vec<&'static str>) -> Self {
         let number = |at: usize| words.get(at).and_then(|word| word.parse::<usize>().ok());
@@ -58,7 +67,15 @@ impl Facet {
             ("pattern", Some("uetr")) => Self::Uetr,
             ("pattern", Some("phone")) => Self::Phone,
             ("pattern", Some("alphanumeric4")) => Self::Alphanumeric4,
-            ("pattern", Some("numeric15")) => Self::Numeric15,
+            ("pattern", Some("numeric15")) => Self::Numeric(1, 15),
+            ("pattern", Some("numeric")) => match (number(1), number(2)) {
+                (Some(least), Some(most)) => Self::Numeric(least, most),
+                _ => Self::Unknown,
+            },
+            ("pattern", Some("plus_numeric15")) => Self::PlusNumeric15,
+            ("pattern", Some("isin")) => Self::Isin,
+            ("pattern", Some("language")) => Self::Language,
+            ("year_month", _) => Self::YearMonth,
             _ => Self::Unknown,
         }
     }
@@ -111,10 +128,22 @@ impl Facet {
             ),
             Self::Phone => (phone(text), "a telephone number like +852-12345678"),
             Self::Alphanumeric4 => (pattern(text, "xxxx"), "four letters or digits"),
-            Self::Numeric15 => (
-                (1..=15).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()),
-                "1 to 15 digits",
+            Self::Numeric(least, most) => {
+                let valid = (*least..=*most).contains(&text.len()) && digits(text);
+                return valid
+                    .then_some(())
+                    .ok_or_else(|| format!("must have {least} to {most} digits"));
+            }
+            Self::PlusNumeric15 => {
+                let number = text.strip_prefix('+').unwrap_or(text);
+                ((1..=15).contains(&number.len()) && digits(number), "1 to 15 digits")
+            }
+            Self::Isin => (pattern(text, "AAXXXXXXXXX9"), "an ISIN of 12 characters"),
+            Self::Language => (
+                text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_lowercase()),
+                "a language of two small letters",
             ),
+            Self::YearMonth => (pattern(collapsed, "9999-99"), "a month like 2026-11"),
         };
         valid.then_some(()).ok_or_else(|| format!("must be {wanted}"))
     }
@@ -133,6 +162,10 @@ fn pattern(text: &str, pattern: &str) -> bool {
             b'v' => matches!(byte, b'8' | b'9' | b'a' | b'b'),
             itself => byte == itself,
         })
+}
+
+fn digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn iban(text: &str) -> bool {

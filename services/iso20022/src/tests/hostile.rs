@@ -6,8 +6,12 @@ use proptest::prelude::*;
 
 use super::{assert_valid, message, statement};
 use crate::{
+    check::{Verdict, check},
     inbound::read,
+    life_cycle::instruction,
     pacs002::{PACS_002, answer},
+    pain001::Rows,
+    policy::Profile,
     verdict::{self, verdict},
     xml,
 };
@@ -59,11 +63,51 @@ fn hostile_bodies_are_refused_with_their_reason() {
     }
 }
 
+/// Nineteen thousand transactions, and as many instructions in one: refused and answered, in time.
+#[test]
+fn messages_of_too_many_parts_are_refused_and_answered() {
+    let of = |name: &str, root: &str, inside: String| {
+        let space = format!("urn:iso:std:iso:20022:tech:xsd:{name}");
+        format!("<Document xmlns=\"{space}\"><{root}>{inside}</{root}></Document>")
+    };
+    let codes = "<InstrForCdtrAgt><Cd>PHOB</Cd></InstrForCdtrAgt>".repeat(9_000);
+    let lines = "<AdrLine>somewhere</AdrLine>".repeat(18_000);
+    let address = format!("<Dbtr><PstlAdr><TwnNm>some</TwnNm>{lines}</PstlAdr></Dbtr>");
+    let cases = [
+        of("pacs.008.001.08", "FIToFICstmrCdtTrf", "<CdtTrfTxInf/>".repeat(19_000)),
+        of("pacs.008.001.08", "FIToFICstmrCdtTrf", format!("<CdtTrfTxInf>{codes}</CdtTrfTxInf>")),
+        of("pacs.008.001.08", "FIToFICstmrCdtTrf", format!("<CdtTrfTxInf>{address}</CdtTrfTxInf>")),
+        of("pacs.004.001.09", "PmtRtr", "<TxInf/>".repeat(19_000)),
+        of("pacs.028.001.03", "FIToFIPmtStsReq", "<TxInf/>".repeat(19_000)),
+        of("camt.056.001.08", "FIToFIPmtCxlReq", "<Undrlyg><TxInf/></Undrlyg>".repeat(9_000)),
+        of("camt.029.001.09", "RsltnOfInvstgtn", "<CxlDtls/>".repeat(19_000)),
+    ];
+    for body in &cases {
+        let inbound = read(body.as_bytes());
+        let refusal = match instruction(&inbound) {
+            Err(refusal) => refusal,
+            Ok(_) => verdict(&inbound, &|_| true, &|_| true).expect_err("it is refused"),
+        };
+        assert_eq!(refusal.reason, verdict::FORMAT);
+        let rejected = statement(CreditTransferStatus::Rejected, vec![refusal]);
+        let report = answer(&inbound, &rejected).expect("it is answered");
+        assert!(report.matches("<TxInfAndSts>").count() <= 100);
+        for profile in Profile::ALL {
+            let checked = check(body.as_bytes(), profile);
+            assert_eq!(checked.verdict, Verdict::Refused);
+            assert!(checked.findings.len() <= 200, "{} findings", checked.findings.len());
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_the_reader_panic(body in proptest::collection::vec(any::<u8>(), 0..400)) {
         let inbound = read(&body);
         prop_assert!(verdict(&inbound, &|_| true, &|_| true).is_err());
+        prop_assert!(instruction(&inbound).is_err());
+        prop_assert!(Rows::open(body.as_slice()).is_err());
+        prop_assert_eq!(check(&body, Profile::Current).verdict, Verdict::Refused);
     }
 
     #[test]

@@ -157,6 +157,7 @@ async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<
         banking: Arc::new(book),
         decision: Decision::Manual,
         demo: Demo::default(),
+        profile: None,
         requests: requests.clone(),
         outbox,
         work,

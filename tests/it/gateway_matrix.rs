@@ -11,7 +11,7 @@ use services_cli::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const SCOPES: [&str; 3] = ["read", "send", "decide"];
+const SCOPES: [&str; 4] = ["read", "send", "decide", "manage"];
 
 /// One operation: its method, its path's template, and whether it asks for a key.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ impl Door {
     async fn ask(&self, operation: &Operation, uetr: &str, key: Option<&str>) -> (u16, String) {
         let path = operation.path.replace("{uetr}", uetr).replace("{token}", "none");
         let path = path.replace("{case}", uetr);
-        let path = path.replace("{message}", "pacs.002");
+        let path = path.replace("{message}", "pacs.002").replace("{id}", uetr);
         let mut request = self.client.request(operation.method.clone(), self.url.clone() + &path);
         if operation.method != Method::GET {
             let again = format!("\"{}\"", tests::fresh_uetr());
@@ -165,9 +165,12 @@ async fn keys(
                 may.push(scope);
             }
         }
-        match operation.method == Method::GET {
-            true => assert_eq!(may, ["read"], "{operation:?}"),
-            false => assert!(may == ["send"] || may == ["decide"], "{operation:?}: {may:?}"),
+        match (operation.path.starts_with("/v1/webhooks"), operation.method == Method::GET) {
+            (true, _) => assert_eq!(may, ["manage"], "{operation:?}"),
+            (false, true) => assert_eq!(may, ["read"], "{operation:?}"),
+            (false, false) => {
+                assert!(may == ["send"] || may == ["decide"], "{operation:?}: {may:?}");
+            }
         }
     }
 }

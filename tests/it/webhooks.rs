@@ -88,7 +88,7 @@ fn order() -> Value {
     json!({
         "uetr": fresh_uetr(),
         "creditor_agent": "102",
-        "interbank_settlement_amount": { "amount": "40.00", "currency": "PHP" },
+        "interbank_settlement_amount": { "amount": "400.00", "currency": "PHP" },
         "payout_method": "wallet",
         "purpose": "GIFT",
         "debtor": { "name": "Ada Testperson", "account": "+85290000001" },

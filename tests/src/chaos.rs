@@ -220,7 +220,10 @@ pub async fn run(family: Family, options: &Options) -> anyhow::Result<Report> {
 /// What it lacks.
 pub fn possible(family: Family) -> anyhow::Result<()> {
     let needs = choose::setup(family, 0).needs;
-    if matches!(family, Family::Crash | Family::Reconciler | Family::Upgrade) || needs.clocks {
+    if matches!(family, Family::Crash | Family::Reconciler | Family::Upgrade)
+        || needs.clocks
+        || needs.calls
+    {
         drop(services_cli::demo::processes::program("faulty")?);
     }
     let folder = tempfile::Builder::new().prefix("causeway-probe-").tempdir()?;

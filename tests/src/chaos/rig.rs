@@ -109,10 +109,11 @@ impl Rig {
     }
 
     /// What a node's program is started under.
-    /// The program that nodes run: under a faked clock the one with the C library's allocator, since
-    /// jemalloc asks for the time before libfaketime can answer.
+    /// The program that nodes run: where a library comes between it and the system the one with the C
+    /// library's allocator, since jemalloc asks for time and memory before that library can answer.
     pub(super) fn program(&self) -> anyhow::Result<PathBuf> {
-        program(if self.clocks.is_some() { "faulty" } else { "causeway" })
+        let between = self.clocks.is_some() || self.calls.is_some();
+        program(if between { "faulty" } else { "causeway" })
     }
 
     pub(super) fn under(&self, place: usize) -> Vec<String> {

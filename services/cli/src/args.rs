@@ -46,7 +46,8 @@ Examples:
 const BENCH_EXAMPLES: &str = "\
 Examples:
   causeway bench --workload direct --batch 8190 --transfers 500000
-  causeway bench --json --workload two-phase --nodes 3 --batch 1000 --clients 4";
+  causeway bench --json --workload two-phase --nodes 3 --batch 1000 --clients 4
+  causeway bench --json --workload operator --transfers 600000";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:

@@ -19,6 +19,8 @@ pub mod screening;
 pub mod sealing;
 pub mod settings;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod tracking;
 pub mod transfers;
 pub mod turns;

@@ -1,5 +1,5 @@
 //! The event cursor and the events seen, written in one SQL transaction with what they changed.
-use sqlx::FromRow;
+use sqlx::{FromRow, PgExecutor};
 use time::OffsetDateTime;
 
 use super::{Connection, Error, Store, big, unsigned};
@@ -51,6 +51,25 @@ pub async fn cursor_move(connection: &mut Connection, from: u64, to: u64) -> Res
     Ok(done.rows_affected() == 1)
 }
 
+/// Events after a number, at most `limit`, as this transaction or pool sees them.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn event_list(
+    executor: impl PgExecutor<'_>,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<EventRow>, Error> {
+    Ok(sqlx::query_as(
+        "SELECT number, sequence, at, data FROM event WHERE number > $1
+         ORDER BY number LIMIT $2",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(executor)
+    .await?)
+}
+
 impl Store {
     /// The last number seen.
     ///
@@ -67,13 +86,6 @@ impl Store {
     /// # Errors
     /// When the statement fails.
     pub async fn event_list(&self, after: i64, limit: i64) -> Result<Vec<EventRow>, Error> {
-        Ok(sqlx::query_as(
-            "SELECT number, sequence, at, data FROM event WHERE number > $1
-             ORDER BY number LIMIT $2",
-        )
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?)
+        event_list(&self.pool, after, limit).await
     }
 }

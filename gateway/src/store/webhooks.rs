@@ -5,7 +5,10 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Connection, Error, Store, commit, events::EventRow};
+use super::{
+    Connection, Error, Store, commit,
+    events::{EventRow, event_list},
+};
 
 /// An endpoint and how it fares.
 #[derive(Clone, Debug, FromRow)]
@@ -65,8 +68,6 @@ pub struct DeliveryRow {
     pub number: i64,
     /// The event's type.
     pub r#type: String,
-    /// Within it the order is kept.
-    pub lane: String,
     /// `waiting`, `parked` or `delivered`.
     pub status: String,
     /// How often it was sent.
@@ -88,8 +89,6 @@ pub struct DueRow {
     pub id: i64,
     /// Within it the order is kept.
     pub lane: String,
-    /// The event's type.
-    pub r#type: String,
     /// How often it was sent.
     pub attempts: i32,
     /// The event.
@@ -291,14 +290,8 @@ impl Store {
         .bind(id)
         .fetch_one(&mut *transaction)
         .await?;
-        let events: Vec<EventRow> = sqlx::query_as(
-            "SELECT number, sequence, at, data FROM event WHERE number > $1
-             ORDER BY number LIMIT $2",
-        )
-        .bind(endpoint.cursor)
-        .bind((window - waiting).max(0))
-        .fetch_all(&mut *transaction)
-        .await?;
+        let room = (window - waiting).max(0);
+        let events = event_list(&mut *transaction, endpoint.cursor, room).await?;
         let Some(last) = events.last().map(|event| event.number) else { return Ok(0) };
         let wanted =
             |row: &Planned| endpoint.events.is_empty() || endpoint.events.contains(&row.r#type);
@@ -334,8 +327,8 @@ impl Store {
     /// When the statement fails.
     pub async fn webhook_due(&self, id: Uuid) -> Result<Vec<DueRow>, Error> {
         Ok(sqlx::query_as(
-            "SELECT d.id, d.lane, d.type, d.attempts, e.number, e.sequence, e.at, e.data
-             FROM (SELECT DISTINCT ON (lane) id, lane, type, attempts, number, next_at
+            "SELECT d.id, d.lane, d.attempts, e.number, e.sequence, e.at, e.data
+             FROM (SELECT DISTINCT ON (lane) id, lane, attempts, number, next_at
                 FROM webhook_delivery WHERE webhook = $1 AND status = 'waiting'
                 ORDER BY lane, number) d
              JOIN event e ON e.number = d.number
@@ -434,7 +427,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<DeliveryRow>, Error> {
         Ok(sqlx::query_as(
-            "SELECT id, number, type, lane, status, attempts, next_at, attempted_at, http_status,
+            "SELECT id, number, type, status, attempts, next_at, attempted_at, http_status,
                 failure FROM webhook_delivery
              WHERE webhook = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
         )

@@ -1,35 +1,13 @@
 //! The validation table: each bad field is named with its rule; never a real person.
-use ledger_types::{AccountId, NetworkId, ParticipantId};
-use proto::convert::{CurrencyTerms, Network, Participant};
+use ledger_types::ParticipantId;
+use proto::convert::Network;
 use serde_json::{Value, json};
 
 use super::order::{OrderBody, read};
+use crate::testing;
 
 fn network() -> Network {
-    let participant = |id, bic: &str| Participant {
-        id: ParticipantId(id),
-        name: String::new(),
-        country: "PH".parse().unwrap(),
-        bic: bic.to_owned(),
-        lei: String::new(),
-        clearing_member: String::new(),
-        suspended: false,
-        sealing_keys: vec![],
-        signing_keys: vec![],
-    };
-    let currency = |code: &str, exponent| CurrencyTerms {
-        currency: code.parse().unwrap(),
-        exponent,
-        custodian: ParticipantId(1),
-        custody_account: AccountId(1),
-    };
-    Network {
-        id: NetworkId([0; 32]),
-        participants: vec![participant(12, "CWPHPHP0")],
-        corridors: vec![],
-        currencies: vec![currency("HKD", 2), currency("PHP", 2)],
-        accounts: vec![],
-    }
+    testing::network(&[(12, "CWPHPHP0")])
 }
 
 fn order() -> Value {

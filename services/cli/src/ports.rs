@@ -3,8 +3,7 @@
 
 use std::net::TcpListener;
 use std::ops::Range;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Context as _;
 
@@ -12,24 +11,22 @@ use anyhow::Context as _;
 /// 32,768), one of which could else take a port between this choice and its listener.
 const PORTS: Range<u16> = 10_000..32_768;
 
-/// Where this process looks next; another process begins somewhere else.
-static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(first(std::process::id())));
+/// How far apart two processes of neighbouring ids look.
+const APART: u32 = 1_009;
 
-/// Processes that start together look far apart.
-fn first(process: u32) -> u16 {
-    let ports = u32::from(PORTS.end - PORTS.start);
-    PORTS.start + u16::try_from(process.wrapping_mul(1_009) % ports).unwrap_or_default()
-}
+/// How many ports this process looked at.
+static LOOKED_AT: AtomicU32 = AtomicU32::new(0);
 
 /// A port that nobody listens on now, and that this process did not give away lately.
 ///
 /// # Errors
 /// When all are taken.
 pub fn free() -> anyhow::Result<u16> {
-    let after = |port: u16| if port + 1 < PORTS.end { port + 1 } else { PORTS.start };
+    let first = std::process::id().wrapping_mul(APART);
     PORTS
-        .map(|_| NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |port| Some(after(port))))
-        .map(|port| port.unwrap_or_else(|port| port))
+        .map(|_| first.wrapping_add(LOOKED_AT.fetch_add(1, Ordering::Relaxed)))
+        .filter_map(|at| u16::try_from(at % u32::from(PORTS.end - PORTS.start)).ok())
+        .map(|at| PORTS.start + at)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .context("no free port on this machine: end what listens on 10000 to 32767")
 }

@@ -21,7 +21,7 @@ use ledger_types::CreditTransferStatus;
 use crate::{
     amount::Amount,
     head::AppHdr,
-    inbound::PACS_008,
+    inbound::{PACS_008, read},
     pacs002::Statement,
     pacs008::{
         Account, AccountIdentification, Agent, Birth, CodeOrProprietary, CreditTransfer,
@@ -209,4 +209,33 @@ fn xmllint(shared: &Path, schema: &str, xml: &str) -> Option<Result<(), String>>
     let output = lint.wait_with_output().expect("xmllint ends");
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     Some(if output.status.success() { Ok(()) } else { Err(errors) })
+}
+
+/// Leaves out, doubles, empties or moves one element after another and lets xmllint judge the same text.
+fn spoil(shared: &Path, whole: &str, message: &str, step: usize) {
+    let start = whole.find("<Document").expect("it has a document");
+    let document = whole[start..].split_inclusive("</Document>").next().expect("it ends");
+    let lines: Vec<&str> = document.lines().collect();
+    let leaves = (2..lines.len() - 2).filter(|at| lines[*at].contains("</"));
+    for at in leaves.filter(|at| lines[*at].trim().matches('<').count() == 2).step_by(step) {
+        let name = lines[at].trim().split(['<', '>', ' ']).nth(1).expect("a leaf has a name");
+        let doubled = lines[at].repeat(2);
+        let emptied = format!("<{name}></{name}>");
+        let moved = format!("{}{}", lines[at + 1], lines[at]);
+        for (spoiled, next) in [
+            ("", lines[at + 1]),
+            (&doubled, lines[at + 1]),
+            (&emptied, lines[at + 1]),
+            (&moved, ""),
+        ] {
+            let mut body = lines.clone();
+            body[at] = spoiled;
+            body[at + 1] = next;
+            let body = body.join("\n");
+            let Some(valid) = xmllint(shared, message, &body) else { return };
+            let inbound = read(body.as_bytes());
+            let fits = inbound.unreadable.is_none() && inbound.findings.is_empty();
+            assert_eq!(fits, valid.is_ok(), "{message} {:?} {valid:?}\n{body}", inbound.findings);
+        }
+    }
 }

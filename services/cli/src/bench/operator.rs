@@ -61,7 +61,7 @@ pub(super) async fn measure(args: &Bench) -> anyhow::Result<Value> {
     let root = hex::encode(&root.into_inner().root);
     let equal = [&verified, &replayed].iter().all(|ran| ran.said["root"] == root.as_str());
     let replaced = replace(&mut world).await?;
-    let bytes = float(size(&world.folder.path.join("nodes/4/data"))?);
+    let bytes = size(&world.folder.path.join("nodes/4/data"))?;
     stop.store(true, Ordering::Relaxed);
     let acknowledged = loading.await.context("the load's task failed")??;
     let millions = ratio(second.number("records"), MILLION);
@@ -71,11 +71,11 @@ pub(super) async fn measure(args: &Bench) -> anyhow::Result<Value> {
         "records": records,
         "transfers_acknowledged_meanwhile": acknowledged,
         "roots_equal": equal,
-        "backup": { "seconds": first.seconds, "bytes": first.number("bytes") },
+        "backup": { "seconds": first.seconds, "bytes": first.said["bytes"] },
         "backup_incremental": {
             "seconds": second.seconds,
-            "received_bytes": second.number("received_bytes"),
-            "bytes": second.number("bytes"),
+            "received_bytes": second.said["received_bytes"],
+            "bytes": second.said["bytes"],
         },
         "backup_per_million_records": {
             "seconds": ratio(sum(first.seconds, second.seconds), millions),
@@ -87,7 +87,7 @@ pub(super) async fn measure(args: &Bench) -> anyhow::Result<Value> {
         "replace_node": {
             "seconds": replaced.seconds,
             "bytes": bytes,
-            "seconds_per_gigabyte": ratio(replaced.seconds, ratio(bytes, GIGABYTE)),
+            "seconds_per_gigabyte": ratio(replaced.seconds, ratio(float(bytes), GIGABYTE)),
         },
     }))
 }

@@ -1,6 +1,5 @@
 //! A kept transfer as each of its messages: valid by the crate's own shapes, complete, and silent where nothing is kept.
-use ledger_types::{AccountId, NetworkId, ParticipantId};
-use proto::convert::{CurrencyTerms, Network, Participant};
+use proto::convert::Network;
 use services_iso20022::{
     camt054::CAMT_054, life_cycle::ReturnFacts, pacs004::PACS_004, pacs004::Pacs004, read,
 };
@@ -11,36 +10,14 @@ use super::{PACS_008, Told, pieces};
 use crate::{
     personal::{Person, Personal},
     store::transfers::Row,
+    testing,
 };
 
 const UETR: &str = "8a562c67-ca16-48ba-b074-65581be6f001";
 const ORIGINAL: &str = "8a562c67-ca16-48ba-b074-65581be6f002";
 
 fn network() -> Network {
-    let participant = |id, bic: &str| Participant {
-        id: ParticipantId(id),
-        name: String::new(),
-        country: "PH".parse().unwrap(),
-        bic: bic.to_owned(),
-        lei: String::new(),
-        clearing_member: String::new(),
-        suspended: false,
-        sealing_keys: vec![],
-        signing_keys: vec![],
-    };
-    let currency = |code: &str| CurrencyTerms {
-        currency: code.parse().unwrap(),
-        exponent: 2,
-        custodian: ParticipantId(1),
-        custody_account: AccountId(1),
-    };
-    Network {
-        id: NetworkId([0; 32]),
-        participants: vec![participant(101, "CWHKHKH0"), participant(102, "")],
-        corridors: vec![],
-        currencies: vec![currency("HKD"), currency("PHP")],
-        accounts: vec![],
-    }
+    testing::network(&[(101, "CWHKHKH0"), (102, "")])
 }
 
 fn row() -> Row {

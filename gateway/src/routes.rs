@@ -142,14 +142,18 @@ pub fn router(app: App) -> Router {
 
 /// Lets in as many requests as are served soon, of each key no more than its share; the others are
 /// told to come again before their key is looked up or their body read.
-async fn bounded(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn bounded(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let given = request.headers().get(header::AUTHORIZATION);
     let credentials = Sha256::digest(given.map(HeaderValue::as_bytes).unwrap_or_default());
-    let Some(_ticket) = app.requests.take(credentials.into()) else {
+    let Some(ticket) = app.requests.take(credentials.into()) else {
         let detail = "authorization: wait for answers, then send the same again";
         return Problem::new(Code::TooManyRequests, detail).into_response();
     };
-    next.run(request).await
+    let place = caller::Place::new(ticket);
+    request.extensions_mut().insert(place.clone());
+    let response = next.run(request).await;
+    drop(place);
+    response
 }
 
 /// Ends what takes too long: a caller that sends its body byte by byte holds nothing for ever.

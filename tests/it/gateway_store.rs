@@ -199,7 +199,13 @@ async fn keys_are_kept_as_digests_and_the_cursor_is_fenced() {
     assert!(store.api_key_fetch(&secret_digest("other")).await.unwrap().is_none());
     assert!(store.idempotency_begin(key.id, "k", &[1]).await.unwrap().is_none());
     assert!(store.idempotency_begin(key.id, "k", &[1]).await.unwrap().is_some());
+    let (first, late) = (Uetr::from_random([1; 16]), Uetr::from_random([2; 16]));
+    assert_eq!(store.idempotency_name(key.id, "k", first).await.unwrap(), Some(first));
+    assert_eq!(store.idempotency_name(key.id, "k", late).await.unwrap(), Some(first));
+    store.idempotency_sweep().await.unwrap();
+    assert!(store.idempotency_begin(key.id, "k", &[1]).await.unwrap().is_some(), "cut off");
     store.idempotency_forget(key.id, "k").await.unwrap();
+    assert_eq!(store.idempotency_name(key.id, "k", late).await.unwrap(), None);
     assert!(store.idempotency_begin(key.id, "k", &[2]).await.unwrap().is_none());
     let mut transaction = store.begin().await.unwrap();
     let at = time::OffsetDateTime::UNIX_EPOCH;

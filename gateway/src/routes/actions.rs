@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use ledger_types::{ConfirmationStatus, Purpose, ShortText, StatusReason, Uetr};
+use ledger_types::{ConfirmationStatus, Purpose, ShortText, StatusReason, TransferId, Uetr};
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::ToSchema;
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::{
     Body, Query, Segment,
     caller::{Caller, Scope},
-    idempotency::{Begun, begin},
+    idempotency::{Begun, Taken, begin},
     params::Whose,
 };
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     directory::money,
     problem::Problem,
     sealing::random,
+    store::transfers::Row,
     transfers::{
         Created,
         act::{Action, act, find},
@@ -224,37 +225,46 @@ pub async fn return_(
 ) -> Result<Response, Problem> {
     caller.may(Scope::Decide)?;
     let path = format!("/v1/transfers/{uetr}/return");
-    let taken = match begin(&app, &caller, &headers, (&path, &body.0)).await? {
+    let mut taken = match begin(&app, &caller, &headers, (&path, &body.0)).await? {
         Begun::Repeat(response) => return Ok(*response),
         Begun::First(taken) => taken,
     };
-    let asked = async {
-        let body: ReturnBody = body.json()?;
-        let found = find(&app, &uetr, whose.debtor_agent).await?;
-        let network = app.directory.current(&app.ledger).await?;
-        let given = body.amount.as_ref();
-        let amount =
-            given.map(|own| money(&network, "amount", &own.amount, &own.currency)).transpose()?;
-        if amount.is_some_and(|own| own.currency.as_str() != found.1.currency) {
-            return Err(Problem::refused(ledger_types::Rejection::CurrencyMismatch));
+    let work = async move {
+        match returned(&app, (&uetr, whose), &body, &mut taken).await {
+            Ok((found, amount, reason, own)) => {
+                let created = returns::create(&app, found, amount, reason, own).await;
+                taken.transfer(&app, created).await
+            }
+            Err(problem) => taken.problem(&app, problem).await,
         }
-        let amount = amount.map_or(found.1.settlement_amount(), |own| own.minor_units);
-        let reason: Purpose = body.reason.parse().map_err(named("reason"))?;
-        let own: Uetr = match (&body.uetr, taken.named()) {
-            (Some(text), _) => text.parse().map_err(named("uetr"))?,
-            (None, Some(own)) => own,
-            (None, None) => Uetr::from_random(random().map_err(|error| Problem::internal(&error))?),
-        };
-        taken.name(&app, own).await?;
-        Ok((found, amount, reason, own))
     };
-    match asked.await {
-        Ok((found, amount, reason, own)) => {
-            let created = returns::create(&app, found, amount, reason, own).await;
-            taken.transfer(&app, created).await
-        }
-        Err(problem) => taken.problem(&app, problem).await,
+    caller.to_the_end(work).await
+}
+
+/// What a body asks to return, how much, why, and the name that its key has.
+async fn returned(
+    app: &App,
+    (uetr, whose): (&str, Whose),
+    body: &Body,
+    taken: &mut Taken,
+) -> Result<((TransferId, Row), u64, Purpose, Uetr), Problem> {
+    let body: ReturnBody = body.json()?;
+    let found = find(app, uetr, whose.debtor_agent).await?;
+    let network = app.directory.current(&app.ledger).await?;
+    let given = body.amount.as_ref();
+    let amount =
+        given.map(|own| money(&network, "amount", &own.amount, &own.currency)).transpose()?;
+    if amount.is_some_and(|own| own.currency.as_str() != found.1.currency) {
+        return Err(Problem::refused(ledger_types::Rejection::CurrencyMismatch));
     }
+    let amount = amount.map_or(found.1.settlement_amount(), |own| own.minor_units);
+    let reason: Purpose = body.reason.parse().map_err(named("reason"))?;
+    let own: Uetr = match &body.uetr {
+        Some(text) => text.parse().map_err(named("uetr"))?,
+        None => Uetr::from_random(random().map_err(|error| Problem::internal(&error))?),
+    };
+    let own = taken.name(app, own).await?;
+    Ok((found, amount, reason, own))
 }
 
 async fn run(app: &App, uetr: &str, whose: Whose, action: &Action) -> Result<Response, Problem> {

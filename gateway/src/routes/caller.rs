@@ -1,5 +1,12 @@
 //! Who calls: a bearer API key, compared by digest, and what it may do; a key is shown once and never stored.
-use axum::{extract::FromRequestParts, http::header, http::request::Parts};
+use std::sync::Arc;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{header, request::Parts},
+    response::Response,
+};
+use services_runtime::tickets::Ticket;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -37,12 +44,23 @@ impl Scope {
     }
 }
 
+/// A request's place among those in hand.
+#[derive(Clone, Debug)]
+pub struct Place(#[expect(dead_code, reason = "held, not read")] Arc<Ticket<[u8; 32]>>);
+
+impl Place {
+    pub(super) fn new(ticket: Ticket<[u8; 32]>) -> Self {
+        Self(Arc::new(ticket))
+    }
+}
+
 /// A caller whose key is known.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The key's id.
     pub key: Uuid,
     scopes: Vec<String>,
+    place: Option<Place>,
 }
 
 impl Caller {
@@ -56,6 +74,24 @@ impl Caller {
         }
         let detail = format!("authorization: the key lacks the scope {}", scope.as_str());
         Err(Problem::new(Code::ScopeMissing, detail))
+    }
+
+    /// Goes on with `work` to its end, in this request's place, even when the caller goes away:
+    /// what is cut off between two statements would have to be found out by the next request.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub async fn to_the_end(
+        &self,
+        work: impl Future<Output = Result<Response, Problem>> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let place = self.place.clone();
+        let work = tokio::spawn(async move {
+            let done = work.await;
+            drop(place);
+            done
+        });
+        work.await.unwrap_or_else(|error| Err(Problem::internal(&error)))
     }
 }
 
@@ -77,6 +113,7 @@ impl FromRequestParts<App> for Caller {
         let key = app.store.api_key_fetch(&digest).await?;
         let unknown = || Problem::new(Code::ApiKeyUnknown, "authorization: ask for a new key");
         let key = key.ok_or_else(unknown)?;
-        Ok(Self { key: key.id, scopes: key.scopes })
+        let place = parts.extensions.get().cloned();
+        Ok(Self { key: key.id, scopes: key.scopes, place })
     }
 }

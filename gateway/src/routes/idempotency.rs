@@ -57,7 +57,8 @@ impl Drop for Entered {
 #[derive(Debug)]
 pub struct Taken {
     entered: Entered,
-    uetr: Option<Uetr>,
+    /// The transfer that an earlier request of this key named and may have kept, or be keeping yet.
+    earlier: Option<Uetr>,
 }
 
 /// Whether a request is the first of its key.
@@ -103,7 +104,7 @@ pub async fn begin(
             return Ok(Begun::Repeat(Box::new(response)));
         }
     }
-    Ok(Begun::First(Taken { entered: entered.ok_or_else(running)?, uetr }))
+    Ok(Begun::First(Taken { entered: entered.ok_or_else(running)?, earlier: uetr }))
 }
 
 /// The draft's form is a quoted string; a bare one means the same.
@@ -160,19 +161,18 @@ fn refused(row: &Row) -> Option<Problem> {
 }
 
 impl Taken {
-    /// The transfer that an earlier request of this key began to make, and must be made under the
-    /// same name, lest it be made twice.
-    #[must_use]
-    pub const fn named(&self) -> Option<Uetr> {
-        self.uetr
-    }
-
-    /// Names the transfer that is being made, so that a crash loses nothing.
+    /// The name of the transfer to make: `uetr`, or the one that an earlier request of this key
+    /// gave, lest it be made twice.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn name(&self, app: &App, uetr: Uetr) -> Result<(), Problem> {
-        Ok(app.store.idempotency_name(self.entered.key.0, &self.entered.key.1, uetr).await?)
+    pub async fn name(&mut self, app: &App, uetr: Uetr) -> Result<Uetr, Problem> {
+        let (caller, key) = &self.entered.key;
+        let name = app.store.idempotency_name(*caller, key, uetr).await?.ok_or_else(running)?;
+        if name != uetr {
+            self.earlier = Some(name);
+        }
+        Ok(name)
     }
 
     /// Answers with a transfer; repeats show it as it is then.
@@ -189,7 +189,7 @@ impl Taken {
             Ok(Created::Durable(row)) => (StatusCode::ACCEPTED, row),
             // What was cut off was kept after all; the next request finds it.
             Err(problem)
-                if self.uetr.is_some() && problem.uetr == self.uetr && problem.reused() =>
+                if self.earlier.is_some() && problem.uetr == self.earlier && problem.reused() =>
             {
                 return Err(running());
             }
@@ -211,8 +211,9 @@ impl Taken {
         Ok(json(StatusCode::CREATED, &value))
     }
 
-    /// Answers with a problem: one that lasts is kept, any other gives the key back; but after a
-    /// failure of the store nobody knows what was kept, which the next request looks up.
+    /// Answers with a problem: one that lasts is kept, any other gives the key back; unless nobody
+    /// knows what was kept, after a failure of the store or an earlier request that was cut off.
+    /// Then the key keeps its name, and the next request goes on under it.
     ///
     /// # Errors
     /// Always: the problem itself.
@@ -224,7 +225,7 @@ impl Taken {
             app.store
                 .idempotency_finish(self.entered.key.0, &self.entered.key.1, problem.uetr, answer)
                 .await?;
-        } else if !problem.is(Code::StoreUnavailable) {
+        } else if self.earlier.is_none() && !problem.is(Code::StoreUnavailable) {
             app.store.idempotency_forget(self.entered.key.0, &self.entered.key.1).await?;
         }
         Err(problem)

@@ -66,6 +66,15 @@ pub async fn receive(
     let asked = instruction(&inbound);
     caller.may(scope(asked.as_ref().ok()))?;
     body.labelled(&["application/xml", "text/xml"], "+xml")?;
+    caller.to_the_end(async move { take(&app, &inbound, asked).await }).await
+}
+
+/// Does what a message asks for.
+async fn take(
+    app: &App,
+    inbound: &Inbound,
+    asked: Result<Instruction, Refusal>,
+) -> Result<Response, Problem> {
     let network = app.directory.current(&app.ledger).await?;
     let judged = asked.and_then(|asked| match asked {
         // A credit transfer has checks that come before the usage rules.
@@ -73,27 +82,27 @@ pub async fn receive(
         Instruction::Return(_)
         | Instruction::StatusRequest(_)
         | Instruction::Recall(_)
-        | Instruction::RecallAnswer(_) => usage(&app, &inbound).map(|()| asked),
+        | Instruction::RecallAnswer(_) => usage(app, inbound).map(|()| asked),
     });
     let answered = match judged {
         Err(refusal) => Report::refused(refusal),
-        Ok(Instruction::CreditTransfer) => credit_transfer(&app, &network, &inbound).await?,
-        Ok(Instruction::Return(message)) => life_cycle::returned(&app, &network, &message).await?,
+        Ok(Instruction::CreditTransfer) => credit_transfer(app, &network, inbound).await?,
+        Ok(Instruction::Return(message)) => life_cycle::returned(app, &network, &message).await?,
         Ok(Instruction::StatusRequest(message)) => {
-            match life_cycle::asked(&app, &network, &message, inbound.app_hdr.is_some()).await? {
+            match life_cycle::asked(app, &network, &message, inbound.app_hdr.is_some()).await? {
                 Ok(response) => return Ok(response),
                 Err(refusal) => Report::refused(refusal),
             }
         }
         Ok(Instruction::Recall(message)) => {
-            match life_cycle::recalled(&app, &network, &message, inbound.app_hdr.is_some()).await? {
+            match life_cycle::recalled(app, &network, &message, inbound.app_hdr.is_some()).await? {
                 Ok(response) => return Ok(response),
                 Err(refusal) => Report::refused(refusal),
             }
         }
         Ok(Instruction::RecallAnswer(_)) => Report::refused(life_cycle::not_taken()),
     };
-    report(&app, &network, &inbound, answered)
+    report(app, &network, inbound, answered)
 }
 
 /// What a caller must be able to do: as by REST.

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::{
     Body, Query, Segment,
     caller::{Caller, Scope},
-    idempotency::{Begun, begin},
+    idempotency::{Begun, Taken, begin},
     params::{Page, TransferStatus, Whose, counted, limited},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     transfers::{
         act::find,
         create as creation,
-        order::{OrderBody, read},
+        order::{Order, OrderBody, read},
         view::{self, TimelineView, TransferView},
     },
 };
@@ -47,22 +47,25 @@ pub async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Send)?;
-    let taken = match begin(&app, &caller, &headers, ("/v1/transfers", &body.0)).await? {
+    let mut taken = match begin(&app, &caller, &headers, ("/v1/transfers", &body.0)).await? {
         Begun::Repeat(response) => return Ok(*response),
         Begun::First(taken) => taken,
     };
-    let order = async {
-        let network = app.directory.current(&app.ledger).await?;
-        let mut body = body.json::<OrderBody>()?;
-        body.uetr = body.uetr.or_else(|| taken.named().map(|uetr| uetr.to_string()));
-        let order = read(body, &network)?;
-        taken.name(&app, order.uetr).await?;
-        Ok(order)
+    let work = async move {
+        match named(&app, &body, &mut taken).await {
+            Ok(order) => taken.transfer(&app, creation::create(&app, &order).await).await,
+            Err(problem) => taken.problem(&app, problem).await,
+        }
     };
-    match order.await {
-        Ok(order) => taken.transfer(&app, creation::create(&app, &order).await).await,
-        Err(problem) => taken.problem(&app, problem).await,
-    }
+    caller.to_the_end(work).await
+}
+
+/// The order that a body holds, under the name that its key has.
+async fn named(app: &App, body: &Body, taken: &mut Taken) -> Result<Order, Problem> {
+    let network = app.directory.current(&app.ledger).await?;
+    let mut order = read(body.json()?, &network)?;
+    order.uetr = taken.name(app, order.uetr).await?;
+    Ok(order)
 }
 
 /// List transfers, oldest first.

@@ -70,26 +70,32 @@ impl Store {
         key: &str,
         fingerprint: &[u8],
     ) -> Result<Option<Idempotency>, Error> {
-        let taken = sqlx::query(
-            "INSERT INTO idempotency (api_key, key, fingerprint) VALUES ($1, $2, $3)
-             ON CONFLICT (api_key, key) DO NOTHING",
-        )
-        .bind(api_key)
-        .bind(key)
-        .bind(fingerprint)
-        .execute(&self.pool)
-        .await?;
-        if taken.rows_affected() == 1 {
-            return Ok(None);
+        loop {
+            let taken = sqlx::query(
+                "INSERT INTO idempotency (api_key, key, fingerprint) VALUES ($1, $2, $3)
+                 ON CONFLICT (api_key, key) DO NOTHING",
+            )
+            .bind(api_key)
+            .bind(key)
+            .bind(fingerprint)
+            .execute(&self.pool)
+            .await?;
+            if taken.rows_affected() == 1 {
+                return Ok(None);
+            }
+            let known = sqlx::query_as(
+                "SELECT fingerprint, uetr, status, body FROM idempotency
+                 WHERE api_key = $1 AND key = $2",
+            )
+            .bind(api_key)
+            .bind(key)
+            .fetch_optional(&self.pool)
+            .await?;
+            // None when it was given back in between: then it may be ours.
+            if known.is_some() {
+                return Ok(known);
+            }
         }
-        Ok(sqlx::query_as(
-            "SELECT fingerprint, uetr, status, body FROM idempotency
-             WHERE api_key = $1 AND key = $2",
-        )
-        .bind(api_key)
-        .bind(key)
-        .fetch_optional(&self.pool)
-        .await?)
     }
 
     /// Keeps the finished answer.
@@ -117,7 +123,9 @@ impl Store {
         Ok(())
     }
 
-    /// Names the transfer that a key is making, before it is signed.
+    /// Names the transfer that a key is making, before anything of it is kept, and tells the name:
+    /// the first one stays, even of a request that was cut off and whose statement came late. None
+    /// when the key was given back.
     ///
     /// # Errors
     /// When the statement fails.
@@ -126,14 +134,17 @@ impl Store {
         api_key: Uuid,
         key: &str,
         uetr: Uetr,
-    ) -> Result<(), Error> {
-        sqlx::query("UPDATE idempotency SET uetr = $3 WHERE api_key = $1 AND key = $2")
-            .bind(api_key)
-            .bind(key)
-            .bind(uuid(uetr))
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+    ) -> Result<Option<Uetr>, Error> {
+        let name: Option<Uuid> = sqlx::query_scalar(
+            "UPDATE idempotency SET uetr = COALESCE(uetr, $3) WHERE api_key = $1 AND key = $2
+             RETURNING uetr",
+        )
+        .bind(api_key)
+        .bind(key)
+        .bind(uuid(uetr))
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(name.and_then(|name| Uetr::from_bytes(*name.as_bytes()).ok()))
     }
 
     /// Gives a key back whose request left nothing.
@@ -149,19 +160,15 @@ impl Store {
         Ok(())
     }
 
-    /// Gives back the keys of requests that a stopped process left without a transfer, and those
-    /// older than the published 24 hours.
+    /// Forgets the keys older than the published 24 hours. One whose request was cut off stays as
+    /// long: what it was keeping may be kept yet.
     ///
     /// # Errors
     /// When the statement fails.
     pub async fn idempotency_sweep(&self) -> Result<(), Error> {
-        sqlx::query(
-            "DELETE FROM idempotency i WHERE created_at < now() - interval '24 hours'
-                OR (status IS NULL AND NOT EXISTS
-                    (SELECT 1 FROM transfer t WHERE t.uetr = i.uetr))",
-        )
-        .execute(&self.pool)
-        .await?;
+        sqlx::query("DELETE FROM idempotency WHERE created_at < now() - interval '24 hours'")
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 }

@@ -58,7 +58,9 @@ struct Priced {
 pub async fn create(app: &App, order: &Order) -> Result<Created, Problem> {
     match attempt(app, order).await {
         Err(problem) if problem.lasting() && problem.uetr.is_none() => {
-            refuse::keep(app, order, &problem).await?;
+            let kept = refuse::keep(app, order, &problem).await?;
+            // Else what a request that was cut off was keeping is kept now, and not refused.
+            let problem = if kept { problem } else { Problem::refused(Rejection::UetrReused) };
             Err(problem.of(order.uetr))
         }
         other => other,

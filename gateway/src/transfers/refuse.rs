@@ -13,11 +13,11 @@ use crate::{
     },
 };
 
-/// Inserts the transfer as REJECTED, unless its identity is taken.
+/// Inserts the transfer as REJECTED; false when its identity is taken.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn keep(app: &App, order: &Order, problem: &Problem) -> Result<(), Problem> {
+pub async fn keep(app: &App, order: &Order, problem: &Problem) -> Result<bool, Problem> {
     let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
     let shown = order.settlement.or(order.instructed);
     let new = New {
@@ -43,12 +43,12 @@ pub async fn keep(app: &App, order: &Order, problem: &Problem) -> Result<(), Pro
     };
     let mut transaction = app.store.begin().await?;
     if !transfer_insert(&mut transaction, &new).await? {
-        return Ok(());
+        return Ok(false);
     }
     party_insert(&mut transaction, transfer, Some(&order.personal), None).await?;
     let words = ("rejected", "RJCT", Some(problem.reason.as_str()));
     timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
     store::commit(transaction).await?;
     measure::reached(true, new.status);
-    Ok(())
+    Ok(true)
 }

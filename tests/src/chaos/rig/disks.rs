@@ -81,12 +81,17 @@ impl Disk {
         run(Command::new("mount").args(["-o", "remount,abort"]).arg(&self.at))
     }
 
-    /// Takes all room but some bytes.
+    /// Takes all room but some bytes. Who writes meanwhile may take some of it first; then the
+    /// filler ends short, which is as full.
     pub(in super::super) fn fill(&self, but: u64) -> anyhow::Result<()> {
-        let free = nix::sys::statvfs::statvfs(&self.at)?;
-        let free = free.blocks_available() * free.fragment_size();
-        let take = free.saturating_sub(but).to_string();
-        run(Command::new("fallocate").args(["-l", &take]).arg(self.filler()))
+        let take = self.room()?.saturating_sub(but).to_string();
+        let filled = run(Command::new("fallocate").args(["-l", &take]).arg(self.filler()));
+        if self.room()? <= but { Ok(()) } else { filled }
+    }
+
+    fn room(&self) -> anyhow::Result<u64> {
+        let system = nix::sys::statvfs::statvfs(&self.at)?;
+        Ok(system.blocks_available() * system.fragment_size())
     }
 
     /// Gives the room back.

@@ -31,6 +31,10 @@ pub const LEADER_KEY: &str = "causeway-leader";
 /// The metadata key of a RESOURCE_EXHAUSTED: milliseconds after which to try again.
 pub const RETRY_AFTER_KEY: &str = "retry-after-ms";
 
+/// The metadata key of a submit: how many bytes its request has, so that a node that has no place
+/// for them says so before it reads them.
+pub const BYTES_KEY: &str = "causeway-bytes";
+
 /// What is said of a node that did not answer.
 const SILENT: &str = "no answer in time";
 
@@ -52,6 +56,15 @@ const RETRY_PAUSE: Duration = Duration::from_millis(25);
 const TURN_PAUSE_MAX: Duration = Duration::from_millis(100);
 /// The longest pause before an overloaded ledger is tried again, without the jitter.
 const BUSY_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// A submit that says how large it is.
+#[must_use]
+pub fn announced(request: wire::SubmitRequest) -> tonic::Request<wire::SubmitRequest> {
+    let bytes = u64::try_from(request.encoded_len()).unwrap_or(u64::MAX);
+    let mut request = tonic::Request::new(request);
+    request.metadata_mut().insert(BYTES_KEY, bytes.into());
+    request
+}
 
 /// Why the ledger gave no outcome.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -239,7 +252,7 @@ impl LedgerClient {
         let mut client = self.client(at);
         let call = async {
             if request.encoded_len() <= UNARY_BYTES_MAX {
-                return client.submit(request).await;
+                return client.submit(announced(request)).await;
             }
             let encoded: bytes::Bytes = request.encode_to_vec().into();
             let cuts = (0..encoded.len()).step_by(CHUNK_BYTES);

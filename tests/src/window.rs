@@ -16,6 +16,8 @@ mod tests;
 
 /// So many requests at most: the search takes time that grows faster than they do.
 const REQUESTS_MAX: usize = 1_200;
+/// And with so many items at most: every step that the search takes keeps a ledger of its own.
+const ITEMS_MAX: u64 = 24_000;
 
 /// What an item came to, as a client sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -124,7 +126,13 @@ fn end(history: &[Operation], expiry: Option<u64>) -> u64 {
         (last >= expiry?).then_some(*returned)
     };
     let expired = history.iter().filter_map(shown).min();
-    let enough = history.get(REQUESTS_MAX).map(|operation| operation.invoked);
+    let mut items = 0;
+    let fit = history.iter().take(REQUESTS_MAX).take_while(|operation| {
+        items += operation.items();
+        items <= ITEMS_MAX
+    });
+    let fit = fit.count();
+    let enough = history.get(fit).map(|operation| operation.invoked);
     expired.into_iter().chain(enough).min().unwrap_or(u64::MAX)
 }
 

@@ -194,7 +194,7 @@ fn answers() -> Value {
             "required": ["answer", "reason"],
             "properties": {
                 "answer": { "enum": ["rejected"] },
-                "reason": { "enum": REJECT_REASONS },
+                "reason": { "enum": services_iso20022::codes::all(REJECT_REASONS) },
                 "return_uetr": absent,
                 "return": absent,
                 "promised_at": absent,

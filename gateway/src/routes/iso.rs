@@ -1,6 +1,7 @@
 //! ISO 20022 over HTTP: an instruction in, always an answer of the same standard out; the XML itself lives in its own crate.
 mod life_cycle;
 mod messages;
+mod recalls;
 pub mod rendered;
 
 use std::collections::BTreeSet;
@@ -100,7 +101,7 @@ async fn take(
                 Err(refusal) => Report::refused(refusal),
             }
         }
-        Ok(Instruction::RecallAnswer(_)) => Report::refused(life_cycle::not_taken()),
+        Ok(Instruction::RecallAnswer(message)) => recalls::answered(app, &message).await?,
     };
     report(app, &network, inbound, answered)
 }

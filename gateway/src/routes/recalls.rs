@@ -175,7 +175,7 @@ pub async fn create(
     let answer_by = body.answer_by.as_deref().map(|text| moment("answer_by", text)).transpose()?;
     let ask = Ask {
         case: body.case.parse().map_err(named("case"))?,
-        reason: listed("reason", &body.reason, &RECALL_REASONS)?,
+        reason: listed("reason", &body.reason, RECALL_REASONS)?,
         amount: amount(&app, body.amount.as_ref(), &found.1.currency).await?.unwrap_or(all),
         answer_by: answer_by.map(clock::from_calendar),
     };
@@ -281,7 +281,7 @@ async fn reply(
         }
         AnswerWord::Rejected => {
             let reason = body.reason.as_deref().unwrap_or_default();
-            Ok(Reply::Rejected(listed("reason", reason, &REJECT_REASONS)?))
+            Ok(Reply::Rejected(listed("reason", reason, REJECT_REASONS)?))
         }
         AnswerWord::Pending => {
             only("reason", body.reason.is_some(), "accepted and rejected")?;
@@ -348,9 +348,16 @@ async fn amount(
     }
 }
 
-fn listed(field: &'static str, text: &str, list: &[&str]) -> Result<StatusReason, Problem> {
-    let rule = || Problem::field(field, &format!("must be one of {}", list.join(", ")));
-    list.iter().find(|code| **code == text).ok_or_else(rule)?.parse().map_err(named(field))
+/// A code of one of ISO's external code sets.
+fn listed(field: &'static str, text: &str, set: &str) -> Result<StatusReason, Problem> {
+    let rule = || {
+        let all = services_iso20022::codes::all(set).join(", ");
+        Problem::field(field, &format!("must be of {set}: {all}"))
+    };
+    match services_iso20022::codes::known(set, text) {
+        Some(true) => text.parse().map_err(named(field)),
+        Some(false) | None => Err(rule()),
+    }
 }
 
 fn respond(app: &App, (recorded, row): Told) -> Response {

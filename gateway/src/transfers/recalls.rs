@@ -19,14 +19,11 @@ use crate::{
     },
 };
 
-/// Reasons of a recall (ISO ExternalCancellationReason1Code).
-pub const RECALL_REASONS: [&str; 12] = [
-    "AC03", "AGNT", "AM09", "COVR", "CURR", "CUST", "CUTA", "DUPL", "FRAD", "SVNR", "TECH", "UPAY",
-];
+/// The code set of a recall's reason.
+pub const RECALL_REASONS: &str = "ExternalCancellationReason1Code";
 
-/// Reasons of an answer that rejects (ISO codes of a camt.029).
-pub const REJECT_REASONS: [&str; 11] =
-    ["AC04", "AGNT", "AM04", "ARDT", "CUST", "INDM", "LEGL", "NOAS", "NOOR", "PTNA", "RQDA"];
+/// The code set of the reason of an answer that rejects.
+pub const REJECT_REASONS: &str = "ExternalPaymentCancellationRejection1Code";
 
 /// How long the creditor agent has to answer where the debtor agent names no time: 10 days.
 const ANSWER_MICROS: u64 = 10 * 24 * 3_600 * 1_000_000;
@@ -36,7 +33,7 @@ const ANSWER_MICROS: u64 = 10 * 24 * 3_600 * 1_000_000;
 pub struct Ask {
     /// A UUID of the debtor agent's own.
     pub case: CaseId,
-    /// One of [`RECALL_REASONS`].
+    /// Of [`RECALL_REASONS`].
     pub reason: StatusReason,
     /// Minor units of the settlement currency.
     pub amount: u64,
@@ -56,7 +53,7 @@ pub enum Reply {
         /// Minor units to return now.
         return_now: Option<u64>,
     },
-    /// It does not; one of [`REJECT_REASONS`].
+    /// It does not; of [`REJECT_REASONS`].
     Rejected(StatusReason),
     /// Later.
     Pending(Timestamp),

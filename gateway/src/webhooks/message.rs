@@ -11,7 +11,7 @@ use crate::{
 mod tests;
 
 /// Every type an endpoint may ask for.
-pub const TYPES: [&str; 11] = [
+pub const TYPES: [&str; 13] = [
     "transfer.pending",
     "transfer.held",
     "transfer.settled",
@@ -21,13 +21,26 @@ pub const TYPES: [&str; 11] = [
     "transfer.expired",
     "transfer.cancelled",
     "transfer.burned",
+    "transfer.recalled",
+    "transfer.recall_answered",
     "transfer.action_refused",
     "ledger.record",
 ];
 
 /// Kinds of records about one transfer.
-const ABOUT_TRANSFERS: [&str; 9] =
-    ["Submit", "Return", "Accept", "Hold", "Reject", "Confirm", "Cancel", "Resolve", "Expiry"];
+const ABOUT_TRANSFERS: [&str; 11] = [
+    "Submit",
+    "Return",
+    "Accept",
+    "Hold",
+    "Reject",
+    "Confirm",
+    "Cancel",
+    "Resolve",
+    "Expiry",
+    "Recall",
+    "AnswerRecall",
+];
 
 /// What is told of an event.
 const TOLD: [&str; 6] =
@@ -89,6 +102,9 @@ fn kind(event: &EventRow) -> &'static str {
         (_, "REJECTED", true) if submits => "transfer.rejected",
         (_, _, true) => "transfer.action_refused",
         ("Hold", _, _) => "transfer.held",
+        // Whatever the transfer's own state is: it moves no money.
+        ("Recall", _, _) => "transfer.recalled",
+        ("AnswerRecall", _, _) => "transfer.recall_answered",
         (_, "CREDITED", _) => "transfer.credited",
         ("Confirm", _, _) => "transfer.confirmed",
         (_, "PENDING", _) => "transfer.pending",

@@ -1,6 +1,9 @@
 //! The service of participants: submit, linearizable reads, events; who calls decides what is shown, never what is booked.
 mod admin;
+mod door;
 mod view;
+
+pub(crate) use door::Door;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -102,18 +105,16 @@ impl Api {
     }
 
     /// A place in the queue, before the costly checks; consensus decides who leads again.
-    async fn place(&self, caller: Caller, bytes: usize) -> Result<Place, Status> {
-        let place = match self.raft.is_leader() {
+    async fn place<T>(&self, request: &Request<T>, bytes: usize) -> Result<Place, Status> {
+        let caller = self.caller(request)?;
+        let given = request.extensions().get::<door::Given>().and_then(door::Given::take);
+        let place = match given {
+            Some(mut place) => place.reach(bytes).then_some(place).ok_or(Failure::Full),
             // Who connects, not who claims to have signed: nobody can use up another's share.
-            true => self.proposer.place(caller.id(), bytes),
-            false => Err(Failure::NotLeader(self.raft.current_leader().await)),
+            None if self.raft.is_leader() => self.proposer.place(caller.id(), bytes),
+            None => Err(Failure::NotLeader(self.raft.current_leader().await)),
         };
-        let outcome = match place {
-            Ok(_) => "taken",
-            Err(Failure::Full) => "full",
-            Err(_) => "elsewhere",
-        };
-        metrics::counter!("causeway_ledger_submits_total", "outcome" => outcome).increment(1);
+        count(place.as_ref().err());
         place.map_err(|refused| failure(&refused))
     }
 
@@ -126,10 +127,10 @@ impl Api {
         &self,
         request: Request<wire::SubmitRequest>,
     ) -> Result<Response<wire::SubmitResponse>, Status> {
-        let caller = self.caller(&request)?;
+        let submit = request.get_ref();
+        let bytes = submit.envelope.len() + submit.blobs.iter().map(Bytes::len).sum::<usize>();
+        let place = self.place(&request, bytes).await?;
         let wire::SubmitRequest { envelope, blobs } = request.into_inner();
-        let bytes = envelope.len() + blobs.iter().map(Bytes::len).sum::<usize>();
-        let place = self.place(caller, bytes).await?;
         self.submit_bytes(envelope, blobs, place).await
     }
 
@@ -212,8 +213,7 @@ impl ledger_server::Ledger for Api {
         &self,
         request: Request<Streaming<wire::SubmitChunk>>,
     ) -> Result<Response<wire::SubmitResponse>, Status> {
-        let caller = self.caller(&request)?;
-        let mut place = self.place(caller, 0).await?;
+        let mut place = self.place(&request, 0).await?;
         let mut chunks = request.into_inner();
         let mut bytes = Vec::new();
         while let Some(chunk) = chunks.message().await? {
@@ -327,6 +327,16 @@ impl ledger_server::Ledger for Api {
         let place = self.streams.place(caller.id(), 0).ok_or_else(|| failure(&Failure::Full))?;
         Ok(Response::new(self.source.stream(reader, request.from, place)))
     }
+}
+
+/// Counts a submit that was given a place, or what it was refused for.
+fn count(refused: Option<&Failure>) {
+    let outcome = match refused {
+        None => "taken",
+        Some(Failure::Full) => "full",
+        Some(_) => "elsewhere",
+    };
+    metrics::counter!("causeway_ledger_submits_total", "outcome" => outcome).increment(1);
 }
 
 fn failure(failure: &Failure) -> Status {

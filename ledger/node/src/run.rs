@@ -16,11 +16,11 @@ use services_runtime::{
     tls::{self, ClientTls, ServerTls},
 };
 use tokio::net::TcpListener;
-use tonic::transport::server::Router;
+use tonic::{service::interceptor::InterceptedService, transport::server::Router};
 
 use crate::{
     Error, Settings,
-    api::{self, Api},
+    api::{self, Api, Door},
     clock::Clocks,
     config::Limits,
     divergence::Comparisons,
@@ -317,11 +317,12 @@ async fn serve_peers(
 /// What participants and the operator may call.
 pub(crate) fn client_router(limits: &ServerLimits, api: Api) -> Router {
     grpc::server(limits)
-        .add_service(
+        .add_service(InterceptedService::new(
             LedgerServer::new(api.clone())
                 .max_decoding_message_size(api::MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
-        )
+            Door(api.clone()),
+        ))
         .add_service(AdminServer::new(api))
 }
 

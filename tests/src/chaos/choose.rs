@@ -42,7 +42,7 @@ pub(super) fn setup(family: Family, seed: u64) -> Setup {
         Family::Soak => {
             let disks = Some(FileSystem::Xfs);
             let needs = Needs { wires: true, disks, clocks: true, ..Needs::default() };
-            Setup { batch: 40, needs, ..plain }
+            Setup { batch: 200, needs, ..plain }
         }
     }
 }

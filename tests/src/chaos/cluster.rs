@@ -317,20 +317,27 @@ impl Cluster {
         tokio::time::sleep(Duration::from_secs(3)).await;
         let (records, root) = self.agreed().await?;
         let mut wrong = found;
-        let mut seen = Vec::new();
+        let mut seen: Vec<(Seen, [Digest; 6])> = Vec::new();
         for place in self.present() {
-            let stream = self.stream(place, records).await?;
-            if seen.is_empty() {
-                seen = stream;
-            } else if seen.iter().zip(&stream).any(|(one, other)| one.digests != other.digests) {
+            let (first, mut differs) = (seen.is_empty(), false);
+            let told = |record: RecordEvent| {
+                if first {
+                    let shared = record.part(Part::Shared).map(|part| part.to_vec());
+                    let shared = shared.unwrap_or_default();
+                    seen.push((Seen { kind: record.kind, at: record.at, shared }, record.digests));
+                    return;
+                }
+                let same = usize::try_from(record.sequence).ok().and_then(|at| seen.get(at));
+                differs |= same.is_none_or(|(_, digests)| *digests != record.digests);
+            };
+            self.stream(place, records, told).await?;
+            if differs {
                 wrong.push(format!("node {} tells other records", place + 1));
             }
         }
         let read = |sequence: u64| {
-            let record: &RecordEvent =
-                &seen[usize::try_from(sequence).map_err(|error| error.to_string())?];
-            let shared = record.part(Part::Shared).map(|part| part.to_vec()).unwrap_or_default();
-            Ok(Seen { kind: record.kind, at: record.at, shared })
+            let at = usize::try_from(sequence).map_err(|error| error.to_string())?;
+            Ok(seen[at].0.clone())
         };
         let history = self.work.history();
         let verdict = judge(records, self.founding, read, &history);
@@ -380,29 +387,30 @@ impl Cluster {
         Some((root.records, root.root.as_ref().try_into().ok()?))
     }
 
-    /// The first `records` records as one node tells them.
+    /// Gives the first `records` records as one node tells them.
     pub(super) async fn stream(
         &self,
         place: usize,
         records: u64,
-    ) -> anyhow::Result<Vec<RecordEvent>> {
+        mut each: impl FnMut(RecordEvent),
+    ) -> anyhow::Result<()> {
         let mut folder = Folder::read(&self.folder.path)?;
         folder.endpoints = vec![self.folder.endpoints[place].clone()];
         let client = folder.client("operator/client", PATIENCE)?;
         let mut events = client.events(0, true).await?;
-        let mut seen = Vec::new();
-        while u64::try_from(seen.len())? < records {
+        let mut seen = 0;
+        while seen < records {
             match timeout(PATIENCE, events.next()).await?.context("the stream ended")?? {
-                Event::Record(record) => seen.push(*record),
+                Event::Record(record) => {
+                    seen += 1;
+                    each(*record);
+                }
                 Event::Heartbeat { records: has, .. } => {
-                    ensure!(
-                        has <= records || u64::try_from(seen.len())? < has,
-                        "records are missing"
-                    );
+                    ensure!(has <= records || seen < has, "records are missing");
                 }
             }
         }
-        Ok(seen)
+        Ok(())
     }
 
     /// The end of a node's log file, for reports.

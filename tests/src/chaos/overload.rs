@@ -1,4 +1,5 @@
 //! Ten times the load that three real nodes can serve: what they refuse and how soon, how fast what they accept stays, whom they let through, and how soon it is over.
+mod apart;
 mod gauge;
 mod load;
 
@@ -166,6 +167,7 @@ pub(super) async fn overload(options: &Options) -> anyhow::Result<Report> {
 /// When the cluster cannot be started, or no node leads.
 pub async fn measure(runs: u64, window: Duration, progress: fn(u64)) -> anyhow::Result<Measured> {
     let world = World::start(3).await?;
+    apart::apart(&world)?;
     let memory = Memory::watch(&world);
     let mut bench = Bench { world, memory, before: Vec::new(), window, acknowledged: 0 };
     let peak = bench.peak().await?;

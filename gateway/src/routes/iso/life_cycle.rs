@@ -14,7 +14,7 @@ use services_iso20022::{
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-use super::{Report, message_id, own_bic, plain, refusal, xml};
+use super::{Report, message_id, own_bic, plain, recalls, refusal, xml};
 use crate::{
     app::App,
     clock::rfc3339,
@@ -31,18 +31,10 @@ use crate::{
 
 /// NOOR *no original transaction received*, of ExternalPaymentCancellationRejection1Code.
 const NO_ORIGINAL: &str = "NOOR";
-/// AG03 *transaction type not supported or authorised on this account*.
-const TYPE_UNSUPPORTED: StatusReason = StatusReason::known(b"AG03");
 /// AM19 *number of transactions at group level is invalid or missing*.
 const NUMBER_OF_TRANSACTIONS: StatusReason = StatusReason::known(b"AM19");
 /// Payments of one question.
 const ASKED_MAX: usize = 100;
-
-/// The answer to a message that this gateway reads but does not act on.
-pub(super) fn not_taken() -> Refusal {
-    let text = "Document: recalls of settled money are asked and answered by REST".to_owned();
-    Refusal { reason: TYPE_UNSUPPORTED, text }
-}
 
 /// A pacs.004: money of an incoming transfer goes back.
 pub(super) async fn returned(
@@ -167,7 +159,8 @@ pub(super) async fn asked(
     Ok(Ok(xml(text.unwrap_or_default())))
 }
 
-/// A camt.056: before it is accepted a transfer is cancelled; what never moved needs no recall.
+/// A camt.056: before it is accepted a transfer is cancelled, and settled money is asked back; what
+/// never moved needs no recall.
 pub(super) async fn recalled(
     app: &App,
     network: &Network,
@@ -183,9 +176,13 @@ pub(super) async fn recalled(
             reason: NO_ORIGINAL.to_owned(),
             text: "this participant sent no such payment".to_owned(),
         },
-        Some(found) => match cancelled(app, found, facts.reason).await? {
+        Some(found) => match cancelled(app, found.clone(), facts.reason).await? {
             Some(answer) => answer,
-            None => return Ok(Err(not_taken())),
+            None => match recalls::asked(app, found, &facts).await {
+                Ok(answer) => answer,
+                Err(problem) if problem.status.is_server_error() => return Err(problem),
+                Err(problem) => return Ok(Err(refusal(&problem))),
+            },
         },
     };
     let now = rfc3339(OffsetDateTime::now_utc());
@@ -202,6 +199,18 @@ pub(super) async fn recalled(
     });
     let text = resolution.write(own.as_ref()).map_err(|error| Problem::internal(&error))?;
     Ok(Ok(xml(text)))
+}
+
+/// The transfer that others know by this UETR and that came to this gateway.
+pub(super) async fn incoming(app: &App, uetr: Uetr) -> Result<(TransferId, Row), Problem> {
+    let rows = app.store.transfer_fetch(uetr, None).await?;
+    let mut came = rows.into_iter().filter(|row| !row.outgoing);
+    let missing = || Problem::new(Code::TransferNotFound, "OrgnlUETR: no such payment came here");
+    let row = came.next().ok_or_else(missing)?;
+    if came.next().is_some() {
+        return Err(Problem::new(Code::UetrAmbiguous, "OrgnlUETR: two debtor agents used it"));
+    }
+    Ok((row.transfer().ok_or_else(missing)?, row))
 }
 
 async fn outgoing(app: &App, uetr: Uetr) -> Result<Option<(TransferId, Row)>, Problem> {

@@ -31,6 +31,9 @@ fn every_record_has_its_type_and_lane() {
         ("Confirm", json!("SETTLED"), Value::Null, "transfer.confirmed"),
         ("Cancel", json!("CANCELLED"), Value::Null, "transfer.cancelled"),
         ("Expiry", json!("EXPIRED"), Value::Null, "transfer.expired"),
+        ("Recall", json!("CREDITED"), Value::Null, "transfer.recalled"),
+        ("Recall", json!("SETTLED"), json!("RECALL_OPEN"), "transfer.action_refused"),
+        ("AnswerRecall", json!("SETTLED"), Value::Null, "transfer.recall_answered"),
         ("Resolve", json!("BURNED"), Value::Null, "transfer.burned"),
     ] {
         let planned = planned(&event(kind, state, refusal));

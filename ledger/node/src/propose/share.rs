@@ -140,6 +140,11 @@ impl Place {
         self.hold(Room { envelopes: 0, bytes })
     }
 
+    /// Whether it holds so many bytes, or could take what is missing.
+    pub(crate) fn reach(&mut self, bytes: usize) -> bool {
+        self.room.bytes >= bytes || self.grow(bytes - self.room.bytes)
+    }
+
     /// Gives it back after what it was for has been done.
     pub(crate) fn served(self) {
         let weight = self.room.weight();

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use proto::{
-    client::{FATE_KEY, FATE_NOT_APPENDED, LEADER_KEY, RETRY_AFTER_KEY},
+    client::{FATE_KEY, FATE_NOT_APPENDED, LEADER_KEY, RETRY_AFTER_KEY, announced},
     ledger::{SubmitRequest, ledger_client::LedgerClient},
 };
 use services_cli::bench::{load, world::World};
@@ -177,7 +177,7 @@ fn retry_after(status: &Status) -> Option<Duration> {
 async fn send(road: &Road, supply: &Supply, envelope: Bytes) -> (Result<(), Status>, Duration) {
     let request = SubmitRequest { envelope: envelope.clone(), blobs: Vec::new() };
     let called = Instant::now();
-    let answer = road.client().submit(request).await;
+    let answer = road.client().submit(announced(request)).await;
     let took = called.elapsed();
     let accepted = answer.and_then(|answer| {
         let refused = answer.get_ref().outcomes.iter().any(|outcome| outcome.rejection != 0);

@@ -37,13 +37,15 @@ impl Clocks {
         ]
     }
 
-    /// Sets a node's clock, within a second, as libfaketime writes it: `+3600`, `-3600`, `+0 x2`.
+    /// Sets a node's clock, within a second, as libfaketime writes it: `+3600`, `-3600`, `+0 x2`. The
+    /// rate is always said: libfaketime keeps the last one that it was told.
     pub(in super::super) fn set(&self, place: usize, to: &str) -> anyhow::Result<()> {
         ensure!(place < self.files.len(), "there is no clock {place}");
         let file = &self.files[place];
         // Whole or not at all: it is read at any time.
         let whole = file.with_extension("new");
-        fs::write(&whole, format!("{to}\n")).context("a clock cannot be set")?;
+        let rate = if to.contains('x') { "" } else { " x1" };
+        fs::write(&whole, format!("{to}{rate}\n")).context("a clock cannot be set")?;
         fs::rename(&whole, file).context("a clock cannot be set")
     }
 }

@@ -72,6 +72,7 @@ codes! {
     WebhookUrlRefused = "WEBHOOK_URL_REFUSED", UNPROCESSABLE_ENTITY, b"NARR", "Webhooks may not go to this URL";
     WebhookLimitReached = "WEBHOOK_LIMIT_REACHED", UNPROCESSABLE_ENTITY, b"NARR", "This gateway has as many webhooks as it may";
     BatchNotFound = "BATCH_NOT_FOUND", NOT_FOUND, b"NARR", "This gateway has no such batch";
+    BatchUnreadable = "BATCH_UNREADABLE", UNPROCESSABLE_ENTITY, b"FF01", "The file is not what its label says";
     BatchTooLarge = "BATCH_TOO_LARGE", UNPROCESSABLE_ENTITY, b"AM19", "The batch has more rows than its mode takes";
     BatchTotalsDiffer = "BATCH_TOTALS_DIFFER", UNPROCESSABLE_ENTITY, b"AM10", "The totals that the message states are not those of its rows";
     BatchRefused = "BATCH_REFUSED", UNPROCESSABLE_ENTITY, b"NARR", "A row was refused, and the batch is all or nothing";

@@ -44,6 +44,7 @@ const EDGES: &[&str] = &[
     "ledger/node/src/verify",
     "proto/src/client",
     "services/cli/src/admin",
+    "services/cli/src/batch",
     "services/cli/src/bench",
     "services/cli/src/demo",
     "services/cli/src/listen",

@@ -25,9 +25,7 @@ const METHODS: [&str; 2] = ["TRF", "TRA"];
 pub fn read(source: impl Read, own: &Own, put: &mut Put<'_>) -> Result<Value, Failure> {
     let mut rows = Rows::open(BufReader::new(source)).map_err(|error| failed(&error))?;
     if let Some(finding) = rows.findings().first() {
-        let problem =
-            Problem::new(Code::BodyMalformed, format!("{}: {}", finding.path, finding.text));
-        return Err(Failure::Refused(Box::new(problem)));
+        return Err(Failure::malformed(format!("{}: {}", finding.path, finding.text)));
     }
     while let Some(message) = rows.next_row().map_err(|error| failed(&error))? {
         if !put(row(&message, own)) {
@@ -49,7 +47,7 @@ pub fn read(source: impl Read, own: &Own, put: &mut Put<'_>) -> Result<Value, Fa
 fn failed(refusal: &Refusal) -> Failure {
     let code = match refusal.reason.as_str() {
         "AM19" => Code::BatchTooLarge,
-        _ => Code::BodyMalformed,
+        _ => Code::BatchUnreadable,
     };
     let problem = Problem::new(code, refusal.text.clone()).because(refusal.reason);
     Failure::Refused(Box::new(problem))

@@ -43,7 +43,7 @@ impl Failure {
     /// A file that is not what its label says.
     #[must_use]
     pub fn malformed(detail: impl Into<String>) -> Self {
-        Self::Refused(Box::new(Problem::new(Code::BodyMalformed, detail)))
+        Self::Refused(Box::new(Problem::new(Code::BatchUnreadable, detail)))
     }
 }
 

@@ -47,17 +47,14 @@ pub async fn receive(app: &App, batch: &BatchRow, form: Form, body: Body) -> Res
     match came(app, batch, form, body, rows_max).await {
         Ok(came) => close(app, batch, &came).await,
         Err(problem) => {
-            let wrong = [Code::BodyMalformed, Code::BatchTooLarge, Code::BatchTotalsDiffer];
-            let broken = problem.detail.starts_with(BROKE_OFF);
-            if wrong.into_iter().any(|code| problem.is(code)) && !broken {
+            let wrong = [Code::BatchUnreadable, Code::BatchTooLarge, Code::BatchTotalsDiffer];
+            if wrong.into_iter().any(|code| problem.is(code)) {
                 app.store.batch_refuse(batch.id, &refusal(&problem, None)).await?;
             }
             Err(problem)
         }
     }
 }
-
-const BROKE_OFF: &str = "body: it broke off";
 
 async fn came(
     app: &App,
@@ -88,7 +85,7 @@ async fn came(
     pumped?;
     match read {
         Ok(_) if rows == 0 => {
-            Err(Problem::new(Code::BodyMalformed, "body: it has no rows; send at least one"))
+            Err(Problem::new(Code::BatchUnreadable, "body: it has no rows; send at least one"))
         }
         Ok(_) if rows > rows_max => Err(too_many(rows_max)),
         Ok(original) => Ok(Came { rows, original }),
@@ -140,7 +137,7 @@ fn too_many(rows_max: u32) -> Problem {
 }
 
 fn broke_off() -> Problem {
-    let detail = format!("{BROKE_OFF}; send the same file again with the same Idempotency-Key");
+    let detail = "body: it broke off; send the same file again with the same Idempotency-Key";
     Problem::new(Code::BodyMalformed, detail)
 }
 

@@ -148,6 +148,35 @@ impl Wallet {
         answer.is_ok_and(|answer| answer.status().is_success())
     }
 
+    /// Sends a file under an Idempotency-Key; its body is read while it is sent.
+    pub async fn upload(
+        &self,
+        path: &str,
+        key: &str,
+        kind: &str,
+        body: reqwest::Body,
+    ) -> anyhow::Result<(StatusCode, Value)> {
+        let request = self
+            .client
+            .post(format!("{}{path}", self.url))
+            .bearer_auth(&self.api_key)
+            .header("idempotency-key", format!("\"{key}\""))
+            .header("content-type", kind)
+            .body(body);
+        let answer = request.send().await.context("the gateway does not answer")?;
+        let status = answer.status();
+        let text = answer.text().await.context("the gateway's answer breaks off")?;
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
+    /// Gets a document as it is.
+    pub async fn document(&self, path: &str) -> anyhow::Result<(StatusCode, String)> {
+        let request = self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.api_key);
+        let answer = request.send().await.context("the gateway does not answer")?;
+        let status = answer.status();
+        Ok((status, answer.text().await.context("the gateway's answer breaks off")?))
+    }
+
     /// Sends one request and gives its status and body.
     pub async fn send(
         &self,

@@ -15,7 +15,10 @@ use services_cli::{
 use sqlx::PgPool;
 use tests::fresh_uetr;
 
-use crate::iso20022::{shared_data, valid};
+use crate::{
+    attack::say,
+    iso20022::{shared_data, valid},
+};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Rows of the file; more by an environment variable, to measure.
@@ -176,7 +179,7 @@ async fn batches_survive_a_killed_gateway_and_leader() {
     let seen = until(&wallet, &id, rows, ended).await;
     resident = resident.max(resident_max(running.gateway_id("HK").unwrap()));
     let rate = &seen["rows_per_second"];
-    println!("{rows} rows: {rate} rows/s, gateway at most {} MiB: {seen}", resident >> 10);
+    say(&format!("{rows} rows: {rate} rows/s, gateway at most {} MiB: {seen}", resident >> 10));
     assert!(resident < RESIDENT_MAX_KIB, "the gateway took {resident} KiB");
 
     every_row_has_one_outcome(&pool, &seen, (rows, wrong.len())).await;

@@ -97,14 +97,14 @@ fn known(name: &str) -> bool {
 }
 
 fn failed(error: &csv::Error) -> Failure {
-    match error.kind() {
-        csv::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            let detail = "body: a row exceeds 64 KiB; look for a quote that is not closed";
-            Failure::malformed(detail)
-        }
-        csv::ErrorKind::Io(_) => Failure::Broken,
-        _ => Failure::malformed(format!("body: {error}")),
+    let csv::ErrorKind::Io(cause) = error.kind() else {
+        return Failure::malformed(format!("body: {error}"));
+    };
+    if cause.kind() == std::io::ErrorKind::InvalidData {
+        let detail = "body: a row exceeds 64 KiB; look for a quote that is not closed";
+        return Failure::malformed(detail);
     }
+    Failure::Broken
 }
 
 fn row(number: u32, columns: &[String], record: &csv::ByteRecord) -> Row {

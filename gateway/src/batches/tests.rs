@@ -61,12 +61,8 @@ fn a_header_must_name_known_columns_once_and_those_that_are_due() {
         ("creditor_agent,payout_method,purpose\n", "`debtor.name` is missing"),
     ] {
         let (_, ended) = rows(Form::Csv, text.as_bytes());
-        match ended {
-            Err(Failure::Refused(problem)) => {
-                assert!(problem.detail.contains(named), "{}", problem.detail);
-            }
-            other => panic!("{text}: {other:?}"),
-        }
+        let Err(Failure::Refused(problem)) = ended else { panic!("{text}: {ended:?}") };
+        assert!(problem.detail.contains(named), "{}", problem.detail);
     }
 }
 

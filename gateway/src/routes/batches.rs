@@ -422,7 +422,14 @@ pub async fn events(
 ) -> Result<Response, Problem> {
     caller.may(Scope::Read)?;
     let batch = found(&app, &id).await?;
-    let told = Told { app, caller, batch: batch.id, last: None, until: Instant::now() + TELL_MAX };
+    let told = Told {
+        app,
+        caller,
+        batch: batch.id,
+        last: None,
+        pause: TELL_EVERY,
+        until: Instant::now() + TELL_MAX,
+    };
     Ok(Sse::new(told.stream()).keep_alive(KeepAlive::default()).into_response())
 }
 
@@ -433,6 +440,7 @@ struct Told {
     caller: Caller,
     batch: Uuid,
     last: Option<BatchView>,
+    pause: Duration,
     until: Instant,
 }
 
@@ -442,10 +450,13 @@ impl Told {
             let mut told = told?;
             while Instant::now() < told.until {
                 if told.last.is_some() {
-                    tokio::time::sleep(TELL_EVERY).await;
+                    tokio::time::sleep(told.pause).await;
                 }
+                let begun = Instant::now();
                 let Ok(Some(row)) = told.app.store.batch_fetch(told.batch).await else { continue };
                 let Ok(seen) = view(&told.app, row).await else { continue };
+                // Counting a long batch is work that its rows would wait for.
+                told.pause = TELL_EVERY.max(begun.elapsed() * 10);
                 if told.last.as_ref().is_some_and(|last| same(last, &seen)) {
                     continue;
                 }

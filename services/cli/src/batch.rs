@@ -104,6 +104,7 @@ async fn follow(wallet: &Wallet, id: &str) -> anyhow::Result<Value> {
     let bar = ProgressBar::new(0).with_style(style);
     let mut until = Instant::now() + PATIENCE;
     loop {
+        let begun = Instant::now();
         match look(wallet, id).await {
             Ok(seen) => {
                 until = Instant::now() + PATIENCE;
@@ -120,7 +121,8 @@ async fn follow(wallet: &Wallet, id: &str) -> anyhow::Result<Value> {
             Err(error) if Instant::now() >= until => return Err(error),
             Err(_) => {}
         }
-        tokio::time::sleep(PAUSE).await;
+        // Counting a long batch is work for the gateway.
+        tokio::time::sleep(PAUSE.max(begun.elapsed() * 5)).await;
     }
 }
 
@@ -168,7 +170,7 @@ fn kind(file: &Path) -> anyhow::Result<&'static str> {
         Some("csv") => Ok("text/csv"),
         Some("jsonl" | "ndjson") => Ok("application/x-ndjson"),
         Some("xml") => Ok("application/xml"),
-        _ => anyhow::bail!("{}: must end in .csv, .jsonl, .ndjson or .xml", file.display()),
+        Some(_) | None => anyhow::bail!("{}: must end in .csv, .jsonl, .ndjson or .xml", file.display()),
     }
 }
 

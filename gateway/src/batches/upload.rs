@@ -33,7 +33,8 @@ const PROGRESS_BYTES: u64 = 16 << 10;
 const WAITING_MAX: Duration = Duration::from_secs(3_600);
 
 /// What came.
-struct Came {
+#[derive(Debug)]
+pub struct Came {
     rows: u32,
     original: Value,
 }
@@ -42,18 +43,21 @@ struct Came {
 ///
 /// # Errors
 /// A file that is wrong, is another than was sent under the key, or breaks off.
-pub async fn receive(app: &App, batch: &BatchRow, form: Form, body: Body) -> Result<(), Problem> {
+pub async fn receive(
+    app: &App,
+    batch: &BatchRow,
+    form: Form,
+    body: Body,
+) -> Result<Came, Problem> {
     let rows_max = if batch.mode == "all_or_nothing" { TOGETHER_ROWS_MAX } else { ROWS_MAX };
-    match came(app, batch, form, body, rows_max).await {
-        Ok(came) => close(app, batch, &came).await,
-        Err(problem) => {
-            let wrong = [Code::BatchUnreadable, Code::BatchTooLarge, Code::BatchTotalsDiffer];
-            if wrong.into_iter().any(|code| problem.is(code)) {
-                app.store.batch_refuse(batch.id, &refusal(&problem, None)).await?;
-            }
-            Err(problem)
+    let came = came(app, batch, form, body, rows_max).await;
+    if let Err(problem) = &came {
+        let wrong = [Code::BatchUnreadable, Code::BatchTooLarge, Code::BatchTotalsDiffer];
+        if wrong.into_iter().any(|code| problem.is(code)) {
+            app.store.batch_refuse(batch.id, &refusal(problem, None)).await?;
         }
     }
+    came
 }
 
 async fn came(
@@ -114,7 +118,11 @@ async fn kept(
     Ok(())
 }
 
-async fn close(app: &App, batch: &BatchRow, came: &Came) -> Result<(), Problem> {
+/// Closes an upload that came to its end: from here on its rows are sent.
+///
+/// # Errors
+/// When another number of rows came under the key before, or the store fails.
+pub async fn close(app: &App, batch: &BatchRow, came: &Came) -> Result<(), Problem> {
     let rows = i64::from(came.rows);
     if !app.store.batch_received(batch.id, rows, &came.original, &taken()).await? {
         return Err(another("the number of rows"));

@@ -247,7 +247,7 @@ pub async fn create(
         Problem::new(Code::MediaTypeUnsupported, detail)
     })?;
     let mode = sending.mode.unwrap_or_default().as_str();
-    let _place = app.batches.place()?;
+    let place = app.batches.place()?;
     let id = Uuid::from_bytes(random().map_err(|error| Problem::internal(&error))?);
     let id = uuid::Builder::from_random_bytes(*id.as_bytes()).into_uuid();
     let begun = (id, form.as_str(), mode);
@@ -260,13 +260,18 @@ pub async fn create(
         let detail = "the file is being received by another request; ask again";
         Problem::new(Code::RequestInProgress, detail)
     })?;
-    upload::receive(&app, &batch, form, request.into_body()).await?;
-    drop(receiving);
-    let batch = app.store.batch_fetch(batch.id).await?.ok_or_else(unknown)?;
-    if let Some(problem) = refused(&batch).filter(|problem| !problem.is(Code::BatchRefused)) {
-        return Err(problem);
-    }
-    Ok((StatusCode::ACCEPTED, Json(view(&app, batch).await?)).into_response())
+    let came = upload::receive(&app, &batch, form, request.into_body()).await?;
+    let work = async move {
+        upload::close(&app, &batch, &came).await?;
+        drop((receiving, place));
+        let batch = app.store.batch_fetch(batch.id).await?.ok_or_else(unknown)?;
+        let told = refused(&batch).filter(|problem| !problem.is(Code::BatchRefused));
+        match told {
+            Some(problem) => Err(problem),
+            None => Ok((StatusCode::ACCEPTED, Json(view(&app, batch).await?)).into_response()),
+        }
+    };
+    caller.to_the_end(work).await
 }
 
 /// Why a file was refused when it came.

@@ -274,12 +274,14 @@ impl Store {
         }
         if state == "receiving" {
             sqlx::query(
-                "UPDATE batch_row r SET status = 'rejected', body = NULL, code = $2, reason = $3,
+                // A list made once: the planner knows nothing yet of rows that just came.
+                "UPDATE batch_row SET status = 'rejected', body = NULL, code = $2, reason = $3,
                     field = $4, detail = $5
-                 FROM (SELECT number, row_number() OVER (PARTITION BY uetr ORDER BY number) AS at
-                       FROM batch_row WHERE batch = $1) AS same
-                 WHERE r.batch = $1 AND r.number = same.number AND same.at > 1
-                    AND r.status = 'waiting'",
+                 WHERE batch = $1 AND status = 'waiting' AND number = ANY (ARRAY(
+                    SELECT number FROM (
+                        SELECT number, row_number() OVER (PARTITION BY uetr ORDER BY number) AS at
+                        FROM batch_row WHERE batch = $1) AS same
+                    WHERE at > 1))",
             )
             .bind(batch)
             .bind(&twice.code)

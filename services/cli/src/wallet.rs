@@ -11,6 +11,9 @@ use serde_json::Value;
 /// How often a transfer is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(30);
 
+/// How long the upload of a file may take.
+const UPLOAD_MAX: Duration = Duration::from_secs(3_600);
+
 /// One gateway and the key that opens it.
 #[derive(Clone, Debug)]
 pub struct Wallet {
@@ -162,6 +165,7 @@ impl Wallet {
             .bearer_auth(&self.api_key)
             .header("idempotency-key", format!("\"{key}\""))
             .header("content-type", kind)
+            .timeout(UPLOAD_MAX)
             .body(body);
         let answer = request.send().await.context("the gateway does not answer")?;
         let status = answer.status();

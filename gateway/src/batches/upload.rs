@@ -43,12 +43,7 @@ pub struct Came {
 ///
 /// # Errors
 /// A file that is wrong, is another than was sent under the key, or breaks off.
-pub async fn receive(
-    app: &App,
-    batch: &BatchRow,
-    form: Form,
-    body: Body,
-) -> Result<Came, Problem> {
+pub async fn receive(app: &App, batch: &BatchRow, form: Form, body: Body) -> Result<Came, Problem> {
     let rows_max = if batch.mode == "all_or_nothing" { TOGETHER_ROWS_MAX } else { ROWS_MAX };
     let came = came(app, batch, form, body, rows_max).await;
     if let Err(problem) = &came {

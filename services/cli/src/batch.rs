@@ -170,7 +170,9 @@ fn kind(file: &Path) -> anyhow::Result<&'static str> {
         Some("csv") => Ok("text/csv"),
         Some("jsonl" | "ndjson") => Ok("application/x-ndjson"),
         Some("xml") => Ok("application/xml"),
-        Some(_) | None => anyhow::bail!("{}: must end in .csv, .jsonl, .ndjson or .xml", file.display()),
+        Some(_) | None => {
+            anyhow::bail!("{}: must end in .csv, .jsonl, .ndjson or .xml", file.display())
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use tonic::transport::Channel;
 
 use crate::{
     banking::CoreBanking,
+    batches::Batches,
     directory::Directory,
     events::Heard,
     outbox::{Answer, Queued},
@@ -85,6 +86,8 @@ pub struct Inner {
     pub work: WorkQueue,
     /// Endpoints of webhooks.
     pub webhooks: Webhooks,
+    /// Files of many transfers.
+    pub batches: Batches,
 }
 
 /// The way to the sender: items of the outbox table that this process has in hand. What finds no

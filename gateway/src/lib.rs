@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod banking;
+pub mod batches;
 pub mod clock;
 pub mod decide;
 pub mod directory;

@@ -130,6 +130,42 @@ pub async fn sweep(app: &App) {
     }
 }
 
+/// The signed envelope of items that are all taken or none of them, to be kept before it is sent.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn together(app: &App, rows: &[OutboxRow]) -> Result<EnvelopeRow, Error> {
+    let request = RequestId(random().map_err(|_| Error::Randomness)?);
+    let valid_until = clock::now().plus_micros(VALIDITY_MICROS);
+    let asked = Request {
+        network: app.network,
+        author: app.me,
+        request,
+        valid_until,
+        kind: ItemKind::Submit,
+        all_or_nothing: true,
+    };
+    let items: Vec<_> = rows.iter().map(|row| row.item.clone()).collect();
+    Ok(EnvelopeRow {
+        request: Uuid::from_bytes(request.0),
+        bytes: sign(&asked, &items, &[&app.signing_key]),
+        valid_until: clock::calendar_or_epoch(valid_until),
+    })
+}
+
+/// Sends a kept envelope to its outcomes; its items are in hand whatever room there is.
+///
+/// # Errors
+/// When the system has no randomness.
+pub async fn send_kept(
+    app: &App,
+    envelope: EnvelopeRow,
+    rows: Vec<OutboxRow>,
+) -> Result<(), Error> {
+    let batch = rows.into_iter().map(|row| app.outbox.resume(row)).collect();
+    deliver(app, envelope, batch).await
+}
+
 /// Signs a batch, keeps the bytes, and sends them.
 async fn first_send(app: &App, batch: Vec<Queued>) -> Result<(), Error> {
     let kind = batch.first().and_then(|queued| u8::try_from(queued.row.kind).ok());
@@ -147,12 +183,12 @@ async fn first_send(app: &App, batch: Vec<Queued>) -> Result<(), Error> {
     let items: Vec<_> = batch.iter().map(|queued| queued.row.item.clone()).collect();
     let bytes = sign(&asked, &items, &[&app.signing_key]);
     let ids: Vec<_> = batch.iter().map(|queued| queued.row.id).collect();
-    persist(|| app.store.envelope_insert(request, &bytes, valid_until, &ids)).await;
     let envelope = EnvelopeRow {
         request: Uuid::from_bytes(request.0),
         bytes,
         valid_until: clock::calendar_or_epoch(valid_until),
     };
+    persist(|| app.store.envelope_insert(&envelope, &ids)).await;
     deliver(app, envelope, batch).await
 }
 

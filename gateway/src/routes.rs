@@ -26,6 +26,7 @@ use crate::{
 };
 
 pub mod actions;
+pub mod batches;
 pub mod body;
 pub mod caller;
 pub mod document;
@@ -44,6 +45,9 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// From a request's headers to the headers of its answer, its body included.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Where files come that are longer than any other body.
+const UPLOADS: &str = "/v1/batches";
 
 /// How problems look in OpenAPI (RFC 9457).
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
@@ -110,6 +114,13 @@ pub fn router(app: App) -> Router {
         .routes(routes!(network::corridors))
         .routes(routes!(network::participants))
         .routes(routes!(iso::receive))
+        .routes(routes!(batches::create, batches::list))
+        .routes(routes!(batches::get))
+        .routes(routes!(batches::rows))
+        .routes(routes!(batches::rejects))
+        .routes(routes!(batches::pain002))
+        .routes(routes!(batches::events))
+        .routes(routes!(batches::cancel))
         .routes(routes!(webhooks::create, webhooks::list))
         .routes(routes!(webhooks::get, webhooks::delete))
         .routes(routes!(webhooks::rotate))
@@ -158,6 +169,10 @@ async fn bounded(State(app): State<App>, mut request: Request, next: Next) -> Re
 
 /// Ends what takes too long: a caller that sends its body byte by byte holds nothing for ever.
 async fn timely(request: Request, next: Next) -> Response {
+    if request.method() == Method::POST && request.uri().path() == UPLOADS {
+        // It bounds its own time by what arrives in it.
+        return next.run(request).await;
+    }
     let answered = tokio::time::timeout(REQUEST_TIME_MAX, next.run(request)).await;
     answered.unwrap_or_else(|_| {
         let detail = "the request: send it again with the same Idempotency-Key, its body at once";

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::{
     Error,
     app::{App, Inner, Outbox, WorkQueue},
+    batches::{self, Batches},
     decide,
     directory::Directory,
     events::{self, Heard},
@@ -70,6 +71,7 @@ pub async fn run(
     let sealing_key = key("sealing_key", &settings.sealing_key)?;
     let app = App::new(Inner {
         webhooks: Webhooks::new(&settings.webhooks, &sealing_key)?,
+        batches: Batches::new(&settings.batches),
         turns: Turns::default(),
         me: ParticipantId(settings.participant),
         network: genesis(&settings.genesis)?.network(),
@@ -95,6 +97,7 @@ pub async fn run(
     shutdown.spawn("events", events::run(app.clone(), shutdown.clone()));
     shutdown.spawn("decisions", decide::run(app.clone(), work_queue, shutdown.clone()));
     shutdown.spawn("webhooks", webhooks::deliver::run(app.clone(), shutdown.clone()));
+    shutdown.spawn("batches", batches::work::run(app.clone(), shutdown.clone()));
     shutdown.spawn("news", news(app.clone(), shutdown.clone()));
     shutdown.spawn("idempotency", sweep_keys(app.clone(), shutdown.clone()));
     if let Some(state) = health {

@@ -47,6 +47,9 @@ pub struct Settings {
     /// Bounds on what is under way.
     #[serde(default)]
     pub limits: Limits,
+    /// Files of many transfers.
+    #[serde(default)]
+    pub batches: Batches,
     /// Webhooks: where they may go and how they are tried again.
     #[serde(default)]
     pub webhooks: Webhooks,
@@ -177,6 +180,22 @@ impl Limits {
     #[must_use]
     pub fn requests<K: Clone + Eq + std::hash::Hash>(&self) -> Tickets<K> {
         Tickets::new(self.requests_max, (self.requests_max / 4).max(1))
+    }
+}
+
+/// How much batches take at one time.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Batches {
+    /// Rows under way at one time, in all: so many transfers are made beside those of requests.
+    pub rows_max: usize,
+    /// Uploads at one time. More get 429.
+    pub uploads_max: usize,
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self { rows_max: 32, uploads_max: 8 }
     }
 }
 

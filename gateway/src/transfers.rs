@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod create;
+pub mod known;
 pub mod order;
 pub mod recalls;
 pub mod refuse;

@@ -39,7 +39,7 @@ pub struct AmountBody {
 }
 
 /// An order to transfer.
-#[derive(Clone, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderBody {
     /// UUID version 4 in lower case; made here when absent.

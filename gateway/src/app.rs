@@ -24,6 +24,7 @@ use crate::{
     screening::Screening,
     settings::{Decision, Demo},
     store::{self, Connection, Store, outbox::OutboxRow},
+    tracking::Tracking,
     turns::Turns,
     webhooks::Webhooks,
 };
@@ -85,6 +86,8 @@ pub struct Inner {
     pub work: WorkQueue,
     /// Endpoints of webhooks.
     pub webhooks: Webhooks,
+    /// Links for senders.
+    pub tracking: Tracking,
 }
 
 /// The way to the sender: items of the outbox table that this process has in hand. What finds no

@@ -25,6 +25,8 @@ need nftables command -v nft
 need util-linux command -v nsenter
 need git command -v git
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
+need chromium command -v chromium
+need chromium-driver command -v chromedriver
 need python3-venv python3 -c 'import ensurepip, venv'
 
 # What calls the gateway by its OpenAPI document, in a folder of its own; its test says so when it
@@ -52,9 +54,29 @@ standardwebhooks() {
     rm -rf "$folder"
     printf 'standardwebhooks %s cannot be installed here; its test will skip\n' "$version" >&2
 }
+
+# The accessibility rules by which the tracking page is judged in Chromium; its test says so when
+# they cannot be had. The checksum is the registry's own (sha512 of the package).
+axe() {
+    local version=4.14.1
+    local sum=1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
+    local folder="${XDG_CACHE_HOME:-$HOME/.cache}/causeway/axe-core-$version"
+    local registry="${NPM_CONFIG_REGISTRY:-https://registry.npmjs.org}"
+    [ -e "$folder/axe.min.js" ] && return
+    printf 'installing: axe-core %s\n' "$version"
+    mkdir -p "$folder"
+    curl --silent --show-error --fail --location --output "$folder/package.tgz" \
+        "${registry%/}/axe-core/-/axe-core-$version.tgz" &&
+        printf '%s  %s\n' "$sum" "$folder/package.tgz" | sha512sum --check --quiet &&
+        tar -xzf "$folder/package.tgz" -C "$folder" --strip-components=1 package/axe.min.js &&
+        rm "$folder/package.tgz" && return
+    rm -rf "$folder"
+    printf 'axe-core %s cannot be installed here; its test will skip\n' "$version" >&2
+}
 if [ "${#missing[@]}" -eq 0 ]; then
     schemathesis
     standardwebhooks
+    axe
     exit 0
 fi
 
@@ -83,3 +105,4 @@ export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 schemathesis
 standardwebhooks
+axe

@@ -25,6 +25,7 @@ use crate::{
     screening::Screening,
     settings::{Decision, Demo},
     store::{self, Connection, Store, outbox::OutboxRow},
+    tracking::Tracking,
     turns::Turns,
     webhooks::Webhooks,
 };
@@ -88,6 +89,8 @@ pub struct Inner {
     pub webhooks: Webhooks,
     /// Files of many transfers.
     pub batches: Batches,
+    /// Links for senders.
+    pub tracking: Tracking,
 }
 
 /// The way to the sender: items of the outbox table that this process has in hand. What finds no

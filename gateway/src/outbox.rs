@@ -312,6 +312,7 @@ fn change(row: &OutboxRow, outcome: &Outcome) -> Option<Change> {
 
 /// Core banking has something to do once a transfer is no longer pending.
 fn wake(app: &App, transfer: TransferId, outcome: &Outcome) {
+    app.tracking.changed(transfer);
     if outcome.state != Some(TransferState::Pending) || outcome.rejection.is_some() {
         app.wake(Work::Book(transfer));
     }
@@ -342,6 +343,7 @@ async fn not_taken(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>, why: &
     changes.iter().for_each(measure::changed);
     for queued in batch {
         if let Some(transfer) = transfer_of(&queued.row) {
+            app.tracking.changed(transfer);
             app.wake(Work::Book(transfer));
         }
         if let Some(waiter) = queued.waiter {

@@ -129,6 +129,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(iso::rendered::get))
         .routes(routes!(track::json))
+        .routes(routes!(track::live::events))
         .split_for_parts();
     let document = Arc::new(document::complete(&api).unwrap_or_default());
     let described = async move |State(app): State<App>| match app.directory.fresh() {
@@ -139,6 +140,8 @@ pub fn router(app: App) -> Router {
         .route_layer(from_fn_with_state(app.clone(), bounded))
         .route("/openapi.json", get(described))
         .route("/t/{token}", get(track::page))
+        .route("/t/assets/track.css", get(track::style))
+        .route("/t/assets/track.js", get(track::script))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(network::ready))
         .fallback(async || Problem::new(Code::ResourceUnknown, "see /openapi.json for resources"))

@@ -1,5 +1,5 @@
 //! Starts one gateway: reads files, opens the store, resumes what was left, serves; it decides nothing.
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use ed25519_dalek::SigningKey;
 use ledger_proof::{Genesis, codec::Digest};
@@ -31,6 +31,7 @@ use crate::{
     sealing::random,
     settings::{Ledger, Settings},
     store::{Store, book::Book},
+    tracking::Tracking,
     turns::Turns,
     webhooks::{self, Webhooks},
 };
@@ -70,6 +71,7 @@ pub async fn run(
     let limits = ClientLimits { timeout_ms: settings.ledger.timeout_ms, ..Default::default() };
     let sealing_key = key("sealing_key", &settings.sealing_key)?;
     let app = App::new(Inner {
+        tracking: Tracking::new(&settings.tracking),
         webhooks: Webhooks::new(&settings.webhooks, &sealing_key)?,
         batches: Batches::new(&settings.batches),
         turns: Turns::default(),
@@ -134,7 +136,7 @@ async fn serve(settings: &Settings, app: App, shutdown: &Shutdown) -> Result<(),
     tracing::info!(%address, participant = settings.participant, "gateway serves");
     http::server(address, https.config(), &settings.listener)
         .handle(handle)
-        .serve(router(app).into_make_service())
+        .serve(router(app).into_make_service_with_connect_info::<SocketAddr>())
         .await
         .map_err(|source| Error::Serve { address, source })
 }

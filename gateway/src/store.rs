@@ -15,6 +15,7 @@ pub mod keys;
 pub mod outbox;
 pub mod parties;
 pub mod quotes;
+pub mod tracking;
 pub mod transfers;
 pub mod webhooks;
 

@@ -25,4 +25,5 @@ mod recall;
 mod reconciliation;
 mod remittance;
 mod tidy;
+mod tracking;
 mod webhooks;

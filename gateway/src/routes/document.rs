@@ -11,8 +11,9 @@ use crate::transfers::{order::ADDRESS_LINE_CHARS_MAX, recalls::REJECT_REASONS};
 pub const AMOUNT_DIGITS_MAX: usize = 18;
 
 /// Forms of parameters, by name.
-const PATTERNS: [(&str, &str); 4] = [
+const PATTERNS: [(&str, &str); 5] = [
     ("case", "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+    ("token", "^[0-9a-f]{40}$"),
     ("message", "^(pacs\\.00[248]|camt\\.054)$"),
     ("uetr", "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"),
     ("Idempotency-Key", "^(\"[!#-~]{1,255}\"|[!#-~]{1,255})$"),

@@ -499,7 +499,7 @@ fn new_row(app: &App, transfer: TransferId, order: &Order, priced: &Priced) -> N
         purpose: order.purpose.to_string(),
         end_to_end_id: order.personal.end_to_end_id.clone(),
         quotes: priced.hops.iter().map(|hop| uuid::Uuid::from_bytes(hop.quote.0)).collect(),
-        tracking_sha256: Some(tracking::digest(&token)),
+        tracking_sha256: Some(tracking::digest(&token).to_vec()),
     }
 }
 

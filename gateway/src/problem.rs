@@ -71,6 +71,9 @@ codes! {
     WebhookNotFound = "WEBHOOK_NOT_FOUND", NOT_FOUND, b"NARR", "This gateway has no such webhook";
     WebhookUrlRefused = "WEBHOOK_URL_REFUSED", UNPROCESSABLE_ENTITY, b"NARR", "Webhooks may not go to this URL";
     WebhookLimitReached = "WEBHOOK_LIMIT_REACHED", UNPROCESSABLE_ENTITY, b"NARR", "This gateway has as many webhooks as it may";
+    PickupNotDue = "PICKUP_NOT_DUE", CONFLICT, b"NARR", "No cash of this transfer waits to be paid out";
+    PickupCodeWrong = "PICKUP_CODE_WRONG", UNPROCESSABLE_ENTITY, b"NARR", "The code is not this transfer's";
+    PickupLocked = "PICKUP_LOCKED", CONFLICT, b"NARR", "Too many wrong codes were shown for this transfer";
     TooManyRequests = "TOO_MANY_REQUESTS", TOO_MANY_REQUESTS, b"ED06", "Too many requests are under way, in all or of this API key";
     LedgerBusy = "LEDGER_BUSY", SERVICE_UNAVAILABLE, b"ED06", "More waits for the ledger's answer than this gateway keeps in hand";
     LedgerUnavailable = "LEDGER_UNAVAILABLE", SERVICE_UNAVAILABLE, b"ED06", "The ledger can't be reached; nothing was signed or kept";

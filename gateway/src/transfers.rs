@@ -3,6 +3,7 @@
 pub mod act;
 pub mod create;
 pub mod order;
+pub mod pickup;
 pub mod recalls;
 pub mod refuse;
 pub mod returns;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod attack;
+mod banking;
 mod config;
 mod demo;
 mod faults;
@@ -18,6 +19,7 @@ mod openapi;
 mod operator;
 mod overload;
 mod partner;
+mod pickup;
 mod rates;
 mod readme;
 mod recall;

@@ -14,6 +14,9 @@ const LINES_MAX: usize = 600;
 /// Where a function may be `async`: the edges. Everything else is synchronous and pure.
 const EDGES: &[&str] = &[
     "gateway/src/app",
+    "gateway/src/banking/call",
+    "gateway/src/banking/http",
+    "gateway/src/banking/tend",
     "gateway/src/decide",
     "gateway/src/directory",
     "gateway/src/events",

@@ -13,7 +13,7 @@ use ledger_types::{
 use proto::convert::Network;
 use serde_json::json;
 
-use super::{Created, order::Order, refuse};
+use super::{Created, order::Order, pickup, refuse};
 use crate::{
     app::{App, enqueue},
     banking::{self, Customer, Reserved},
@@ -22,6 +22,7 @@ use crate::{
     legs::{self, Hop, Plan},
     measure,
     outbox::Answer,
+    personal::Personal,
     problem::{Code, Problem},
     quotes::{self, Asked, Fixed},
     screening::Verdict,
@@ -341,7 +342,7 @@ pub(super) fn banking_failed(error: &banking::Error) -> Problem {
 fn seal(
     app: &App,
     network: &Network,
-    order: &Order,
+    (order, personal): (&Order, &Personal),
     corridor: &SetCorridor,
 ) -> Result<Option<Sealed>, Problem> {
     if corridor.institutional {
@@ -356,8 +357,7 @@ fn seal(
             keys.push(*own);
         }
     }
-    let plaintext =
-        serde_json::to_vec(&order.personal).map_err(|error| Problem::internal(&error))?;
+    let plaintext = serde_json::to_vec(personal).map_err(|error| Problem::internal(&error))?;
     match sealing::seal(&plaintext, &keys) {
         Ok(sealed) => Ok(Some(sealed)),
         Err(sealing::Error::TooLarge) => {
@@ -377,7 +377,8 @@ async fn sign_and_keep(
     reserved: u64,
 ) -> Result<store::outbox::OutboxRow, Problem> {
     let corridor = &priced.corridor;
-    let sealed = seal(app, network, order, corridor)?;
+    let personal = pickup::sealed(app, transfer, order.payout_method, &order.personal)?;
+    let sealed = seal(app, network, (order, &personal), corridor)?;
     let item = Item::Submit(Submit {
         nonce: random().map_err(|error| Problem::internal(&error))?,
         uetr: order.uetr,
@@ -402,7 +403,7 @@ async fn sign_and_keep(
     if !transfer_insert(&mut transaction, &new).await? {
         return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
     }
-    party_insert(&mut transaction, transfer, Some(&order.personal), None).await?;
+    party_insert(&mut transaction, transfer, Some(&personal), None).await?;
     let words = ("received", "ACTC", None);
     timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
     let blob = sealed.as_ref().map(|sealed| sealed.blob.as_slice());

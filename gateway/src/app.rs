@@ -23,7 +23,7 @@ use crate::{
     problem::{Code, Problem},
     routes::idempotency::Running,
     screening::Screening,
-    settings::{Decision, Demo},
+    settings::{Decision, Demo, Pickup},
     store::{self, Connection, Store, outbox::OutboxRow},
     tracking::Tracking,
     turns::Turns,
@@ -77,6 +77,8 @@ pub struct Inner {
     pub decision: Decision,
     /// Usage rules beside the network's own.
     pub profile: Option<Profile>,
+    /// Cash at the tills.
+    pub pickup: Pickup,
     /// Scripted answers.
     pub demo: Demo,
     /// Requests under way, by their credentials' digest.

@@ -75,6 +75,14 @@ pub enum Error {
         "webhooks: the HTTP client cannot be made; check webhooks.ca, or install CA certificates"
     )]
     Webhooks(#[source] reqwest::Error),
+    /// Core banking can't be called.
+    #[error("banking.{field}: {why}")]
+    Banking {
+        /// The field of `[banking]`.
+        field: &'static str,
+        /// What it must be.
+        why: &'static str,
+    },
     /// No randomness.
     #[error("the system gives no randomness")]
     Randomness,

@@ -12,6 +12,7 @@ pub mod legs;
 pub mod measure;
 pub mod outbox;
 pub mod personal;
+pub mod pickup;
 pub mod problem;
 pub mod quotes;
 pub mod routes;

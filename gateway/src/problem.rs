@@ -76,6 +76,9 @@ codes! {
     BatchTooLarge = "BATCH_TOO_LARGE", UNPROCESSABLE_ENTITY, b"AM19", "The batch has more rows than its mode takes";
     BatchTotalsDiffer = "BATCH_TOTALS_DIFFER", UNPROCESSABLE_ENTITY, b"AM10", "The totals that the message states are not those of its rows";
     BatchRefused = "BATCH_REFUSED", UNPROCESSABLE_ENTITY, b"NARR", "A row was refused, and the batch is all or nothing";
+    PickupNotDue = "PICKUP_NOT_DUE", CONFLICT, b"NARR", "No cash of this transfer waits to be paid out";
+    PickupCodeWrong = "PICKUP_CODE_WRONG", UNPROCESSABLE_ENTITY, b"NARR", "The code is not this transfer's";
+    PickupLocked = "PICKUP_LOCKED", CONFLICT, b"NARR", "Too many wrong codes were shown for this transfer";
     TooManyRequests = "TOO_MANY_REQUESTS", TOO_MANY_REQUESTS, b"ED06", "Too many requests are under way, in all or of this API key";
     LedgerBusy = "LEDGER_BUSY", SERVICE_UNAVAILABLE, b"ED06", "More waits for the ledger's answer than this gateway keeps in hand";
     LedgerUnavailable = "LEDGER_UNAVAILABLE", SERVICE_UNAVAILABLE, b"ED06", "The ledger can't be reached; nothing was signed or kept";

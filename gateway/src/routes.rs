@@ -34,6 +34,7 @@ pub mod idempotency;
 pub mod iso;
 pub mod network;
 pub mod params;
+pub mod pickup;
 pub mod quotes;
 pub mod recalls;
 pub mod track;
@@ -104,6 +105,8 @@ pub fn router(app: App) -> Router {
         .routes(routes!(actions::confirm))
         .routes(routes!(actions::cancel))
         .routes(routes!(actions::return_))
+        .routes(routes!(pickup::code))
+        .routes(routes!(pickup::pay))
         .routes(routes!(recalls::create))
         .routes(routes!(recalls::of_transfer))
         .routes(routes!(recalls::list))

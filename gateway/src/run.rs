@@ -18,6 +18,7 @@ use crate::{
     Error,
     app::{App, Inner, Outbox, WorkQueue},
     batches::{self, Batches},
+    banking::{self, CoreBanking},
     decide,
     directory::Directory,
     events::{self, Heard},
@@ -64,7 +65,7 @@ pub async fn run(
     let (outbox, outbox_queue) = Outbox::new(settings.limits.outbox_items_max);
     let (work, work_queue) = WorkQueue::new(WORK_MAX);
     let store = Store::open(&settings.database).await.map_err(Error::Store)?;
-    let book = Book::open(store.clone(), &settings.accounts).await.map_err(Error::Store)?;
+    let banking = core_banking(&settings, &store).await?;
     let lists = ExactLists::load(&settings.screening.sdn, &settings.screening.alt)
         .map_err(Error::Screening)?;
     let tls = client_tls(&settings.ledger, &shutdown)?;
@@ -85,9 +86,10 @@ pub async fn run(
         sealing_key,
         fx: fx(&settings, &tls, &limits)?,
         screening: Arc::new(lists),
-        banking: Arc::new(book),
+        banking,
         decision: settings.decision,
         profile: settings.iso20022.profile.map(Into::into),
+        pickup: settings.pickup,
         demo: settings.demo.clone(),
         requests: settings.limits.requests(),
         outbox,
@@ -100,6 +102,7 @@ pub async fn run(
     shutdown.spawn("decisions", decide::run(app.clone(), work_queue, shutdown.clone()));
     shutdown.spawn("webhooks", webhooks::deliver::run(app.clone(), shutdown.clone()));
     shutdown.spawn("batches", batches::work::run(app.clone(), shutdown.clone()));
+    shutdown.spawn("banking", banking::tend::run(app.clone(), shutdown.clone()));
     shutdown.spawn("news", news(app.clone(), shutdown.clone()));
     shutdown.spawn("idempotency", sweep_keys(app.clone(), shutdown.clone()));
     if let Some(state) = health {
@@ -139,6 +142,19 @@ async fn serve(settings: &Settings, app: App, shutdown: &Shutdown) -> Result<(),
         .serve(router(app).into_make_service_with_connect_info::<SocketAddr>())
         .await
         .map_err(|source| Error::Serve { address, source })
+}
+
+/// The bank of the settings, or the built-in book, which alone has accounts of the settings.
+async fn core_banking(settings: &Settings, store: &Store) -> Result<Arc<dyn CoreBanking>, Error> {
+    let Some(remote) = banking::remote(&settings.banking, store)? else {
+        let book = Book::open(store.clone(), &settings.accounts).await.map_err(Error::Store)?;
+        return Ok(Arc::new(book));
+    };
+    if settings.accounts.is_empty() {
+        return Ok(remote);
+    }
+    let why = "http has its own accounts; remove [[accounts]]";
+    Err(Error::Banking { field: "kind", why })
 }
 
 /// Forgets Idempotency-Keys whose day is over.

@@ -5,6 +5,12 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use services_runtime::tickets::Tickets;
 
+mod banking;
+mod pickup;
+
+pub use banking::{Banking, Kind as BankingKind};
+pub use pickup::Pickup;
+
 /// A participant's gateway.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +62,12 @@ pub struct Settings {
     /// Links for senders: how long they last and how much they may ask.
     #[serde(default)]
     pub tracking: Tracking,
+    /// The participant's core banking: the built-in book, or the bank's own.
+    #[serde(default)]
+    pub banking: Banking,
+    /// Cash that waits at this participant's tills.
+    #[serde(default)]
+    pub pickup: Pickup,
     /// Scripted answers of a demonstration.
     #[serde(default)]
     pub demo: Demo,

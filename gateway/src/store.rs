@@ -8,12 +8,14 @@ use std::{str::FromStr, time::Duration};
 use crate::settings::Database;
 
 pub mod batches;
+pub mod banking;
 pub mod book;
 pub mod cases;
 pub mod events;
 pub mod keys;
 pub mod outbox;
 pub mod parties;
+pub mod pickup;
 pub mod quotes;
 pub mod tracking;
 pub mod transfers;

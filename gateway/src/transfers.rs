@@ -4,6 +4,7 @@ pub mod act;
 pub mod create;
 pub mod known;
 pub mod order;
+pub mod pickup;
 pub mod recalls;
 pub mod refuse;
 pub mod returns;

@@ -3,6 +3,7 @@
 
 mod attack;
 mod batches;
+mod banking;
 mod config;
 mod demo;
 mod faults;
@@ -19,6 +20,7 @@ mod openapi;
 mod operator;
 mod overload;
 mod partner;
+mod pickup;
 mod rates;
 mod readme;
 mod recall;

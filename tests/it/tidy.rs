@@ -15,6 +15,9 @@ const LINES_MAX: usize = 600;
 const EDGES: &[&str] = &[
     "gateway/src/app",
     "gateway/src/batches",
+    "gateway/src/banking/call",
+    "gateway/src/banking/http",
+    "gateway/src/banking/tend",
     "gateway/src/decide",
     "gateway/src/directory",
     "gateway/src/events",

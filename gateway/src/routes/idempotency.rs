@@ -169,6 +169,12 @@ fn refused(row: &Row) -> Option<Problem> {
 }
 
 impl Taken {
+    /// The caller's API key, and its Idempotency-Key.
+    #[must_use]
+    pub fn key(&self) -> (Uuid, &str) {
+        (self.entered.key.0, &self.entered.key.1)
+    }
+
     /// The name of the transfer to make: `uetr`, or the one that an earlier request of this key
     /// gave, lest it be made twice.
     ///

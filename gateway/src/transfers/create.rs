@@ -14,7 +14,7 @@ use ledger_types::{
 use proto::convert::Network;
 use serde_json::json;
 
-use super::{Created, order::Order, refuse};
+use super::{Created, order::Order, pickup, refuse};
 use crate::{
     app::{App, enqueue},
     banking::{self, Customer, Reserved},
@@ -23,6 +23,7 @@ use crate::{
     legs::{self, Hop, Plan},
     measure,
     outbox::Answer,
+    personal::Personal,
     problem::{Code, Problem},
     quotes::{self, Asked, Fixed},
     screening::Verdict,
@@ -63,6 +64,8 @@ pub type Terms = (SetCorridor, Option<SetFeeSchedule>);
 pub struct Draft {
     item: Item,
     blob: Option<Vec<u8>>,
+    /// As it is sealed.
+    personal: Personal,
 }
 
 /// Creates a transfer; a refusal is kept, so that GET shows it as RJCT.
@@ -385,7 +388,7 @@ pub(super) fn banking_failed(error: &banking::Error) -> Problem {
 fn seal(
     app: &App,
     network: &Network,
-    order: &Order,
+    (order, personal): (&Order, &Personal),
     corridor: &SetCorridor,
 ) -> Result<Option<Sealed>, Problem> {
     if corridor.institutional {
@@ -400,8 +403,7 @@ fn seal(
             keys.push(*own);
         }
     }
-    let plaintext =
-        serde_json::to_vec(&order.personal).map_err(|error| Problem::internal(&error))?;
+    let plaintext = serde_json::to_vec(personal).map_err(|error| Problem::internal(&error))?;
     match sealing::seal(&plaintext, &keys) {
         Ok(sealed) => Ok(Some(sealed)),
         Err(sealing::Error::TooLarge) => {
@@ -437,7 +439,9 @@ pub fn draft(
     priced: &Priced,
 ) -> Result<Draft, Problem> {
     let corridor = &priced.corridor;
-    let sealed = seal(app, network, order, corridor)?;
+    let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
+    let personal = pickup::sealed(app, transfer, order.payout_method, &order.personal)?;
+    let sealed = seal(app, network, (order, &personal), corridor)?;
     let item = Item::Submit(Submit {
         nonce: random().map_err(|error| Problem::internal(&error))?,
         uetr: order.uetr,
@@ -457,7 +461,7 @@ pub fn draft(
         document_digests: ArrayVec::new(),
         sealed_for: sealed.as_ref().map(|sealed| sealed.sealed_for.clone()).unwrap_or_default(),
     });
-    Ok(Draft { item, blob: sealed.map(|sealed| sealed.blob) })
+    Ok(Draft { item, blob: sealed.map(|sealed| sealed.blob), personal })
 }
 
 /// Keeps a transfer and its item within an SQL transaction.
@@ -475,7 +479,7 @@ pub async fn keep(
     if !transfer_insert(connection, &new).await? {
         return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
     }
-    party_insert(connection, transfer, Some(&order.personal), None).await?;
+    party_insert(connection, transfer, Some(&draft.personal), None).await?;
     let words = ("received", "ACTC", None);
     timeline_insert(connection, transfer, clock::now(), words, None).await?;
     Ok(enqueue(connection, transfer, &draft.item, b"", draft.blob.as_deref()).await?)

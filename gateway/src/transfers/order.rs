@@ -176,6 +176,7 @@ pub fn read(body: OrderBody, network: &Network) -> Result<Order, Problem> {
             source_of_funds: body.source_of_funds,
             remittance_information: body.remittance_information,
             end_to_end_id: body.end_to_end_id,
+            pickup: None,
         },
     })
 }

@@ -1,5 +1,5 @@
 //! Tracking for senders on a running network: the page lives through a whole transfer in five languages in a real browser, tells every state in words, and gives nobody away.
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
@@ -54,6 +54,8 @@ struct Senders {
     payer: Wallet,
     client: Client,
     pool: PgPool,
+    /// Ends with this.
+    _postgres: Arc<Postgres>,
 }
 
 impl Senders {
@@ -64,7 +66,7 @@ impl Senders {
         let running = Running::start(Some(url), unhurried).await.unwrap();
         let (sender, payer) = (running.wallet("HK").unwrap(), running.wallet("PH").unwrap());
         let client = services_runtime::tls::http_client(&running.ca()).unwrap();
-        Self { running, sender, payer, client, pool }
+        Self { running, sender, payer, client, pool, _postgres: postgres }
     }
 
     /// Sends, and gives the UETR and the token.

@@ -55,7 +55,7 @@ struct Senders {
     client: Client,
     pool: PgPool,
     /// Ends with this.
-    _postgres: std::sync::Arc<Postgres>,
+    _postgres: Arc<Postgres>,
 }
 
 impl Senders {

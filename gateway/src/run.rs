@@ -17,8 +17,8 @@ use uuid::Uuid;
 use crate::{
     Error,
     app::{App, Inner, Outbox, WorkQueue},
-    batches::{self, Batches},
     banking::{self, CoreBanking},
+    batches::{self, Batches},
     decide,
     directory::Directory,
     events::{self, Heard},

@@ -7,8 +7,8 @@ use std::{str::FromStr, time::Duration};
 
 use crate::settings::Database;
 
-pub mod batches;
 pub mod banking;
+pub mod batches;
 pub mod book;
 pub mod cases;
 pub mod events;

@@ -55,6 +55,9 @@ pub fn digest(token: &str) -> Digest {
 
 type Addresses = RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>;
 
+/// What transfers took lately, by corridor and payout method, and when that was looked up.
+type Kept = HashMap<(i64, String), (Instant, Option<Usual>)>;
+
 /// What links may ask of one gateway.
 pub struct Tracking {
     /// How long a link lasts behind a transfer's end.
@@ -66,7 +69,7 @@ pub struct Tracking {
     addresses: Addresses,
     swept: Mutex<Instant>,
     miss_cost: NonZeroU32,
-    usual: Mutex<HashMap<(i64, String), (Instant, Option<Usual>)>>,
+    usual: Mutex<Kept>,
 }
 
 impl std::fmt::Debug for Tracking {

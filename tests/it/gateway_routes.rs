@@ -145,8 +145,10 @@ async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<
     services_runtime::tls::install_default_provider();
     let webhooks = gateway::settings::Webhooks::default();
     let app = App::new(Inner {
-        tracking: Tracking::new(&Default::default()),
+        tracking: Tracking::new(&gateway::settings::Tracking::default()),
         webhooks: gateway::webhooks::Webhooks::new(&webhooks, &sealing_key).unwrap(),
+        batches: gateway::batches::Batches::new(&gateway::settings::Batches::default()),
+        pickup: gateway::settings::Pickup::default(),
         turns: gateway::turns::Turns::default(),
         me: ParticipantId(11),
         network: NetworkId([0; 32]),

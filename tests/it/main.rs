@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod attack;
-mod batches;
 mod banking;
+mod batches;
 mod config;
 mod demo;
 mod faults;

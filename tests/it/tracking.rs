@@ -448,7 +448,7 @@ async fn next(stream: &mut Response) -> String {
     let mut text = String::new();
     while !text.contains("\n\n") {
         let chunk = tokio::time::timeout(PATIENCE, stream.chunk()).await.unwrap().unwrap();
-        text += &String::from_utf8(chunk.expect("the stream goes on").to_vec()).unwrap();
+        text += str::from_utf8(&chunk.expect("the stream goes on")).unwrap();
     }
     text
 }

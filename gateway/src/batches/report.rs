@@ -31,7 +31,6 @@ const COLUMNS: [&str; 7] = ["row", "field", "code", "reason", "detail", "referen
 type Broken = std::io::Error;
 
 /// The rows whose money did not move, as CSV.
-#[must_use]
 pub fn rejects(app: App, batch: Uuid) -> Body {
     let pages = pages(app, batch, Some(&REJECTS), |rows, first| {
         let mut out = csv::Writer::from_writer(Vec::new());

@@ -254,10 +254,8 @@ impl<'a> Writer<'a> {
         let row = &tracked.row;
         let returned = tracked.returns.iter().filter(|(back, _)| back.settled_at.is_some());
         let amounts = returned.map(|(_, amount)| words.amount(&amount.amount, &amount.currency));
-        let at = match tracked.stage {
-            Stage::Credited | Stage::Collected => row.credited_at.unwrap_or(tracked.since),
-            _ => tracked.since,
-        };
+        let paid = matches!(tracked.stage, Stage::Credited | Stage::Collected);
+        let at = row.credited_at.filter(|_| paid).unwrap_or(tracked.since);
         let given = vec![
             ("debtor_agent", named(&tracked.debtor_agent, "debtor-agent")),
             ("creditor_agent", named(&tracked.creditor_agent, "creditor-agent")),

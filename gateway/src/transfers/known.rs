@@ -2,7 +2,7 @@
 use ledger_types::{Money, Rejection, TransferId};
 
 use super::order::Order;
-use crate::{app::App, problem::Problem, store::transfers::Row};
+use crate::{app::App, personal::Personal, problem::Problem, store::transfers::Row};
 
 /// What this UETR is already known by: the transfer if it has this content, else its refusal.
 ///
@@ -13,7 +13,10 @@ pub async fn known(app: &App, order: &Order) -> Result<Option<Result<Row, Proble
     let rows = app.store.transfer_fetch(order.uetr, Some(app.me)).await?;
     let Some(row) = rows.into_iter().next() else { return Ok(None) };
     let personal = app.store.party_fetch(transfer).await?;
-    let same = personal.is_some_and(|kept| kept == order.personal) && same_terms(&row, order);
+    // The code of a cash pickup is made here, not given.
+    let given = |kept: Personal| Personal { pickup: None, ..kept };
+    let same =
+        personal.is_some_and(|kept| given(kept) == order.personal) && same_terms(&row, order);
     let reused = || Problem::refused(Rejection::UetrReused).of(order.uetr);
     Ok(Some(if same { Ok(row) } else { Err(reused()) }))
 }

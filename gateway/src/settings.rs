@@ -210,7 +210,7 @@ pub struct Batches {
 
 impl Default for Batches {
     fn default() -> Self {
-        Self { rows_max: 32, uploads_max: 8 }
+        Self { rows_max: 128, uploads_max: 8 }
     }
 }
 

@@ -55,23 +55,22 @@ standardwebhooks() {
     printf 'standardwebhooks %s cannot be installed here; its test will skip\n' "$version" >&2
 }
 
-# The accessibility rules by which the tracking page is judged in Chromium; its test says so when
-# they cannot be had. The checksum is the registry's own (sha512 of the package).
+# The accessibility rules by which the tracking page is judged in Chromium (axe-core 4.12.1, as this
+# Python package carries it); its test says so when they cannot be had.
 axe() {
-    local version=4.14.1
-    local sum=1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
-    local folder="${XDG_CACHE_HOME:-$HOME/.cache}/causeway/axe-core-$version"
-    local registry="${NPM_CONFIG_REGISTRY:-https://registry.npmjs.org}"
+    local version=0.1.8
+    local sum=fdd263c998388f1a8e67cad02677e612d946248bd44d163be5e8650ea31f95f8
+    local folder="${XDG_CACHE_HOME:-$HOME/.cache}/causeway/axe-playwright-python-$version"
     [ -e "$folder/axe.min.js" ] && return
-    printf 'installing: axe-core %s\n' "$version"
-    mkdir -p "$folder"
-    curl --silent --show-error --fail --location --output "$folder/package.tgz" \
-        "${registry%/}/axe-core/-/axe-core-$version.tgz" &&
-        printf '%s  %s\n' "$sum" "$folder/package.tgz" | sha512sum --check --quiet &&
-        tar -xzf "$folder/package.tgz" -C "$folder" --strip-components=1 package/axe.min.js &&
-        rm "$folder/package.tgz" && return
-    rm -rf "$folder"
-    printf 'axe-core %s cannot be installed here; its test will skip\n' "$version" >&2
+    printf 'installing: axe-core\n'
+    printf 'axe-playwright-python==%s --hash=sha256:%s\n' "$version" "$sum" >"$folder.txt"
+    python3 -m venv --clear "$folder" &&
+        "$folder/bin/pip" download --quiet --no-deps --require-hashes --dest "$folder" \
+            --requirement "$folder.txt" &&
+        "$folder/bin/python" -m zipfile -e "$folder"/*.whl "$folder" &&
+        mv "$folder/axe_playwright_python/axe.min.js" "$folder" && rm "$folder.txt" && return
+    rm -rf "$folder" "$folder.txt"
+    printf 'axe-core cannot be installed here; its test will skip\n' >&2
 }
 if [ "${#missing[@]}" -eq 0 ]; then
     schemathesis

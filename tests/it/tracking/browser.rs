@@ -10,7 +10,7 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 /// As deploy/prerequisites.sh installs it.
-const AXE_VERSION: &str = "4.14.1";
+const AXE_VERSION: &str = "0.1.8";
 /// Judges the page, and counts what it could not judge.
 const AXE: &str = "const done = arguments[arguments.length - 1];
 axe.run({ resultTypes: ['violations', 'incomplete'] }).then((found) => done({
@@ -26,7 +26,7 @@ const STEP: Duration = Duration::from_secs(60);
 pub(super) fn axe() -> Option<String> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?;
-    let file = cache.join(format!("causeway/axe-core-{AXE_VERSION}/axe.min.js"));
+    let file = cache.join(format!("causeway/axe-playwright-python-{AXE_VERSION}/axe.min.js"));
     std::fs::read_to_string(file).ok()
 }
 

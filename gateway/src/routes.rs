@@ -73,6 +73,19 @@ pub struct ProblemBody {
     pub record: Option<u64>,
 }
 
+/// One event of a stream, as the WHATWG's *server-sent events* name its fields.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct ServerSentEvent {
+    /// What it is.
+    pub event: Option<String>,
+    /// JSON.
+    pub data: Option<String>,
+    /// Its place.
+    pub id: Option<String>,
+    /// Milliseconds until a reader comes again.
+    pub retry: Option<u64>,
+}
+
 struct Security;
 
 impl Modify for Security {

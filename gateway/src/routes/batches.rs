@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    Query, Segment,
+    Query, Segment, ServerSentEvent,
     caller::{Caller, Scope},
     idempotency,
     params::{LogPage, TransferStatus, counted, limited},
@@ -419,7 +419,7 @@ pub async fn cancel(
 #[utoipa::path(get, path = "/v1/batches/{id}/events", tag = "batches",
     params(("id" = String, Path)),
     responses((status = 200, description = "`progress` and `end`, each with a BatchView",
-        content_type = "text/event-stream", body = String)))]
+        content_type = "text/event-stream", body = ServerSentEvent)))]
 pub async fn events(
     State(app): State<App>,
     caller: Caller,

@@ -39,7 +39,7 @@ const RETRY: Duration = Duration::from_secs(3);
 #[utoipa::path(get, path = "/v1/track/{token}/events", tag = "tracking", security(()),
     params(("token" = String, Path, description = "Tracking token")),
     responses((status = 200, description = "Server-sent events", content_type = "text/event-stream",
-        body = String)))]
+        body = crate::routes::ServerSentEvent)))]
 pub async fn events(
     State(app): State<App>,
     address: Address,

@@ -135,17 +135,20 @@ pub async fn sweep(app: &App) {
 /// # Errors
 /// When the system has no randomness.
 pub fn together(app: &App, rows: &[OutboxRow]) -> Result<EnvelopeRow, Error> {
+    signed(app, (ItemKind::Submit, true), rows.iter())
+}
+
+/// An envelope around items of one kind, signed and not kept.
+fn signed<'a>(
+    app: &App,
+    (kind, all_or_nothing): (ItemKind, bool),
+    rows: impl Iterator<Item = &'a OutboxRow>,
+) -> Result<EnvelopeRow, Error> {
     let request = RequestId(random().map_err(|_| Error::Randomness)?);
     let valid_until = clock::now().plus_micros(VALIDITY_MICROS);
-    let asked = Request {
-        network: app.network,
-        author: app.me,
-        request,
-        valid_until,
-        kind: ItemKind::Submit,
-        all_or_nothing: true,
-    };
-    let items: Vec<_> = rows.iter().map(|row| row.item.clone()).collect();
+    let (network, author) = (app.network, app.me);
+    let asked = Request { network, author, request, valid_until, kind, all_or_nothing };
+    let items: Vec<_> = rows.map(|row| row.item.clone()).collect();
     Ok(EnvelopeRow {
         request: Uuid::from_bytes(request.0),
         bytes: sign(&asked, &items, &[&app.signing_key]),
@@ -170,24 +173,8 @@ pub async fn send_kept(
 async fn first_send(app: &App, batch: Vec<Queued>) -> Result<(), Error> {
     let kind = batch.first().and_then(|queued| u8::try_from(queued.row.kind).ok());
     let Some(kind) = kind.and_then(ItemKind::from_code) else { return Ok(()) };
-    let request = RequestId(random().map_err(|_| Error::Randomness)?);
-    let valid_until = clock::now().plus_micros(VALIDITY_MICROS);
-    let asked = Request {
-        network: app.network,
-        author: app.me,
-        request,
-        valid_until,
-        kind,
-        all_or_nothing: false,
-    };
-    let items: Vec<_> = batch.iter().map(|queued| queued.row.item.clone()).collect();
-    let bytes = sign(&asked, &items, &[&app.signing_key]);
+    let envelope = signed(app, (kind, false), batch.iter().map(|queued| &queued.row))?;
     let ids: Vec<_> = batch.iter().map(|queued| queued.row.id).collect();
-    let envelope = EnvelopeRow {
-        request: Uuid::from_bytes(request.0),
-        bytes,
-        valid_until: clock::calendar_or_epoch(valid_until),
-    };
     persist(|| app.store.envelope_insert(&envelope, &ids)).await;
     deliver(app, envelope, batch).await
 }

@@ -27,6 +27,8 @@ need git command -v git
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 need chromium command -v chromium
 need chromium-driver command -v chromedriver
+# For promtool alone, which tests the alert rules; its test says so when it cannot be had.
+need prometheus command -v promtool
 need python3-venv python3 -c 'import ensurepip, venv'
 
 # What calls the gateway by its OpenAPI document, in a folder of its own; its test says so when it

@@ -9,7 +9,11 @@ use ledger_proof::{
 use ledger_types::{NetworkId, ParticipantId, TransferId};
 use proto::{LedgerClient, fx::quoting_client::QuotingClient};
 use services_iso20022::policy::Profile;
-use services_runtime::tickets::{Ticket, Tickets};
+use services_runtime::{
+    health::Checks,
+    tickets::{Ticket, Tickets},
+    trace::Tracer,
+};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tonic::transport::Channel;
@@ -93,6 +97,10 @@ pub struct Inner {
     pub batches: Batches,
     /// Links for senders.
     pub tracking: Tracking,
+    /// Sends spans.
+    pub tracer: Tracer,
+    /// What serving needs.
+    pub checks: Checks,
 }
 
 /// The way to the sender: items of the outbox table that this process has in hand. What finds no

@@ -6,7 +6,7 @@ use ledger_types::{
     ConfirmationStatus, Money, PayoutMethod, ShortText, StatusReason, Timestamp, TransferId,
 };
 use serde_json::json;
-use services_runtime::{error::chain, shutdown::Shutdown, tickets::Ticket};
+use services_runtime::{error::chain, shutdown::Shutdown, tickets::Ticket, trace::Span};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
         parties::screening_insert,
         transfers::{Row, transfer_book, transfer_decide},
     },
+    traced,
 };
 
 /// Transfers attended to at one time.
@@ -87,16 +88,31 @@ pub async fn run(
         drop(ticket);
         let app = app.clone();
         shutdown.spawn("decide", async move {
-            let done = match work {
-                Work::Decide(transfer) => decide(&app, transfer).await,
-                Work::Book(transfer) => book(&app, transfer).await,
+            let (name, transfer) = match work {
+                Work::Decide(transfer) => ("transfer.decide", transfer),
+                Work::Book(transfer) => ("transfer.book", transfer),
             };
+            let doing = async {
+                match work {
+                    Work::Decide(transfer) => decide(&app, transfer).await,
+                    Work::Book(transfer) => book(&app, transfer).await,
+                }
+            };
+            let done = traced::work(&app, (name, transfer), doing, told).await;
             if let Err(failure) = done {
                 tracing::warn!(cause = chain(&failure), "transfer not attended to, trying again");
             }
             drop(slot);
             Ok::<_, Error>(())
         });
+    }
+}
+
+/// The span of what was done or not brought to its end; none of what there was not to do.
+fn told(done: &Result<bool, Failure>, span: Span) -> Option<Span> {
+    match done {
+        Ok(done) => done.then_some(span),
+        Err(_) => Some(span.failed(Some("not attended to"))),
     }
 }
 
@@ -118,11 +134,12 @@ async fn fetch(app: &App, transfer: TransferId) -> Result<Option<Row>, store::Er
     Ok(rows.into_iter().next())
 }
 
-async fn decide(app: &App, transfer: TransferId) -> Result<(), Failure> {
-    let Some(row) = fetch(app, transfer).await? else { return Ok(()) };
+/// Decides; false when there was nothing to decide.
+async fn decide(app: &App, transfer: TransferId) -> Result<bool, Failure> {
+    let Some(row) = fetch(app, transfer).await? else { return Ok(false) };
     let open = row.decision.as_deref().is_none_or(|decision| decision == "hold");
     if row.outgoing || row.status != "PENDING" || !open || app.decision == Decision::Manual {
-        return Ok(());
+        return Ok(false);
     }
     let verdict = match scripted(app, &row) {
         Some(verdict) => verdict,
@@ -131,7 +148,7 @@ async fn decide(app: &App, transfer: TransferId) -> Result<(), Failure> {
     let nonce = random().map_err(|_| Failure::Randomness)?;
     let (debtor_agent, uetr) = (transfer.debtor_agent, transfer.uetr);
     let (word, item, asked) = match verdict {
-        Verdicted::Nothing => return Ok(()),
+        Verdicted::Nothing => return Ok(false),
         Verdicted::Accept => {
             let reference = ShortText::EMPTY;
             ("accept", Item::Accept(Accept { nonce, debtor_agent, uetr, reference }), String::new())
@@ -149,14 +166,14 @@ async fn decide(app: &App, transfer: TransferId) -> Result<(), Failure> {
     };
     let mut transaction = app.store.begin().await?;
     if !transfer_decide(&mut transaction, transfer, word).await? {
-        return Ok(());
+        return Ok(false);
     }
     let sent = enqueue(&mut transaction, transfer, &item, asked.as_bytes(), None).await?;
     store::commit(transaction).await?;
     // The answer is written by the sender; nobody waits for it here.
     drop(app.send(sent));
     wake_after_hold(app, transfer, &verdict);
-    Ok(())
+    Ok(true)
 }
 
 fn wake_after_hold(app: &App, transfer: TransferId, verdict: &Verdicted) {
@@ -251,12 +268,13 @@ fn customer<'a>(row: &Row, personal: &'a Personal) -> Option<Customer<'a>> {
     })
 }
 
-/// Captures, releases or credits once, and confirms what was credited.
-async fn book(app: &App, transfer: TransferId) -> Result<(), Failure> {
-    let Some(row) = fetch(app, transfer).await?.filter(|row| !row.booked) else { return Ok(()) };
+/// Captures, releases or credits once, and confirms what was credited; false when there was nothing
+/// to do.
+async fn book(app: &App, transfer: TransferId) -> Result<bool, Failure> {
+    let Some(row) = fetch(app, transfer).await?.filter(|row| !row.booked) else { return Ok(false) };
     let settled = matches!(row.status.as_str(), "SETTLED" | "CREDITED");
     if !settled && matches!(row.status.as_str(), "QUEUED" | "PENDING") {
-        return Ok(());
+        return Ok(false);
     }
     match (row.outgoing, settled) {
         (true, true) => {
@@ -265,12 +283,13 @@ async fn book(app: &App, transfer: TransferId) -> Result<(), Failure> {
         (true, false) => {
             app.banking.release(transfer).await.map_err(Failure::Banking)?;
         }
-        (false, true) => return credit(app, transfer, &row).await,
+        (false, true) => return credit(app, transfer, &row).await.map(|()| true),
         (false, false) => {}
     }
     let mut transaction = app.store.begin().await?;
     transfer_book(&mut transaction, transfer).await?;
-    Ok(store::commit(transaction).await?)
+    store::commit(transaction).await?;
+    Ok(true)
 }
 
 async fn credit(app: &App, transfer: TransferId, row: &Row) -> Result<(), Failure> {

@@ -41,6 +41,9 @@ pub enum Error {
     /// Health and metrics can't be served.
     #[error("health_listen: health cannot be served")]
     Health(#[source] services_runtime::health::Error),
+    /// Spans.
+    #[error("telemetry: spans cannot be sent")]
+    Telemetry(#[source] services_runtime::telemetry::Error),
     /// The address can't be listened on, or serving ended.
     #[error("listen: cannot serve on {address}")]
     Serve {

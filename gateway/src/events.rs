@@ -27,6 +27,7 @@ use crate::{
         parties::party_insert,
         transfers::{Change, Changed, New, transfer_change, transfer_insert, uuid},
     },
+    traced,
 };
 
 mod cases;
@@ -47,8 +48,14 @@ impl Heard {
     /// Whether the stream is followed: silence is short.
     #[must_use]
     pub fn lately(&self) -> bool {
+        self.silence().is_some_and(|silence| silence < SILENCE_MAX)
+    }
+
+    /// How long nothing was said and kept; none before the first time.
+    #[must_use]
+    pub fn silence(&self) -> Option<Duration> {
         let at = *self.at.lock().unwrap_or_else(PoisonError::into_inner);
-        at.is_some_and(|at| at.elapsed() < SILENCE_MAX)
+        at.map(|at| at.elapsed())
     }
 
     fn now(&self) {
@@ -89,12 +96,12 @@ async fn follow(app: &App) -> Result<(), Error> {
     };
     let mut batches = stream.ready_chunks(BATCH_MAX);
     while let Some(batch) = next(&mut batches).await {
-        let mut records = Vec::new();
+        let (mut records, mut ahead) = (Vec::new(), 0);
         let mut broken = false;
         for event in batch {
             match event {
                 Ok(Event::Record(record)) => records.push(*record),
-                Ok(Event::Heartbeat { .. }) => {}
+                Ok(Event::Heartbeat { next_number, .. }) => ahead = next_number,
                 Err(error) => {
                     tracing::warn!(%error, "event stream broke");
                     broken = true;
@@ -108,6 +115,7 @@ async fn follow(app: &App) -> Result<(), Error> {
         if broken {
             return Ok(());
         }
+        measure::events_behind(ahead.saturating_sub(cursor.saturating_add(1)));
         app.heard.now();
     }
     Ok(())
@@ -140,7 +148,7 @@ async fn write(app: &App, cursor: u64, records: &[RecordEvent]) -> Result<u64, E
         return Err(Error::Fenced);
     }
     store::commit(transaction).await.map_err(Error::Store)?;
-    done.changes.iter().for_each(measure::changed);
+    traced::changed(app, &done.changes);
     done.work.into_iter().for_each(|item| app.wake(item));
     done.touched.into_iter().for_each(|transfer| app.tracking.changed(transfer));
     app.webhooks.wake();

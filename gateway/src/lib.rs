@@ -24,6 +24,7 @@ pub mod settings;
 pub mod store;
 #[cfg(test)]
 mod testing;
+pub mod traced;
 pub mod tracking;
 pub mod transfers;
 pub mod turns;

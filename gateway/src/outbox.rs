@@ -19,13 +19,14 @@ use uuid::Uuid;
 use crate::{
     Error,
     app::{App, Work, enqueue},
-    clock, measure,
+    clock,
     sealing::random,
     store::{
         self,
         outbox::{EnvelopeRow, OutboxRow, envelope_done, outbox_done, outbox_requeue},
         transfers::{Change, Changed, participant, transfer_change},
     },
+    traced::{self, Flight},
 };
 
 /// How long items gather.
@@ -183,11 +184,17 @@ async fn first_send(app: &App, batch: Vec<Queued>) -> Result<(), Error> {
 async fn deliver(app: &App, envelope: EnvelopeRow, batch: Vec<Queued>) -> Result<(), Error> {
     let stale_at = clock::from_calendar(envelope.valid_until).plus_micros(CLOCK_MARGIN_MICROS);
     let blobs: Vec<_> = batch.iter().filter_map(|queued| queued.row.blob.clone()).collect();
+    let mut flight = Flight::new(app, batch.iter().map(|queued| &queued.row));
     loop {
-        let failure = match app.ledger.submit(envelope.bytes.clone(), blobs.clone()).await {
-            Ok(submitted) => return answered(app, &envelope, batch, &submitted).await,
+        let (bytes, span) = (envelope.bytes.clone(), flight.traceparent());
+        let failure = match app.ledger.submit_within(bytes, blobs.clone(), span).await {
+            Ok(submitted) => {
+                flight.finish(app, envelope.request, |at| failed(&submitted, at));
+                return answered(app, &envelope, batch, &submitted).await;
+            }
             Err(failure) => failure,
         };
+        flight.again();
         match failure {
             LedgerError::Unknown(_) | LedgerError::NotAppended(_) | LedgerError::Busy(_) => {
                 tracing::warn!(request = %envelope.request, %failure, "no outcome yet");
@@ -199,15 +206,23 @@ async fn deliver(app: &App, envelope: EnvelopeRow, batch: Vec<Queued>) -> Result
             | LedgerError::Ambiguous(_)
             | LedgerError::Unreadable(_) => {
                 tracing::error!(request = %envelope.request, %failure, "envelope not taken");
+                flight.finish(app, envelope.request, |_| Some("not taken"));
                 not_taken(app, &envelope, batch, &failure.to_string()).await;
                 return Ok(());
             }
         }
         if clock::now() > stale_at {
+            flight.finish(app, envelope.request, |_| Some("no outcome known"));
             return give_up(app, &envelope, batch).await;
         }
         tokio::time::sleep(RESEND_PAUSE).await;
     }
+}
+
+/// What refused an item.
+fn failed(submitted: &Submitted, at: usize) -> Option<&'static str> {
+    let at = if submitted.envelope_refused { 0 } else { at };
+    submitted.outcomes.get(at).and_then(|outcome| outcome.rejection).map(Rejection::code)
 }
 
 async fn answered(
@@ -227,7 +242,7 @@ async fn answered(
         return Ok(());
     }
     let changes = persist(|| write_outcomes(app, envelope, &batch, submitted)).await;
-    changes.iter().for_each(measure::changed);
+    traced::changed(app, &changes);
     for (queued, outcome) in batch.into_iter().zip(&submitted.outcomes) {
         if let Some(transfer) = transfer_of(&queued.row) {
             wake(app, transfer, outcome);
@@ -327,7 +342,7 @@ async fn not_taken(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>, why: &
         store::commit(transaction).await.map(|()| changes)
     })
     .await;
-    changes.iter().for_each(measure::changed);
+    traced::changed(app, &changes);
     for queued in batch {
         if let Some(transfer) = transfer_of(&queued.row) {
             app.tracking.changed(transfer);
@@ -377,7 +392,8 @@ fn submits(row: &OutboxRow) -> bool {
     matches!(kind, Some(ItemKind::Submit | ItemKind::Return))
 }
 
-fn transfer_of(row: &OutboxRow) -> Option<TransferId> {
+/// Which transfer an item is about.
+pub(crate) fn transfer_of(row: &OutboxRow) -> Option<TransferId> {
     let uetr = ledger_types::Uetr::from_bytes(*row.uetr.as_bytes()).ok()?;
     Some(TransferId { debtor_agent: participant(row.debtor_agent), uetr })
 }

@@ -4,6 +4,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use ledger_types::{Rejection, StatusReason, Uetr};
+use services_runtime::trace;
 
 #[cfg(test)]
 mod tests;
@@ -192,6 +193,10 @@ impl From<&Problem> for services_runtime::error::Problem {
     fn from(problem: &Problem) -> Self {
         let body = Self::new(problem.code, problem.title, problem.status, problem.detail.clone())
             .with("reason", problem.reason.as_str());
+        let body = match trace::current() {
+            Some(context) => body.with("trace_id", context.trace_id()),
+            None => body,
+        };
         let body = match problem.uetr {
             Some(uetr) => {
                 body.instance(format!("/v1/transfers/{uetr}")).with("uetr", uetr.to_string())

@@ -1,10 +1,12 @@
 //! Asks liquidity banks for firm quotes: one hop when a bank serves the pair, else two through a bridge currency; it prices nothing itself.
 use crate::store::Json;
 use ledger_types::{AccountId, CorridorId, Currency, ParticipantId, QuoteId, Timestamp};
+use proto::trace::TRACEPARENT_KEY;
 use proto::fx::{
     ListPairsRequest, Pair, RequestQuoteRequest, RequestQuoteResponse,
     quoting_client::QuotingClient,
 };
+use services_runtime::trace;
 use tonic::{Code as GrpcCode, Status, transport::Channel};
 use uuid::Uuid;
 
@@ -12,6 +14,7 @@ use crate::{
     app::App,
     clock,
     legs::Hop,
+    measure,
     problem::{Code, Problem},
     store::quotes::{QuoteRow, StoredHop},
 };
@@ -179,7 +182,12 @@ async fn hop(
         destination_amount,
         last_hop,
     };
+    let mut request = tonic::Request::new(request);
+    if let Some(span) = trace::kept().and_then(|span| span.parse().ok()) {
+        request.metadata_mut().insert(TRACEPARENT_KEY, span);
+    }
     let response = served.quoter.1.clone().request_quote(request).await;
+    measure::quoted(response.is_ok());
     let response = response.map_err(|status| refused(&status))?.into_inner();
     stored(pair, response)
 }

@@ -12,7 +12,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use services_runtime::trace::{self, Kind, Span, Value};
 use sha2::{Digest as _, Sha256};
+use tracing::Instrument as _;
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -47,6 +49,9 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// From a request's headers to the headers of its answer, its body included.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// What load balancers ask.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+
 /// Where files come that are longer than any other body.
 const UPLOADS: &str = "/v1/batches";
 
@@ -71,6 +76,8 @@ pub struct ProblemBody {
     pub uetr: Option<String>,
     /// The ledger's record of the refusal.
     pub record: Option<u64>,
+    /// The trace of the request: the caller's own if it sent a `traceparent`.
+    pub trace_id: Option<String>,
 }
 
 /// One event of a stream, as the WHATWG's *server-sent events* name its fields.
@@ -159,14 +166,14 @@ pub fn router(app: App) -> Router {
         .route("/t/assets/track.css", get(track::style))
         .route("/t/assets/track.js", get(track::script))
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(network::ready))
+        .route("/readyz", get(network::readiness))
         .fallback(async || Problem::new(Code::ResourceUnknown, "see /openapi.json for resources"))
         .method_not_allowed_fallback(async || {
             Problem::new(Code::MethodNotAllowed, "see /openapi.json for methods")
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn(timely))
-        .layer(from_fn(measured))
+        .layer(from_fn_with_state(app.clone(), measured))
         .with_state(app)
 }
 
@@ -199,9 +206,11 @@ async fn timely(request: Request, next: Next) -> Response {
     })
 }
 
-/// Counts and times a request by its route's template: a path itself would name a transfer.
-async fn measured(request: Request, next: Next) -> Response {
-    let begun = Instant::now();
+/// Counts, times and traces a request by its route's template: a path itself would name a transfer.
+async fn measured(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (begun, begun_micros) = (Instant::now(), trace::now_micros());
+    let parent = request.headers().get(trace::TRACEPARENT).and_then(|value| value.to_str().ok());
+    let (context, parent) = app.tracer.asked(parent);
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let route = route.unwrap_or("none").to_owned();
     // A caller may invent methods; the surface has three.
@@ -211,8 +220,20 @@ async fn measured(request: Request, next: Next) -> Response {
         Method::DELETE => "DELETE",
         _ => "other",
     };
-    let response = next.run(request).await;
-    measure::request(method, route, response.status().as_u16(), begun.elapsed());
+    let said = tracing::info_span!("request", method, route, trace_id = context.trace_id());
+    let response = trace::within(context, next.run(request)).instrument(said).await;
+    let status = response.status();
+    let mut span = Span::new(context, "http.request", Kind::Server, begun_micros)
+        .with("http.request.method", Value::Word(method))
+        .with("http.route", Value::Id(route.clone()))
+        .with("http.response.status_code", Value::Number(i64::from(status.as_u16())))
+        .failed(status.is_server_error().then_some("server error"));
+    span.parent = parent;
+    // Who only asks whether the service is there asks often.
+    if !PROBES.contains(&route.as_str()) {
+        app.tracer.finish(span);
+    }
+    measure::request(method, route, status.as_u16(), begun.elapsed());
     response
 }
 

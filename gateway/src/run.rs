@@ -7,9 +7,12 @@ use ledger_types::ParticipantId;
 use proto::{LedgerClient, fx::quoting_client::QuotingClient};
 use services_runtime::{
     grpc::ClientLimits,
-    health, http,
+    health::{self, Checks},
+    http,
     shutdown::Shutdown,
+    telemetry,
     tls::{self, ClientTls},
+    trace::Tracer,
 };
 use tonic::transport::Channel;
 use uuid::Uuid;
@@ -22,7 +25,7 @@ use crate::{
     decide,
     directory::Directory,
     events::{self, Heard},
-    outbox,
+    measure, outbox,
     routes::{
         caller::{Scope, secret_digest},
         idempotency::Running,
@@ -59,6 +62,7 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> Result<(), Error> {
     tls::install_default_provider();
+    telemetry::describe(measure::METRICS);
     if let (Some(state), Some(address)) = (&health, settings.health_listen) {
         health::serve(address, state.clone(), &shutdown).await.map_err(Error::Health)?;
     }
@@ -73,6 +77,14 @@ pub async fn run(
     let sealing_key = key("sealing_key", &settings.sealing_key)?;
     let app = App::new(Inner {
         tracking: Tracking::new(&settings.tracking),
+        tracer: Tracer::new(
+            &settings.telemetry,
+            "causeway-gateway",
+            settings.participant,
+            &shutdown,
+        )
+        .map_err(Error::Telemetry)?,
+        checks: health.map_or_else(|| Checks::new(&ready::CONDITIONS), |state| state.checks()),
         webhooks: Webhooks::new(&settings.webhooks, &sealing_key)?,
         batches: Batches::new(&settings.batches),
         turns: Turns::default(),
@@ -105,9 +117,7 @@ pub async fn run(
     shutdown.spawn("banking", banking::tend::run(app.clone(), shutdown.clone()));
     shutdown.spawn("news", news(app.clone(), shutdown.clone()));
     shutdown.spawn("idempotency", sweep_keys(app.clone(), shutdown.clone()));
-    if let Some(state) = health {
-        shutdown.spawn("ready", ready::watch(app.clone(), state, shutdown.clone()));
-    }
+    shutdown.spawn("ready", ready::watch(app.clone(), shutdown.clone()));
     serve(&settings, app, &shutdown).await
 }
 

@@ -12,11 +12,16 @@ use futures_util::{Stream, StreamExt};
 use ledger_types::{ParticipantId, TransferId};
 use prost::Message;
 use tokio::time::Instant;
-use tonic::{Code, ConnectError, Status, transport::Channel};
+use tonic::{
+    Code, ConnectError, Status,
+    metadata::{Ascii, MetadataValue},
+    transport::Channel,
+};
 
 use crate::{
     convert::{self, Balance, Event, Network, Submitted, Transfer},
     ledger::{self as wire, admin_client::AdminClient, ledger_client},
+    trace::TRACEPARENT_KEY,
 };
 
 /// The metadata key that tells whether a failed submit may have been appended.
@@ -63,6 +68,17 @@ pub fn announced(request: wire::SubmitRequest) -> tonic::Request<wire::SubmitReq
     let bytes = u64::try_from(request.encoded_len()).unwrap_or(u64::MAX);
     let mut request = tonic::Request::new(request);
     request.metadata_mut().insert(BYTES_KEY, bytes.into());
+    request
+}
+
+/// A request that says which span it is part of.
+fn within<T>(
+    mut request: tonic::Request<T>,
+    span: &Option<MetadataValue<Ascii>>,
+) -> tonic::Request<T> {
+    if let Some(span) = span {
+        request.metadata_mut().insert(TRACEPARENT_KEY, span.clone());
+    }
     request
 }
 
@@ -124,6 +140,20 @@ impl LedgerClient {
     /// # Errors
     /// [`Error::NotAppended`] only when no attempt can have reached the log.
     pub async fn submit(&self, envelope: Vec<u8>, blobs: Vec<Vec<u8>>) -> Result<Submitted, Error> {
+        self.submit_within(envelope, blobs, None).await
+    }
+
+    /// Submits as part of a span, which the node is told as a W3C `traceparent`.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub async fn submit_within(
+        &self,
+        envelope: Vec<u8>,
+        blobs: Vec<Vec<u8>>,
+        traceparent: Option<String>,
+    ) -> Result<Submitted, Error> {
+        let span = traceparent.and_then(|text| text.parse().ok());
         let request = wire::SubmitRequest {
             envelope: envelope.into(),
             blobs: blobs.into_iter().map(Into::into).collect(),
@@ -135,7 +165,7 @@ impl LedgerClient {
             let at = self.leader.load(Ordering::Relaxed);
             let left = deadline.saturating_duration_since(Instant::now());
             let left = left.min(silences.next().unwrap_or(SILENCE_MAX));
-            let failure = match self.submit_once(at, request.clone(), left).await {
+            let failure = match self.submit_once(at, request.clone(), &span, left).await {
                 Ok(response) => return response.try_into().map_err(Error::Unreadable),
                 Err(status) => status,
             };
@@ -247,12 +277,13 @@ impl LedgerClient {
         &self,
         at: usize,
         request: wire::SubmitRequest,
+        span: &Option<MetadataValue<Ascii>>,
         left: Duration,
     ) -> Result<wire::SubmitResponse, Status> {
         let mut client = self.client(at);
         let call = async {
             if request.encoded_len() <= UNARY_BYTES_MAX {
-                return client.submit(announced(request)).await;
+                return client.submit(within(announced(request), span)).await;
             }
             let encoded: bytes::Bytes = request.encode_to_vec().into();
             let cuts = (0..encoded.len()).step_by(CHUNK_BYTES);
@@ -260,7 +291,8 @@ impl LedgerClient {
                 .map(|from| encoded.slice(from..encoded.len().min(from + CHUNK_BYTES)))
                 .map(|data| wire::SubmitChunk { data })
                 .collect();
-            client.submit_chunks(futures_util::stream::iter(chunks)).await
+            let chunks = tonic::Request::new(futures_util::stream::iter(chunks));
+            client.submit_chunks(within(chunks, span)).await
         };
         match tokio::time::timeout(left, call).await {
             Ok(response) => response.map(tonic::Response::into_inner),

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod convert;
+pub mod trace;
 
 pub use client::LedgerClient;
 

@@ -168,6 +168,8 @@ async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<
         outbox,
         work,
         store,
+        tracer: services_runtime::trace::Tracer::off(),
+        checks: services_runtime::health::Checks::new(&gateway::CONDITIONS),
     });
     let fixture = Fixture { router: router(app.clone()), key, requests, _postgres: postgres };
     (fixture, app, items)

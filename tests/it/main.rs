@@ -26,6 +26,7 @@ mod readme;
 mod recall;
 mod reconciliation;
 mod remittance;
+mod telemetry;
 mod tidy;
 mod tracking;
 mod webhooks;

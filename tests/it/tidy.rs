@@ -7,6 +7,7 @@ use std::{
 
 mod crates;
 mod documents;
+mod monitoring;
 
 /// The longest source file, in lines.
 const LINES_MAX: usize = 600;
@@ -66,6 +67,7 @@ const EDGES: &[&str] = &[
     "services/runtime/src/shutdown",
     "services/runtime/src/telemetry",
     "services/runtime/src/tls",
+    "services/runtime/src/trace",
     "tests/it",
     "tests/src",
 ];

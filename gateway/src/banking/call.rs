@@ -5,6 +5,8 @@ use reqwest::{Certificate, Client, Method, RequestBuilder, Url, redirect::Policy
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
+use services_runtime::trace;
+
 use super::{
     breaker::Breaker,
     protocol::{Operation, Word, read},
@@ -111,9 +113,11 @@ impl Line {
         // serves no other.
         let timestamp = clock::now().micros() / 1_000_000;
         let timestamp = i64::try_from(timestamp).unwrap_or(i64::MAX);
-        let request = self
-            .client
-            .request(method, url)
+        let mut request = self.client.request(method, url);
+        if let Some(context) = trace::current() {
+            request = request.header(trace::TRACEPARENT, context.traceparent());
+        }
+        let request = request
             .header("content-type", "application/json")
             .header("idempotency-key", format!("\"{key}\""))
             .header("webhook-id", key)

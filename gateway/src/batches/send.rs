@@ -6,6 +6,7 @@ use proto::convert::Network;
 
 use super::{pain001::by_currency, refusal, work::again};
 use crate::{
+    measure,
     app::App,
     problem::{Code, Problem},
     store::batches::{BatchRow, Refusal, WorkRow},
@@ -27,6 +28,7 @@ pub async fn row(app: &App, batch: &BatchRow, row: WorkRow) {
     let Ok(_place) = app.batches.rows.acquire().await else { return };
     let refused = outcome(app, batch, &row).await;
     again(|| app.store.batch_row_end((batch.id, row.number), refused.as_ref())).await;
+    measure::batch_rows(if refused.is_some() { "rejected" } else { "sent" }, 1);
 }
 
 async fn outcome(app: &App, batch: &BatchRow, row: &WorkRow) -> Option<Refusal> {

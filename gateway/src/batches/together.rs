@@ -71,6 +71,7 @@ pub async fn run(app: &App, batch: &BatchRow) {
                 for (number, refused) in &rows {
                     again(|| app.store.batch_row_end((batch.id, *number), Some(refused))).await;
                 }
+                measure::batch_rows("rejected", u64::try_from(rows.len()).unwrap_or(u64::MAX));
             }
             Err(Stopped::QuotesEnded) => {
                 late += 1;
@@ -167,6 +168,7 @@ async fn attempt(app: &App, batch: &BatchRow, rows: Vec<WorkRow>) -> Result<(), 
         }
     }
     items.iter().for_each(|_| measure::reached(true, "QUEUED"));
+    measure::batch_rows("sent", u64::try_from(items.len()).unwrap_or(u64::MAX));
     if let Err(error) = outbox::send_kept(app, envelope, items).await {
         tracing::error!(cause = chain(&error), "envelope is sent again at the next start");
     }

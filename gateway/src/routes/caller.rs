@@ -6,7 +6,7 @@ use axum::{
     http::{header, request::Parts},
     response::Response,
 };
-use services_runtime::tickets::Ticket;
+use services_runtime::{tickets::Ticket, trace};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -86,11 +86,11 @@ impl Caller {
         work: impl Future<Output = Result<Response, Problem>> + Send + 'static,
     ) -> Result<Response, Problem> {
         let place = self.place.clone();
-        let work = tokio::spawn(async move {
+        let work = tokio::spawn(trace::carried(async move {
             let done = work.await;
             drop(place);
             done
-        });
+        }));
         work.await.unwrap_or_else(|error| Err(Problem::internal(&error)))
     }
 }

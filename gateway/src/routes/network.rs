@@ -2,8 +2,7 @@
 use axum::{
     Json,
     extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use ledger_proof::operator::{TravelRule, travel_field};
 use ledger_types::PayoutMethod;
@@ -17,10 +16,9 @@ use super::{
 };
 use crate::{
     app::App,
-    banking::Unresolved,
     clock::rfc3339,
     problem::{Code, Problem},
-    run::ready::conditions,
+    run::ready,
 };
 
 /// A record that concerns this participant.
@@ -230,17 +228,8 @@ pub async fn participants(
 }
 
 /// Whether everything holds that serving needs; the same as on the health address.
-pub async fn ready(State(app): State<App>) -> Response {
-    let unmet = conditions(&app).await.into_iter().filter(|(_, met)| !met);
-    let unmet: Vec<_> = unmet.map(|(condition, _)| condition).collect();
-    if unmet.is_empty() {
-        let Unresolved { count, oldest } = app.banking.unresolved();
-        let oldest = oldest.as_secs();
-        let detail = format!("banking: {count} without outcome, the oldest for {oldest} s\n");
-        let detail = if count == 0 { String::new() } else { detail };
-        return format!("ready\n{detail}").into_response();
-    }
-    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", unmet.join(", "))).into_response()
+pub async fn readiness(State(app): State<App>) -> Response {
+    services_runtime::health::readyz(&ready::look(&app).await)
 }
 
 fn travel_rule(rule: &TravelRule, exponent: u8) -> TravelRuleView {

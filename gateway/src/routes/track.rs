@@ -244,7 +244,7 @@ fn view(app: &App, tracked: &Tracked) -> TrackView {
             .filter(|(back, _)| back.settled_at.is_some())
             .map(|(_, amount)| amount.clone())
             .collect(),
-        timeline: tracked.lines.iter().cloned().map(line).collect(),
+        timeline: tracked.lines.iter().cloned().map(|row| line(row, None)).collect(),
     }
 }
 

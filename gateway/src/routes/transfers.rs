@@ -123,5 +123,6 @@ pub async fn timeline(
     caller.may(Scope::Read)?;
     let (_, row) = find(&app, &uetr, whose.debtor_agent).await?;
     let lines = app.store.timeline_fetch(&row).await?;
-    Ok(Json(lines.into_iter().map(view::line).collect()))
+    let trace_id = row.transfer().map(|transfer| app.trace_id(transfer));
+    Ok(Json(lines.into_iter().map(|line| view::line(line, trace_id.as_deref())).collect()))
 }

@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use services_runtime::trace;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -334,6 +335,7 @@ pub async fn test(
         id: format!("test_{}", hex::encode(number)),
         timestamp: now.unix_timestamp(),
         body: body.to_string().into_bytes(),
+        traceparent: trace::current().map(|context| context.traceparent()),
     };
     let sent = match deliver::secrets(&app, row.id).await? {
         Some(secrets) => app.webhooks.sender.post(&row.url, &secrets, &message).await,

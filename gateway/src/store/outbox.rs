@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use ledger_proof::{codec::Digest, item::ItemKind};
 use ledger_types::TransferId;
+use services_runtime::trace;
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Connection, Error, Store, transfers::uuid};
+use super::{Connection, Error, Store, transfers::uuid, unsigned};
 
 /// An item on its way.
 #[derive(Clone, Debug, FromRow)]
@@ -26,6 +27,8 @@ pub struct OutboxRow {
     pub blob: Option<Vec<u8>>,
     /// The envelope it was last put into.
     pub request: Option<Uuid>,
+    /// The span of who asked for it.
+    pub traceparent: Option<String>,
 }
 
 /// An envelope on its way.
@@ -52,11 +55,11 @@ pub async fn outbox_insert(
     blob: Option<&[u8]>,
 ) -> Result<OutboxRow, Error> {
     Ok(sqlx::query_as(
-        "INSERT INTO outbox (kind, debtor_agent, uetr, fingerprint, item, blob)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO outbox (kind, debtor_agent, uetr, fingerprint, item, blob, traceparent)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (kind, debtor_agent, uetr, fingerprint)
             DO UPDATE SET done = false, request = NULL, place = NULL
-         RETURNING id, kind, debtor_agent, uetr, item, blob, request",
+         RETURNING id, kind, debtor_agent, uetr, item, blob, request, traceparent",
     )
     .bind(i16::from(kind.code()))
     .bind(i64::from(transfer.debtor_agent.0))
@@ -64,6 +67,7 @@ pub async fn outbox_insert(
     .bind(fingerprint.as_slice())
     .bind(item)
     .bind(blob)
+    .bind(trace::kept())
     .fetch_one(connection)
     .await?)
 }
@@ -183,7 +187,7 @@ impl Store {
     /// When the statement fails.
     pub async fn envelope_items(&self, request: Uuid) -> Result<Vec<OutboxRow>, Error> {
         Ok(sqlx::query_as(
-            "SELECT id, kind, debtor_agent, uetr, item, blob, request FROM outbox
+            "SELECT id, kind, debtor_agent, uetr, item, blob, request, traceparent FROM outbox
              WHERE request = $1 ORDER BY place",
         )
         .bind(request)
@@ -191,15 +195,20 @@ impl Store {
         .await?)
     }
 
-    /// How many items have no answer yet.
+    /// How many items have no answer yet, and how long the oldest has none.
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn outbox_pending(&self) -> Result<u32, Error> {
-        let pending: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE NOT done")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(u32::try_from(pending).unwrap_or(u32::MAX))
+    pub async fn outbox_pending(&self) -> Result<(u32, Duration), Error> {
+        let (pending, oldest): (i64, i64) = sqlx::query_as(
+            "SELECT count(*),
+                coalesce(extract(epoch FROM now() - min(created_at)) * 1000, 0)::bigint
+             FROM outbox WHERE NOT done",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        let oldest = Duration::from_millis(unsigned(oldest));
+        Ok((u32::try_from(pending).unwrap_or(u32::MAX), oldest))
     }
 
     /// Items that no envelope carries after an age.
@@ -208,7 +217,7 @@ impl Store {
     /// When the statement fails.
     pub async fn outbox_open(&self, age: Duration) -> Result<Vec<OutboxRow>, Error> {
         Ok(sqlx::query_as(
-            "SELECT id, kind, debtor_agent, uetr, item, blob, request FROM outbox
+            "SELECT id, kind, debtor_agent, uetr, item, blob, request, traceparent FROM outbox
              WHERE NOT done AND request IS NULL
                 AND created_at <= now() - make_interval(secs => $1) ORDER BY id",
         )

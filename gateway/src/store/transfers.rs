@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use ledger_types::{ParticipantId, Timestamp, TransferId, Uetr};
+use services_runtime::trace;
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -138,7 +139,7 @@ pub struct New {
     pub tracking_sha256: Option<Vec<u8>>,
 }
 
-/// Inserts a transfer; false when its identity is known already.
+/// Inserts a transfer, with the span of who asks for it; false when its identity is known already.
 ///
 /// # Errors
 /// When the statement fails.
@@ -149,9 +150,9 @@ pub async fn transfer_insert(connection: &mut Connection, new: &New) -> Result<b
         "INSERT INTO transfer (debtor_agent, uetr, creditor_agent, outgoing, return_of, corridor,
             status, reason, refusal, instructed_amount, instructed_currency, amount, currency,
             reserved_amount, payout_method, purpose, end_to_end_id, quotes, tracking_sha256,
-            ended_at, booked)
+            traceparent, ended_at, booked)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-            $19, CASE WHEN $7 = 'REJECTED' THEN now() END, $7 = 'REJECTED')
+            $19, $20, CASE WHEN $7 = 'REJECTED' THEN now() END, $7 = 'REJECTED')
          ON CONFLICT (debtor_agent, uetr) DO NOTHING",
     )
     .bind(i64::from(new.transfer.debtor_agent.0))
@@ -173,6 +174,7 @@ pub async fn transfer_insert(connection: &mut Connection, new: &New) -> Result<b
     .bind(&new.end_to_end_id)
     .bind(&new.quotes)
     .bind(&new.tracking_sha256)
+    .bind(trace::kept())
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -238,12 +240,20 @@ impl Change {
 /// A change that was applied for the first time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changed {
+    /// Which transfer.
+    pub transfer: TransferId,
     /// Whether this gateway submitted the transfer.
     pub outgoing: bool,
+    /// Its corridor.
+    pub corridor: i64,
     /// What changed.
     pub change: Change,
+    /// When this gateway first knew of the transfer.
+    pub created_at: OffsetDateTime,
     /// How long after this gateway first knew of the transfer.
     pub after: Duration,
+    /// The span of who asked for it.
+    pub traceparent: Option<String>,
 }
 
 /// Applies a change and writes it to the timeline; none when it was applied before.
@@ -266,7 +276,7 @@ pub async fn transfer_change(
         Change::Pending { .. } => sqlx::query_as(
             "UPDATE transfer SET status = 'PENDING', submitted_at = $3, record = $4
              WHERE debtor_agent = $1 AND uetr = $2 AND status = 'QUEUED'
-             RETURNING outgoing, created_at",
+             RETURNING outgoing, created_at, corridor, traceparent",
         )
         .bind(i64::from(transfer.debtor_agent.0))
         .bind(uuid(transfer.uetr))
@@ -276,7 +286,7 @@ pub async fn transfer_change(
             "UPDATE transfer SET hold_reason = $3, held_until = $4, record = $5
              WHERE debtor_agent = $1 AND uetr = $2 AND status = 'PENDING'
                 AND held_until IS DISTINCT FROM $4
-             RETURNING outgoing, created_at",
+             RETURNING outgoing, created_at, corridor, traceparent",
         )
         .bind(i64::from(transfer.debtor_agent.0))
         .bind(uuid(transfer.uetr))
@@ -287,7 +297,7 @@ pub async fn transfer_change(
             "UPDATE transfer SET status = 'SETTLED', settled_at = $3, record = $4,
                 submitted_at = coalesce(submitted_at, $3)
              WHERE debtor_agent = $1 AND uetr = $2 AND status IN ('QUEUED', 'PENDING')
-             RETURNING outgoing, created_at",
+             RETURNING outgoing, created_at, corridor, traceparent",
         )
         .bind(i64::from(transfer.debtor_agent.0))
         .bind(uuid(transfer.uetr))
@@ -296,7 +306,7 @@ pub async fn transfer_change(
         Change::Ended { status, reason, refusal } => sqlx::query_as(
             "UPDATE transfer SET status = $3, reason = $4, refusal = $5, ended_at = $6, record = $7
              WHERE debtor_agent = $1 AND uetr = $2 AND status IN ('QUEUED', 'PENDING')
-             RETURNING outgoing, created_at",
+             RETURNING outgoing, created_at, corridor, traceparent",
         )
         .bind(i64::from(transfer.debtor_agent.0))
         .bind(uuid(transfer.uetr))
@@ -311,7 +321,7 @@ pub async fn transfer_change(
                 credited_at = CASE WHEN $6 THEN $4 ELSE credited_at END
              WHERE debtor_agent = $1 AND uetr = $2 AND status = 'SETTLED'
                 AND confirmation IS DISTINCT FROM $3
-             RETURNING outgoing, created_at",
+             RETURNING outgoing, created_at, corridor, traceparent",
         )
         .bind(i64::from(transfer.debtor_agent.0))
         .bind(uuid(transfer.uetr))
@@ -320,12 +330,14 @@ pub async fn transfer_change(
         .bind(record)
         .bind(*credited),
     };
-    let row: Option<(bool, OffsetDateTime)> = query.fetch_optional(&mut *connection).await?;
-    let Some((outgoing, created_at)) = row else { return Ok(None) };
+    let row: Option<(bool, OffsetDateTime, i64, Option<String>)> =
+        query.fetch_optional(&mut *connection).await?;
+    let Some((outgoing, created_at, corridor, traceparent)) = row else { return Ok(None) };
     timeline_insert(connection, transfer, at, change.words(), record).await?;
     // The ledger's clock may be behind this machine's.
     let after = Duration::try_from(time - created_at).unwrap_or_default();
-    Ok(Some(Changed { outgoing, change: change.clone(), after }))
+    let change = change.clone();
+    Ok(Some(Changed { transfer, outgoing, corridor, change, created_at, after, traceparent }))
 }
 
 /// The outcome comes without a deadline, the record with it; either may be first.

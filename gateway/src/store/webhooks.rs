@@ -457,11 +457,13 @@ impl Store {
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn webhook_pending(&self) -> Result<(i64, i64), Error> {
+    pub async fn webhook_pending(&self) -> Result<(i64, i64, i64), Error> {
         Ok(sqlx::query_as(
             "SELECT count(*) FILTER (WHERE status = 'waiting'),
-                count(*) FILTER (WHERE status = 'parked')
-             FROM webhook_delivery WHERE status <> 'delivered'",
+                count(*) FILTER (WHERE status = 'parked'),
+                coalesce((SELECT extract(epoch FROM now() - at) FROM event
+                    WHERE number = min(d.number) FILTER (WHERE status = 'waiting')), 0)::bigint
+             FROM webhook_delivery d WHERE status <> 'delivered'",
         )
         .fetch_one(&self.pool)
         .await?)

@@ -92,6 +92,10 @@ pub struct TransferView {
     /// Path of the tracking page, for who sent it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracking_path: Option<String>,
+    /// The OpenTelemetry trace of its life; the same at every participant.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
 }
 
 /// A line of a timeline.
@@ -109,6 +113,10 @@ pub struct TimelineView {
     /// The ledger's record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<i64>,
+    /// The OpenTelemetry trace of the transfer's life.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
 }
 
 /// The ISO status of a row.
@@ -161,18 +169,20 @@ pub fn transfer(app: &App, row: &Row) -> TransferView {
         confirmation: row.confirmation.clone(),
         beneficiary_credited_at: at(row.credited_at),
         tracking_path: token.map(|token| format!("/t/{token}")),
+        trace_id: row.transfer().map(|transfer| app.trace_id(transfer)),
     }
 }
 
 /// Shows a line of a timeline.
 #[must_use]
-pub fn line(row: TimelineRow) -> TimelineView {
+pub fn line(row: TimelineRow, trace_id: Option<&str>) -> TimelineView {
     TimelineView {
         at: rfc3339(row.at),
         event: row.event,
         iso_status: row.iso_status,
         reason: row.reason,
         record: row.record,
+        trace_id: trace_id.map(ToOwned::to_owned),
     }
 }
 

@@ -6,7 +6,11 @@ use std::{
 };
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use services_runtime::{error::chain, shutdown::Shutdown};
+use services_runtime::{
+    error::chain,
+    shutdown::Shutdown,
+    trace::{self, Kind, Span, Value},
+};
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
@@ -141,8 +145,12 @@ fn launch(
 }
 
 async fn attempt(app: &App, endpoint: &WebhookRow, due: &DueRow) -> Result<(), store::Error> {
-    let begun = Instant::now();
+    let (begun, begun_micros) = (Instant::now(), trace::now_micros());
+    let root = message::about(&due.event).map(|transfer| app.life(transfer));
+    // Who receives it finds the transfer's trace, whether or not spans are sent.
+    let span = root.map(|root| if root.sampled() { root.child() } else { root });
     let message = Message {
+        traceparent: span.map(|span| span.traceparent()),
         id: message::id(app.me, due.event.number),
         timestamp: OffsetDateTime::now_utc().unix_timestamp(),
         body: message::body(&due.event),
@@ -158,6 +166,16 @@ async fn attempt(app: &App, endpoint: &WebhookRow, due: &DueRow) -> Result<(), s
         (Some(_), None) => "parked",
     };
     measure::webhook(outcome, begun.elapsed());
+    if let (Some(root), Some(span)) = (root, span) {
+        let status = how.http_status.map_or(0, i64::from);
+        let span = Span::new(span, "webhook.deliver", Kind::Producer, begun_micros)
+            .child_of(root)
+            .with("causeway.event", Value::Number(due.event.number))
+            .with("causeway.attempt", Value::Number(i64::from(due.attempts) + 1))
+            .with("http.response.status_code", Value::Number(status))
+            .failed(how.failure.as_ref().map(|_| outcome));
+        app.tracer.finish(span);
+    }
     if outcome == "parked" {
         let number = due.event.number;
         tracing::warn!(webhook = %endpoint.id, number, "webhook parked, its transfer waits");

@@ -1,5 +1,5 @@
 //! An event as a webhook tells it: its type, its place in an order, its body; all of it comes from the record's shared part, which holds no personal data.
-use ledger_types::ParticipantId;
+use ledger_types::{ParticipantId, TransferId};
 use serde_json::{Map, json};
 
 use crate::{
@@ -83,6 +83,14 @@ pub fn body(event: &EventRow) -> Vec<u8> {
     }
     let body = json!({ "type": kind(event), "timestamp": rfc3339(event.at), "data": data });
     body.to_string().into_bytes()
+}
+
+/// The transfer that an event is about.
+#[must_use]
+pub fn about(event: &EventRow) -> Option<TransferId> {
+    let (agent, uetr) = transfer(event)?;
+    let debtor_agent = ParticipantId(u32::try_from(agent).ok()?);
+    Some(TransferId { debtor_agent, uetr: uetr.parse().ok()? })
 }
 
 fn transfer(event: &EventRow) -> Option<(u64, &str)> {

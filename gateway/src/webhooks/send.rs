@@ -13,6 +13,7 @@ use super::{
     signature::{Secret, header},
 };
 use crate::{Error, settings};
+use services_runtime::trace::TRACEPARENT;
 
 const USER_AGENT: &str = concat!("causeway/", env!("CARGO_PKG_VERSION"));
 
@@ -25,6 +26,8 @@ pub struct Message {
     pub timestamp: i64,
     /// JSON.
     pub body: Vec<u8>,
+    /// The span it is part of (W3C).
+    pub traceparent: Option<String>,
 }
 
 /// Sends.
@@ -71,9 +74,11 @@ impl Sender {
     ) -> Result<u16, String> {
         let url = url(to, &self.settings).map_err(|reason| format!("url: {reason}"))?;
         let signature = header(secrets, &message.id, message.timestamp, &message.body);
-        let sent = self
-            .client
-            .post(url)
+        let mut request = self.client.post(url);
+        if let Some(span) = &message.traceparent {
+            request = request.header(TRACEPARENT, span);
+        }
+        let sent = request
             .header("content-type", "application/json")
             .header("webhook-id", &message.id)
             .header("webhook-timestamp", message.timestamp)

@@ -1,9 +1,11 @@
 //! The service of participants: submit, linearizable reads, events; who calls decides what is shown, never what is booked.
 mod admin;
 mod door;
+mod traced;
 mod view;
 
 pub(crate) use door::Door;
+use traced::Traced;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -17,7 +19,7 @@ use proto::{
     convert,
     ledger::{self as wire, ledger_server},
 };
-use services_runtime::tls::require_role;
+use services_runtime::{tls::require_role, trace::Tracer};
 use tokio::time::timeout;
 use tonic::{Code, Request, Response, Status, Streaming, metadata::MetadataValue};
 
@@ -71,6 +73,7 @@ pub(crate) struct Api {
     pub(crate) restored: bool,
     pub(crate) history_folder: PathBuf,
     pub(crate) submit_timeout: Duration,
+    pub(crate) tracer: Tracer,
 }
 
 /// Who a certificate speaks for.
@@ -129,9 +132,10 @@ impl Api {
     ) -> Result<Response<wire::SubmitResponse>, Status> {
         let submit = request.get_ref();
         let bytes = submit.envelope.len() + submit.blobs.iter().map(Bytes::len).sum::<usize>();
+        let asked = traced::asked(&self.tracer, &request);
         let place = self.place(&request, bytes).await?;
         let wire::SubmitRequest { envelope, blobs } = request.into_inner();
-        self.submit_bytes(envelope, blobs, place).await
+        self.submit_bytes(envelope, blobs, place, asked).await
     }
 
     async fn submit_bytes(
@@ -139,13 +143,26 @@ impl Api {
         envelope: Bytes,
         blobs: Vec<Bytes>,
         place: Place,
+        asked: Option<traced::Asked>,
     ) -> Result<Response<wire::SubmitResponse>, Status> {
         let verified = self.verified(place.caller(), envelope, blobs).await?;
+        let traced = Traced::new(&self.tracer, self.verifier.network(), asked, &verified);
+        let submitted = self.proposed(verified, place).await;
+        if let Some(traced) = traced {
+            traced.finish(&self.tracer, self.node, submitted.as_ref());
+        }
+        Ok(Response::new(submitted?.into()))
+    }
+
+    async fn proposed(
+        &self,
+        verified: Verified,
+        place: Place,
+    ) -> Result<convert::Submitted, Status> {
         let answered = timeout(self.submit_timeout, self.proposer.submit(verified, place)).await;
         let unknown = Failure::Unknown(None);
         let answered = answered.unwrap_or(Err(unknown)).map_err(|error| failure(&error))?;
-        let submitted = self.submitted(answered).await?;
-        Ok(Response::new(submitted.into()))
+        self.submitted(answered).await
     }
 
     async fn verified(
@@ -213,6 +230,7 @@ impl ledger_server::Ledger for Api {
         &self,
         request: Request<Streaming<wire::SubmitChunk>>,
     ) -> Result<Response<wire::SubmitResponse>, Status> {
+        let asked = traced::asked(&self.tracer, &request);
         let mut place = self.place(&request, 0).await?;
         let mut chunks = request.into_inner();
         let mut bytes = Vec::new();
@@ -227,7 +245,7 @@ impl ledger_server::Ledger for Api {
         }
         let request = wire::SubmitRequest::decode(Bytes::from(bytes))
             .map_err(|_| Status::invalid_argument("chunks: are no SubmitRequest"))?;
-        self.submit_bytes(request.envelope, request.blobs, place).await
+        self.submit_bytes(request.envelope, request.blobs, place, asked).await
     }
 
     async fn resolve(

@@ -288,7 +288,9 @@ impl Applier {
         let commands = commands(&entry.envelopes, decoded);
         self.prefetch(&commands);
         self.out.clear();
+        let begun = Instant::now();
         self.ledger.apply(entry.stamp, &commands, &mut self.out);
+        metrics::histogram!("causeway_ledger_apply_seconds").record(begun.elapsed());
         let digests =
             digests.unwrap_or_else(|| entry.blobs.iter().map(|blob| sha256(&[blob])).collect());
         for (digest, blob) in digests.into_iter().zip(&entry.blobs) {

@@ -50,6 +50,11 @@ impl Clocks {
         lately.min_by_key(|(_, (_, offset))| distance(*offset)).map(|(node, _)| *node)
     }
 
+    /// How far this node's clock is from the median.
+    pub(crate) fn apart(&self) -> Duration {
+        Duration::from_micros(self.median().unsigned_abs())
+    }
+
     fn median(&self) -> i64 {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let lately = heard.values().filter(|(at, _)| at.elapsed() <= HEARD_FOR);

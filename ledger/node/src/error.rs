@@ -59,6 +59,9 @@ pub enum Error {
     /// The health listener.
     #[error("the health pages cannot be served")]
     Health(#[source] services_runtime::health::Error),
+    /// Spans.
+    #[error("telemetry: spans cannot be sent")]
+    Telemetry(#[source] services_runtime::telemetry::Error),
     /// A listener.
     #[error("{address}: cannot listen; choose a free address")]
     Listen {

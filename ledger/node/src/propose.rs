@@ -9,14 +9,17 @@ use openraft::{
     impls::ProgressResponder,
     raft::{ClientWriteResponse, ClientWriteResult},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    time::Instant,
+};
 
 use crate::{
     apply::Apply,
     clock::Clocks,
     config::Limits,
     fair::Fair,
-    host,
+    host, measure,
     raft::{Decoded, Payload, Raft, Types},
     room::Rooms,
     verify::Verified,
@@ -86,6 +89,11 @@ impl Proposer {
     /// is done for it.
     pub(crate) fn place(&self, caller: ParticipantId, bytes: usize) -> Result<Place, Failure> {
         self.shares.place(caller, bytes).ok_or(Failure::Full)
+    }
+
+    /// What holds a place at this moment.
+    pub(crate) fn taken(&self) -> Room {
+        self.shares.taken()
     }
 
     /// Queues an envelope and waits for its answer. Dropped before the envelope was proposed, it
@@ -223,7 +231,7 @@ impl Task {
 
     async fn propose(&mut self, batch: Vec<Proposal>, permit: OwnedSemaphorePermit) {
         metrics::gauge!("causeway_ledger_queue_depth")
-            .set(depth(self.queue.len() + self.waiting.len()));
+            .set(measure::count(self.queue.len() + self.waiting.len()));
         if !self.raft.is_leader() {
             let leader = self.raft.current_leader().await;
             return refuse(batch, &Failure::NotLeader(leader));
@@ -237,27 +245,22 @@ impl Task {
         }
         self.stamp = self.stamp.max(host::now());
         let (payload, waiting) = assemble(self.stamp, batch);
+        let begun = Instant::now();
         let (responder, answer) = ProgressResponder::complete_only();
         if self.raft.client_write_ff(payload, Some(responder)).await.is_err() {
             return fail(waiting, &Failure::Unknown(None));
         }
         tokio::spawn(async move {
             match answer.await {
-                Ok(result) => deliver(result, waiting),
+                Ok(result) => {
+                    metrics::histogram!("causeway_ledger_commit_seconds").record(begun.elapsed());
+                    deliver(result, waiting);
+                }
                 Err(_) => fail(waiting, &Failure::Unknown(None)),
             }
             drop(permit);
         });
     }
-}
-
-#[expect(
-    clippy::as_conversions,
-    clippy::cast_precision_loss,
-    reason = "a gauge takes a float, and a queue is short"
-)]
-fn depth(length: usize) -> f64 {
-    length as f64
 }
 
 fn assemble(stamp: Timestamp, batch: Vec<Proposal>) -> (Payload, Vec<Waiting>) {

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::host;
+use crate::{host, measure};
 
 #[cfg(test)]
 mod tests;
@@ -56,6 +56,7 @@ impl Rooms {
         for folder in self.folders.iter() {
             free = free.min(host::free_bytes(folder)?);
         }
+        metrics::gauge!("causeway_ledger_disk_free_bytes").set(measure::float(free));
         self.take(free >= self.free_bytes_min, voters);
         Ok(())
     }

@@ -13,7 +13,9 @@ use services_runtime::{
     grpc::{self, ServerLimits},
     health,
     shutdown::Shutdown,
+    telemetry,
     tls::{self, ClientTls, ServerTls},
+    trace::Tracer,
 };
 use tokio::net::TcpListener;
 use tonic::{service::interceptor::InterceptedService, transport::server::Router};
@@ -26,7 +28,7 @@ use crate::{
     divergence::Comparisons,
     events,
     hello::Greeter,
-    host,
+    host, measure,
     members::{self, Used},
     network::{Dial, MESSAGE_BYTES_MAX, NODE_ROLE, Network},
     peer,
@@ -46,6 +48,10 @@ const TLS_WATCH: Duration = Duration::from_secs(30);
 /// How often a new node asks others that do not answer yet.
 const GREET_EVERY: Duration = Duration::from_millis(100);
 
+/// What must hold before a node is ready, by name: it knows a leader, what is committed is applied or
+/// moves, and each disk in use has room.
+pub const CONDITIONS: [&str; 3] = ["leader", "applied", "room"];
+
 /// Runs one replica until `shutdown` is cancelled. Telemetry must have been started.
 ///
 /// # Errors
@@ -56,6 +62,7 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> Result<(), Error> {
     settings.check()?;
+    telemetry::describe(measure::METRICS);
     let tls = ClientTls::load(settings.peer_tls.clone()).map_err(Error::Tls)?;
     tls.watch(TLS_WATCH, &shutdown);
     let dial = Dial::new(move |address, limits| {
@@ -173,6 +180,8 @@ impl Node {
             restored: !genesis.predecessor.is_empty(),
             history_folder: settings.data.join("history"),
             submit_timeout: Duration::from_millis(settings.limits.submit_timeout_ms),
+            tracer: Tracer::new(&settings.telemetry, "causeway-ledger", settings.node, shutdown)
+                .map_err(Error::Telemetry)?,
         };
         let comparisons = Comparisons::default();
         Ok(Self { raft, network, clocks, comparisons, rooms, api, states, workers })
@@ -224,6 +233,8 @@ impl Node {
             leader: None,
             apply: self.api.apply.clone(),
             snapshot_tried: (0, 0),
+            moved: (0, None),
+            proposer: self.api.proposer.clone(),
         };
         let token = shutdown.token();
         let watching =

@@ -45,7 +45,7 @@ async fn serve(service: Service, config: &Path) -> anyhow::Result<Answer> {
     let stop = shutdown.clone();
     let ended = match service {
         Service::Ledger => {
-            let health = health(&["ready", "room"]);
+            let health = health(&ledger_node::CONDITIONS);
             ledger_node::run(load(config)?, health, stop).await.map_err(anyhow::Error::from)
         }
         Service::Gateway => {

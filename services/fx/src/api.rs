@@ -1,5 +1,5 @@
 //! The gRPC service `Quoting`: checks who asks and for what, prices, registers, answers; it keeps no quote.
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use ledger_proof::item::RegisterQuote;
@@ -11,8 +11,13 @@ use proto::{
         ListPairsRequest, ListPairsResponse, Pair, RequestQuoteRequest, RequestQuoteResponse,
         quoting_server::Quoting,
     },
+    trace::TRACEPARENT_KEY,
 };
-use services_runtime::{error::ErrorCode, tls::require_role};
+use services_runtime::{
+    error::ErrorCode,
+    tls::require_role,
+    trace::{Kind, Span, Tracer},
+};
 use tonic::{Code, Request, Response, Status, metadata::MetadataValue};
 use tracing::debug;
 
@@ -54,6 +59,8 @@ pub struct Bank {
     pub network: Arc<ArcSwapOption<Network>>,
     /// The way to the ledger.
     pub registry: Registry,
+    /// Sends spans.
+    pub tracer: Tracer,
 }
 
 /// A question, checked and in the field's words.
@@ -70,7 +77,16 @@ impl Quoting for Bank {
         &self,
         request: Request<RequestQuoteRequest>,
     ) -> Result<Response<RequestQuoteResponse>, Status> {
+        let begun = now();
+        let from = request.metadata().get(TRACEPARENT_KEY).and_then(|value| value.to_str().ok());
+        let (context, parent) = self.tracer.asked(from);
         let answer = self.answer(&request).await;
+        let took = Duration::from_micros(now().micros_since(begun));
+        metrics::histogram!("causeway_fx_quote_seconds").record(took);
+        let refused = answer.is_err().then_some("no quote");
+        let mut span = Span::new(context, "fx.quote", Kind::Server, begun.micros()).failed(refused);
+        span.parent = parent;
+        self.tracer.finish(span);
         match &answer {
             Ok(quote) => metrics::counter!(
                 "causeway_fx_quotes_given_total",

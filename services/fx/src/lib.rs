@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod client;
+pub mod measure;
 pub mod price;
 pub mod rates;
 pub mod run;

@@ -10,7 +10,9 @@ use services_runtime::{
     grpc::{self, ClientLimits},
     health,
     shutdown::Shutdown,
+    telemetry,
     tls::{self, ClientTls, ServerTls},
+    trace::Tracer,
 };
 use tokio::net::TcpListener;
 use tracing::{info, warn};
@@ -19,6 +21,7 @@ use crate::{
     Settings,
     api::Bank,
     client::{Registrar, now},
+    measure,
     rates::RateTable,
     settings::{self, Served},
 };
@@ -56,6 +59,9 @@ pub enum Error {
     /// Health and metrics cannot be served.
     #[error("health_listen: health cannot be served")]
     Health(#[source] health::Error),
+    /// Spans.
+    #[error("telemetry: spans cannot be sent")]
+    Telemetry(#[source] telemetry::Error),
     /// The address is taken.
     #[error("listen: {address} cannot be bound")]
     Bind {
@@ -86,6 +92,7 @@ pub async fn run(
     health: Option<health::State>,
     shutdown: Shutdown,
 ) -> Result<(), Error> {
+    telemetry::describe(measure::METRICS);
     if let (Some(state), Some(address)) = (&health, settings.health_listen) {
         health::serve(address, state.clone(), &shutdown).await.map_err(Error::Health)?;
     }
@@ -114,6 +121,13 @@ pub async fn run(
         max_age_micros: settings.rates.max_age_seconds.saturating_mul(1_000_000),
         network: Arc::clone(&network),
         registry,
+        tracer: Tracer::new(
+            &settings.telemetry,
+            "causeway-fx",
+            settings.participant,
+            &shutdown,
+        )
+        .map_err(Error::Telemetry)?,
     };
 
     shutdown.spawn("fx-registrar", async move {
@@ -206,6 +220,7 @@ impl RateFiles {
     fn look(&self) {
         let (rates, now) = (self.rates.load(), now());
         let age_max = Duration::from_secs(self.settings.max_age_seconds);
+        metrics::gauge!("causeway_fx_mid_rate_age_seconds_max").set(age_max);
         let mut fresh = true;
         for served in &self.served {
             let mid = rates.mid(served.source_currency, served.destination_currency);

@@ -18,6 +18,9 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Serves health and metrics on loopback; absent serves none.
     pub health_listen: Option<SocketAddr>,
+    /// Where spans go.
+    #[serde(default)]
+    pub telemetry: services_runtime::telemetry::Settings,
     /// The service's certificate and key, and the participants' CA.
     pub tls: Files,
     /// The bank's certificate and key as a client of the ledger, and the participants' CA.

@@ -1,6 +1,7 @@
 //! Writes the ledger's event stream to Postgres exactly once and ties the balances out; it never writes to the ledger.
 
 pub mod book;
+pub mod measure;
 pub mod record;
 pub mod run;
 pub mod settings;

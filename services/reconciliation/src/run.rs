@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use ledger_types::{NetworkId, Timestamp};
 use metrics::{counter, gauge, histogram};
 use proto::{
     LedgerClient, client,
@@ -13,13 +14,15 @@ use services_runtime::{
     health,
     retry::{self, BackoffBuilder},
     shutdown::Shutdown,
+    telemetry,
     tls::{self, ClientTls},
+    trace::{Tracer, now_micros},
 };
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    Settings,
+    Settings, measure,
     record::{self, Record},
     store::{self, Cursor, Store},
     tie_out,
@@ -38,6 +41,9 @@ pub enum Error {
     /// Health and metrics cannot be served.
     #[error("health_listen: health cannot be served")]
     Health(#[source] health::Error),
+    /// Spans.
+    #[error("telemetry: spans cannot be sent")]
+    Telemetry(#[source] telemetry::Error),
     /// The ledger does not answer.
     #[error("ledger: no answer")]
     Ledger(#[source] client::Error),
@@ -78,16 +84,21 @@ impl Error {
                 | client::Error::Forbidden(_)
                 | client::Error::Unreadable(_) => false,
             },
-            Self::Tls(_) | Self::Health(_) | Self::OtherNetwork { .. } | Self::Record(_) => false,
+            Self::Tls(_)
+            | Self::Health(_)
+            | Self::Telemetry(_)
+            | Self::OtherNetwork { .. }
+            | Self::Record(_) => false,
         }
     }
 }
 
 /// What must hold before reconciliation is ready, by name: the tables take what is written, and the
-/// ledger's stream is followed.
-pub const CONDITIONS: [&str; 2] = [DATABASE, FOLLOWING];
+/// ledger's stream is followed, and they lack few records.
+pub const CONDITIONS: [&str; 3] = [DATABASE, FOLLOWING, LAG];
 const DATABASE: &str = "database";
 const FOLLOWING: &str = "following";
+const LAG: &str = "lag";
 
 /// Runs until shutdown, or until something that does not heal by itself. Telemetry must have been
 /// started; `health` waits for [`CONDITIONS`].
@@ -102,10 +113,23 @@ pub async fn run(
     if let (Some(state), Some(address)) = (&health, settings.health_listen) {
         health::serve(address, state.clone(), &shutdown).await.map_err(Error::Health)?;
     }
+    telemetry::describe(measure::METRICS);
     let client = ledger_client(&settings, &shutdown)?;
     let store = Store::new(&settings.database_url).map_err(Error::Store)?;
-    let mut follower =
-        Follower { settings, client, store, health, epoch: None, tip: 0, written: false };
+    let tracer = Tracer::new(&settings.telemetry, "causeway-reconciliation", 1, &shutdown)
+        .map_err(Error::Telemetry)?;
+    let mut follower = Follower {
+        settings,
+        client,
+        store,
+        health,
+        tracer,
+        epoch: None,
+        tip: 0,
+        heard_at: Timestamp::ZERO,
+        booked_at: Timestamp::ZERO,
+        written: false,
+    };
     let mut delays = retry::forever().build();
     loop {
         let session = tokio::select! {
@@ -157,6 +181,11 @@ struct Follower {
     epoch: Option<i64>,
     /// How many records the ledger is known to have.
     tip: u64,
+    /// The ledger's time as last heard.
+    heard_at: Timestamp,
+    /// The time of the newest record written.
+    booked_at: Timestamp,
+    tracer: Tracer,
     /// Whether a batch was written since the last interruption.
     written: bool,
 }
@@ -220,9 +249,14 @@ impl Follower {
     }
 
     async fn write(&mut self, cursor: &Cursor, batch: &[Record]) -> Result<Cursor, Error> {
-        let begun = Instant::now();
+        let (begun, begun_micros) = (Instant::now(), now_micros());
         let next = self.store.write(cursor.epoch, batch).await.map_err(Error::Store)?;
         self.written = true;
+        self.set(DATABASE, true);
+        if let Some(network) = next.network.or(cursor.network) {
+            measure::booked(&self.tracer, NetworkId(network), batch, begun_micros);
+        }
+        self.booked_at = batch.last().map_or(self.booked_at, |last| self.booked_at.max(last.at));
         histogram!("causeway_reconciliation_batch_seconds").record(begun.elapsed());
         let records = next.next_sequence.saturating_sub(cursor.next_sequence);
         counter!("causeway_reconciliation_records_total").increment(records);
@@ -233,6 +267,13 @@ impl Follower {
     fn lag(&self, cursor: &Cursor) {
         let lag = self.tip.saturating_sub(cursor.next_sequence);
         gauge!("causeway_reconciliation_lag_records").set(float(lag));
+        let behind = self.heard_at.micros_since(self.booked_at);
+        let behind = if lag == 0 { Duration::ZERO } else { Duration::from_micros(behind) };
+        gauge!("causeway_reconciliation_lag_seconds").set(behind);
+        if let Some(health) = &self.health {
+            let detail = format!("{lag} records, {} s", behind.as_secs());
+            health.tell(LAG, lag <= self.settings.lag_records_max, Some(detail));
+        }
     }
 
     /// Puts a record into the batch; tells whether the batch is complete.
@@ -244,8 +285,9 @@ impl Follower {
         cursor: &Cursor,
     ) -> Result<bool, Error> {
         match event {
-            Event::Heartbeat { records, .. } => {
+            Event::Heartbeat { records, at, .. } => {
                 self.tip = records;
+                self.heard_at = self.heard_at.max(at);
                 self.lag(cursor);
                 Ok(true)
             }
@@ -253,6 +295,7 @@ impl Follower {
                 let record = Record::read(*event).map_err(Error::Record)?;
                 let after = record.sequence.saturating_add(1);
                 self.tip = self.tip.max(after);
+                self.heard_at = self.heard_at.max(record.at);
                 batch.push(record);
                 // Balances can be compared only at the very record they were read at.
                 let at_tie_out = tie_out.is_some_and(|(_, records)| *records == after);

@@ -9,6 +9,12 @@ use services_runtime::tls::Files;
 pub struct Settings {
     /// Serves health and metrics on loopback; absent serves none.
     pub health_listen: Option<SocketAddr>,
+    /// Where spans go.
+    #[serde(default)]
+    pub telemetry: services_runtime::telemetry::Settings,
+    /// It is ready while the tables lack at most so many records of the ledger.
+    #[serde(default = "lag_records_max")]
+    pub lag_records_max: u64,
     /// `postgres://user@host:port/database`; the schema is always `ledger`.
     pub database_url: String,
     /// `https://host:port` of each node, in the order of node ids from 1.
@@ -29,7 +35,11 @@ pub struct Settings {
     pub tie_out_ms: u64,
 }
 
-const fn timeout_ms() -> u64 {
+const fn lag_records_max() -> u64 {
+    100_000
+}
+
+fn timeout_ms() -> u64 {
     10_000
 }
 

@@ -13,3 +13,4 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod tickets;
 pub mod tls;
+pub mod trace;

@@ -27,11 +27,21 @@ pub struct Settings {
     pub format: Format,
     /// A filter in the syntax of tracing's `EnvFilter`, e.g. `info,openraft=warn`.
     pub filter: String,
+    /// Where spans go by OTLP over gRPC: `http://` and an address of this machine. Absent: nowhere.
+    pub otlp_endpoint: Option<String>,
+    /// Which part of the traces that begin here is sent, from 0 to 1; the same at every service, so
+    /// that they choose the same traces. A trace that a caller began is sent if the caller says so.
+    pub sampling_ratio: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { format: Format::default(), filter: "info".to_owned() }
+        Self {
+            format: Format::default(),
+            filter: "info".to_owned(),
+            otlp_endpoint: None,
+            sampling_ratio: 1.0,
+        }
     }
 }
 
@@ -42,6 +52,18 @@ pub enum Error {
         filter: String,
         #[source]
         source: ParseError,
+    },
+    #[error("telemetry.sampling_ratio: {ratio} is no part of a whole; write a number from 0 to 1")]
+    Ratio { ratio: f64 },
+    #[error(
+        "telemetry.otlp_endpoint: {endpoint:?} is not http:// with a loopback address and a port; run \
+         a collector on this machine, for example at http://127.0.0.1:4317"
+    )]
+    Endpoint { endpoint: String },
+    #[error("telemetry.otlp_endpoint: no exporter can be made of it")]
+    Exporter {
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error("tracing was already started in this process; start it once")]
     Tracing(#[source] TryInitError),
@@ -65,6 +87,47 @@ pub fn init(settings: &Settings) -> Result<(), Error> {
         Format::Pretty => builder.finish().try_init(),
     }
     .map_err(Error::Tracing)
+}
+
+/// A metric: its name, its kind with its unit, and what it tells.
+pub type Metric = (&'static str, Measured, &'static str);
+
+/// What a metric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measured {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// What the runtime itself measures in any service.
+pub const METRICS: &[Metric] = &[
+    ("http_connections_refused_total", Measured::Counter, "HTTPS connections beyond the limit"),
+    ("tls_connections_refused_total", Measured::Counter, "gRPC connections not let in, by reason"),
+    (
+        "tls_certificate_not_after_seconds",
+        Measured::Gauge,
+        "Unix time at which the first certificate of a loaded file ends",
+    ),
+    ("process_ready", Measured::Gauge, "1 while every check of /readyz holds"),
+    ("process_check", Measured::Gauge, "1 while this check of /readyz holds"),
+    ("telemetry_spans_total", Measured::Counter, "Spans of sampled traces that ended"),
+    (
+        "telemetry_spans_exported_total",
+        Measured::Counter,
+        "Spans given to the collector, by outcome sent or lost; those missing found the queue full",
+    ),
+];
+
+/// Says what metrics mean, for `# HELP` lines. Call behind [`metrics`].
+pub fn describe(described: &[Metric]) {
+    for (name, measured, help) in METRICS.iter().chain(described) {
+        match measured {
+            Measured::Counter => metrics::describe_counter!(*name, *help),
+            Measured::Gauge => metrics::describe_gauge!(*name, *help),
+            Measured::Histogram => metrics::describe_histogram!(*name, *help),
+        }
+    }
 }
 
 /// Installs the process's metrics recorder. Call once; give the handle to `health::State`.

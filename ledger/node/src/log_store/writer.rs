@@ -7,7 +7,10 @@ use std::{
 use ledger_proof::Digest;
 use openraft::storage::IOFlushed;
 use services_runtime::faults::crash_point;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{
     CHAIN, COMMITTED, Inner, PURGED, TABLE, TAIL_BYTES_MAX, VOTE, chain_start, chained, json, key,
@@ -128,7 +131,11 @@ impl Writer {
             .increment(u64::try_from(batch.bytes()).unwrap_or(0));
         host::written().await;
         crash_point("log-before-write");
+        let begun = Instant::now();
         self.inner.rows.write(&batch, synced).or_halt("writing the log");
+        if synced {
+            metrics::histogram!("causeway_ledger_log_sync_seconds").record(begun.elapsed());
+        }
         crash_point("log-written");
         if synced {
             host::written().await;

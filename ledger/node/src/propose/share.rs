@@ -105,6 +105,11 @@ impl Shares {
         place.hold(Room { envelopes: 1, bytes }).then_some(place)
     }
 
+    /// What is held at this moment.
+    pub(crate) fn taken(&self) -> Room {
+        self.held().all
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,9 +3,10 @@ use std::{io, time::Duration};
 
 use ledger_proof::Digest;
 use ledger_types::Timestamp;
-use openraft::async_runtime::watch::WatchReceiver;
+use metrics::{counter, gauge};
+use openraft::{RaftMetrics, async_runtime::watch::WatchReceiver};
 use services_runtime::health;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::raft_failed;
 use crate::{
@@ -16,9 +17,10 @@ use crate::{
     divergence::{Comparisons, Pulse, Verdict},
     error::halt,
     history::History,
-    host,
+    host, measure,
     network::Peer,
-    raft::Raft,
+    propose::Proposer,
+    raft::{Raft, Types},
     room::Rooms,
 };
 
@@ -26,6 +28,9 @@ use crate::{
 const PULSE_EVERY: Duration = Duration::from_millis(500);
 /// How often role and log size are looked at.
 const WATCH_EVERY: Duration = Duration::from_millis(500);
+
+/// How long apply may stand while something is committed.
+const APPLY_STALL_MAX: Duration = Duration::from_secs(5);
 
 /// Follows leadership, readiness, clock and log size.
 pub(super) struct Watch {
@@ -40,6 +45,9 @@ pub(super) struct Watch {
     pub(super) apply: Apply,
     /// Entry and bytes applied when a snapshot was last asked for.
     pub(super) snapshot_tried: (u64, u64),
+    /// The entry applied when apply last moved or had nothing to do, and when that was.
+    pub(super) moved: (u64, Option<Instant>),
+    pub(super) proposer: Proposer,
 }
 
 impl Watch {
@@ -57,12 +65,10 @@ impl Watch {
                 metrics::counter!("causeway_ledger_leader_changes_total").increment(1);
                 tracing::info!(leader = self.leader, term = metrics.current_term, "leader changed");
             }
-            if let Some(health) = &self.health {
-                health.set("ready", self.leader.is_some());
-            }
             metrics::counter!("causeway_ledger_records_total").absolute(self.history.tip().records);
             let applied = metrics.last_applied.map_or(0, |applied| applied.index);
             let covered = metrics.snapshot.map_or(0, |snapshot| snapshot.index);
+            self.tell(&metrics, applied, covered);
             let since = covered.max(self.snapshot_tried.0);
             let bytes = self.apply.bytes();
             if applied >= since + self.limits.snapshot_entries
@@ -79,6 +85,43 @@ impl Watch {
                 if let Some(to) = self.clocks.nearest() {
                     self.raft.trigger().transfer_leader(to).await.map_err(raft_failed)?;
                 }
+            }
+        }
+    }
+
+    /// Says how this node stands, on its health and metrics pages.
+    fn tell(&mut self, raft: &RaftMetrics<Types>, applied: u64, covered: u64) {
+        let committed = raft.local_committed.map_or(0, |committed| committed.index);
+        let behind = committed.saturating_sub(applied);
+        if behind == 0 || applied != self.moved.0 {
+            self.moved = (applied, Some(Instant::now()));
+        }
+        let moving = self.moved.1.is_some_and(|at| at.elapsed() < APPLY_STALL_MAX);
+        if let Some(health) = &self.health {
+            let leader = self.leader.map(|leader| format!("node {leader}"));
+            health.tell("leader", self.leader.is_some(), leader);
+            health.tell("applied", moving, Some(format!("entry {applied}, {behind} behind")));
+        }
+        let leads = raft.current_leader == Some(raft.id);
+        gauge!("causeway_ledger_leader_known").set(u8::from(self.leader.is_some()));
+        gauge!("causeway_ledger_leads").set(u8::from(leads));
+        gauge!("causeway_ledger_apply_lag_entries").set(measure::float(behind));
+        let uncovered = applied.saturating_sub(covered);
+        gauge!("causeway_ledger_snapshot_lag_entries").set(measure::float(uncovered));
+        gauge!("causeway_ledger_clock_offset_seconds").set(self.clocks.apart());
+        let taken = self.proposer.taken();
+        gauge!("causeway_ledger_places_taken").set(measure::count(taken.envelopes));
+        gauge!("causeway_ledger_places_taken_bytes").set(measure::count(taken.bytes));
+        let last = raft.last_log_index.unwrap_or(0);
+        for (peer, matched) in raft.replication.iter().flatten().filter(|(id, _)| **id != raft.id) {
+            let lag = last.saturating_sub(matched.as_ref().map_or(0, |matched| matched.index));
+            gauge!("causeway_ledger_peer_lag_entries", "peer" => peer.to_string())
+                .set(measure::float(lag));
+        }
+        if !leads {
+            // What this node knew when it led is not true any more.
+            for peer in self.raft.voter_ids().filter(|peer| *peer != raft.id) {
+                gauge!("causeway_ledger_peer_lag_entries", "peer" => peer.to_string()).set(0.0);
             }
         }
     }
@@ -155,7 +198,10 @@ impl Pulses {
         self.clocks.hear(self.node, asked, Timestamp::from_micros(its.at_micros), host::now());
         self.rooms.hear(self.node, its.room);
         if its.records <= records {
-            self.comparisons.hear(self.node, self.root(its.records).await? == its.root);
+            let same = self.root(its.records).await? == its.root;
+            let outcome = if same { "same" } else { "different" };
+            counter!("causeway_ledger_divergence_checks_total", "outcome" => outcome).increment(1);
+            self.comparisons.hear(self.node, same);
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use serde::Deserialize;
-use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
 use super::Error;
 
@@ -73,7 +73,18 @@ pub(super) fn read_chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, Er
     if chain.is_empty() {
         return Err(Error::Empty { file: file.to_owned(), what });
     }
+    if let Some(ends) = chain.first().and_then(ends) {
+        metrics::gauge!("tls_certificate_not_after_seconds", "file" => file.display().to_string())
+            .set(ends);
+    }
     Ok(chain)
+}
+
+/// When a certificate ends, Unix time.
+fn ends(certificate: &CertificateDer<'_>) -> Option<f64> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    // Up to the year 2106.
+    u32::try_from(certificate.validity().not_after.timestamp()).ok().map(f64::from)
 }
 
 pub(super) fn read_key(file: &Path) -> Result<PrivateKeyDer<'static>, Error> {

@@ -7,7 +7,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::super::{Api, stopped};
-use crate::{Error, backup::Plan, state_store::StateStore};
+use crate::{Error, backup::Plan, host, measure, state_store::StateStore};
 
 /// Pieces that may wait for the receiver.
 const AHEAD: usize = 16;
@@ -28,6 +28,10 @@ pub(super) async fn pieces(api: &Api, has: Vec<wire::BackupFile>) -> Result<Piec
             let sent = give(Piece::Head(head)).and_then(|()| plan.send(give));
             sent.map_err(Error::file("backup"))
         });
+        if sent.is_ok() {
+            let at = host::now().micros() / 1_000_000;
+            metrics::gauge!("causeway_ledger_backup_sent_seconds").set(measure::float(at));
+        }
         if let Err(error) = sent {
             tracing::error!(%error, "a backup was not sent to its end");
             let status = Status::internal("no backup can be made here; see this node's log");

@@ -1,11 +1,11 @@
 //! Asks liquidity banks for firm quotes: one hop when a bank serves the pair, else two through a bridge currency; it prices nothing itself.
 use crate::store::Json;
 use ledger_types::{AccountId, CorridorId, Currency, ParticipantId, QuoteId, Timestamp};
-use proto::trace::TRACEPARENT_KEY;
 use proto::fx::{
     ListPairsRequest, Pair, RequestQuoteRequest, RequestQuoteResponse,
     quoting_client::QuotingClient,
 };
+use proto::trace::TRACEPARENT_KEY;
 use services_runtime::trace;
 use tonic::{Code as GrpcCode, Status, transport::Channel};
 use uuid::Uuid;

@@ -215,6 +215,7 @@ async fn create(running: &Running, order: &Value, traceparent: &str) -> (u16, Va
 
 #[tokio::test(flavor = "multi_thread")]
 async fn telemetry_of_a_transfer_from_the_wallet_to_reconciliation() {
+    services_runtime::tls::install_default_provider();
     let (collector, address) = Collector::start().await;
     let postgres = Postgres::shared().unwrap();
     let url = postgres.database().await.unwrap();
@@ -283,7 +284,8 @@ async fn wallets_trace_goes_on(collector: &Collector) {
 
 /// The transfer's trace: each step once at least, all within the root, which links to the wallet's.
 async fn life(collector: &Collector, trace: &str) -> Vec<Came> {
-    let commits: Vec<_> = (1..=3).map(|node| format!("causeway-ledger {node} ledger.commit")).collect();
+    let commits: Vec<_> =
+        (1..=3).map(|node| format!("causeway-ledger {node} ledger.commit")).collect();
     let wanted = [
         "causeway-gateway 101 transfer",
         "causeway-gateway 101 ledger.submit Submit",
@@ -302,7 +304,8 @@ async fn life(collector: &Collector, trace: &str) -> Vec<Came> {
     let came = loop {
         let came = collector.of(trace);
         let has = |kind: &str| {
-            let wanted = |came: &Came| commits.iter().any(|at| came.what() == format!("{at} {kind}"));
+            let wanted =
+                |came: &Came| commits.iter().any(|at| came.what() == format!("{at} {kind}"));
             came.iter().any(wanted)
         };
         if ["Submit", "Accept", "Confirm"].into_iter().all(has) {
@@ -382,11 +385,12 @@ async fn scraped(running: &Running, settings: &str) -> BTreeMap<String, f64> {
     let (status, text) = page(running, settings, "/metrics").await;
     assert_eq!(status, 200);
     let samples = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    samples.map(|line| {
-        let (name, value) = line.rsplit_once(' ').unwrap();
-        (name.to_owned(), value.parse().unwrap())
-    })
-    .collect()
+    samples
+        .map(|line| {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            (name.to_owned(), value.parse().unwrap())
+        })
+        .collect()
 }
 
 async fn moved(running: &Running, before: &BTreeMap<String, f64>) {
@@ -405,7 +409,9 @@ async fn moved(running: &Running, before: &BTreeMap<String, f64>) {
     ] {
         assert!(sum(&after, name) > sum(before, name), "{name} did not move");
     }
-    assert!(after["process_ready"] >= 1.0 && after["causeway_gateway_outbox_oldest_seconds"] < 90.0);
+    assert!(
+        after["process_ready"] >= 1.0 && after["causeway_gateway_outbox_oldest_seconds"] < 90.0
+    );
     let certificate = |(name, _): &(&String, &f64)| name.starts_with("tls_certificate_not_after");
     let certificate = after.iter().find(certificate).map(|(_, ends)| *ends).unwrap();
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
@@ -469,6 +475,7 @@ async fn until(running: &Running, settings: &str, ready: bool) -> BTreeMap<Strin
 
 #[tokio::test(flavor = "multi_thread")]
 async fn telemetry_says_who_is_ready_and_since_when() {
+    services_runtime::tls::install_default_provider();
     let postgres = Postgres::start().unwrap();
     let url = postgres.database().await.unwrap();
     // Nobody listens there: what cannot be sent is lost, and holds up nothing.

@@ -6,8 +6,8 @@ use proto::convert::Network;
 
 use super::{pain001::by_currency, refusal, work::again};
 use crate::{
-    measure,
     app::App,
+    measure,
     problem::{Code, Problem},
     store::batches::{BatchRow, Refusal, WorkRow},
     transfers::{

@@ -1,9 +1,5 @@
 //! What a participant may see of the network and of its own events and balances, over HTTP.
-use axum::{
-    Json,
-    extract::State,
-    response::Response,
-};
+use axum::{Json, extract::State, response::Response};
 use ledger_proof::operator::{TravelRule, travel_field};
 use ledger_types::PayoutMethod;
 use serde::Serialize;

@@ -20,7 +20,11 @@ pub const METRICS: &[Metric] = &[
     ),
     ("causeway_ledger_applied_entries_total", Measured::Counter, "Entries applied since the start"),
     ("causeway_ledger_applied_records_total", Measured::Counter, "Records made since the start"),
-    ("causeway_ledger_apply_lag_entries", Measured::Gauge, "Entries committed and not applied here"),
+    (
+        "causeway_ledger_apply_lag_entries",
+        Measured::Gauge,
+        "Entries committed and not applied here",
+    ),
     ("causeway_ledger_records_total", Measured::Counter, "Records of the whole ledger"),
     ("causeway_ledger_log_bytes_total", Measured::Counter, "Bytes written to the log"),
     ("causeway_ledger_state_bytes_total", Measured::Counter, "Bytes written to the state"),

@@ -121,13 +121,8 @@ pub async fn run(
         max_age_micros: settings.rates.max_age_seconds.saturating_mul(1_000_000),
         network: Arc::clone(&network),
         registry,
-        tracer: Tracer::new(
-            &settings.telemetry,
-            "causeway-fx",
-            settings.participant,
-            &shutdown,
-        )
-        .map_err(Error::Telemetry)?,
+        tracer: Tracer::new(&settings.telemetry, "causeway-fx", settings.participant, &shutdown)
+            .map_err(Error::Telemetry)?,
     };
 
     shutdown.spawn("fx-registrar", async move {

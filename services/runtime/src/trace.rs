@@ -12,12 +12,12 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
     self as sdk, BatchConfigBuilder, BatchSpanProcessor, IdGenerator as _, RandomIdGenerator,
     Sampler, SamplingDecision, ShouldSample as _, SpanData, SpanLinks, SpanProcessor as _,
 };
-use opentelemetry_sdk::Resource;
 
 use crate::shutdown::Shutdown;
 use crate::telemetry::{Error, Settings};
@@ -53,9 +53,8 @@ impl Context {
             part.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
         };
         let mut parts = text.trim().split('-');
-        let mut part = |length: usize| {
-            parts.next().filter(|part| part.len() == length && lower(part))
-        };
+        let mut part =
+            |length: usize| parts.next().filter(|part| part.len() == length && lower(part));
         let (version, trace, span, flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
         if version == "ff" || (version == "00" && parts.next().is_some()) {
             return None;
@@ -360,8 +359,7 @@ impl Tracer {
 
     fn chosen(&self, trace: TraceId) -> bool {
         self.inner.as_ref().is_some_and(|inner| {
-            let sampled =
-                inner.ratio.should_sample(None, trace, "", &SpanKind::Internal, &[], &[]);
+            let sampled = inner.ratio.should_sample(None, trace, "", &SpanKind::Internal, &[], &[]);
             sampled.decision == SamplingDecision::RecordAndSample
         })
     }

@@ -64,7 +64,8 @@ fn counted() -> BTreeMap<String, Measured> {
 /// The metrics that a text of queries names, without what a histogram adds.
 fn named(text: &str) -> BTreeSet<String> {
     let declared = declared();
-    let part = |byte: char| byte.is_ascii_lowercase() || byte.is_ascii_digit() || "_:".contains(byte);
+    let part =
+        |byte: char| byte.is_ascii_lowercase() || byte.is_ascii_digit() || "_:".contains(byte);
     let words = text.split(|byte| !part(byte));
     let words = words.filter(|word| PREFIXES.iter().any(|prefix| word.starts_with(prefix)));
     let base = |word: &str| {
@@ -198,9 +199,7 @@ fn monitoring_is_what_promtool_takes() {
     promtool(&folder, &["check", "rules", "alerts.yml"]);
     promtool(&folder, &["test", "rules", "alerts.test.yml"]);
     // A query is read as the expression of a rule is.
-    let rule = |(at, query): (usize, &String)| {
-        serde_json::json!({ "record": format!("dashboard:query:{at}"), "expr": query })
-    };
+    let rule = |(at, query): (usize, &String)| serde_json::json!({ "record": format!("dashboard:query:{at}"), "expr": query });
     let queries = queries();
     assert!(queries.len() > 40, "{}", queries.len());
     let rules: Vec<_> = queries.iter().enumerate().map(rule).collect();

@@ -61,12 +61,7 @@ impl Traced {
     }
 
     /// Sends a span per item: from the request's head to the outcome, here.
-    pub(super) fn finish(
-        self,
-        tracer: &Tracer,
-        node: u64,
-        submitted: Result<&Submitted, &Status>,
-    ) {
+    pub(super) fn finish(self, tracer: &Tracer, node: u64, submitted: Result<&Submitted, &Status>) {
         let Self { asked: Asked { from, begun_micros }, items } = self;
         let ended_micros = host::now().micros();
         for (at, kind, context, parent) in items {

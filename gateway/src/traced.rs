@@ -61,8 +61,19 @@ pub fn changed(app: &App, changes: &[Changed]) {
 pub struct Flight {
     begun_micros: u64,
     resends: i64,
-    /// The item's place, its span, that one's parent, who asked for it, and its kind.
-    items: Vec<(usize, Context, Context, Option<Context>, Option<ItemKind>)>,
+    items: Vec<Flown>,
+}
+
+/// One item of a flight.
+#[derive(Debug)]
+struct Flown {
+    /// Its place in the envelope.
+    at: usize,
+    span: Context,
+    root: Context,
+    /// Who asked for it.
+    asked: Option<Context>,
+    kind: Option<ItemKind>,
 }
 
 impl Flight {
@@ -79,7 +90,7 @@ impl Flight {
             if root.sampled() {
                 let asked = row.traceparent.as_deref().and_then(Context::read);
                 let kind = u8::try_from(row.kind).ok().and_then(ItemKind::from_code);
-                flight.items.push((at, root.child(), root, asked, kind));
+                flight.items.push(Flown { at, span: root.child(), root, asked, kind });
             }
         }
         flight
@@ -88,7 +99,7 @@ impl Flight {
     /// What the node is told: the span of the first item that has one. Those of others it finds.
     #[must_use]
     pub fn traceparent(&self) -> Option<String> {
-        self.items.first().map(|(_, span, ..)| span.traceparent())
+        self.items.first().map(|item| item.span.traceparent())
     }
 
     /// The same bytes go once more.
@@ -103,7 +114,7 @@ impl Flight {
         request: impl Display,
         failed: impl Fn(usize) -> Option<&'static str>,
     ) {
-        for (at, context, root, asked, kind) in self.items {
+        for Flown { at, span: context, root, asked, kind } in self.items {
             let span = Span::new(context, "ledger.submit", Kind::Client, self.begun_micros)
                 .child_of(root)
                 .linked(asked)

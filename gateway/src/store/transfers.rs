@@ -330,14 +330,25 @@ pub async fn transfer_change(
         .bind(record)
         .bind(*credited),
     };
-    let row: Option<(bool, OffsetDateTime, i64, Option<String>)> =
-        query.fetch_optional(&mut *connection).await?;
-    let Some((outgoing, created_at, corridor, traceparent)) = row else { return Ok(None) };
+    let row: Option<ChangedRow> = query.fetch_optional(&mut *connection).await?;
+    let Some(row) = row else { return Ok(None) };
     timeline_insert(connection, transfer, at, change.words(), record).await?;
+    Ok(Some(changed(transfer, change, time, row)))
+}
+
+/// Direction, first knowledge, corridor and `traceparent` of a row that was changed.
+type ChangedRow = (bool, OffsetDateTime, i64, Option<String>);
+
+fn changed(
+    transfer: TransferId,
+    change: &Change,
+    time: OffsetDateTime,
+    (outgoing, created_at, corridor, traceparent): ChangedRow,
+) -> Changed {
     // The ledger's clock may be behind this machine's.
     let after = Duration::try_from(time - created_at).unwrap_or_default();
     let change = change.clone();
-    Ok(Some(Changed { transfer, outgoing, corridor, change, created_at, after, traceparent }))
+    Changed { transfer, outgoing, corridor, change, created_at, after, traceparent }
 }
 
 /// The outcome comes without a deadline, the record with it; either may be first.

@@ -23,6 +23,7 @@ need faketime bash -c 'compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1"'
 need iproute2 command -v ip
 need nftables command -v nft
 need util-linux command -v nsenter
+need softhsm2 command -v softhsm2-util
 need git command -v git
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 need python3-venv python3 -c 'import ensurepip, venv'

@@ -5,7 +5,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledger_proof::{
     codec::Field,
     item::{Item, ItemKind, Resolve},
-    signature::{Request, sign},
+    signature::{Draft, Request},
 };
 use ledger_types::{Rejection, RequestId, Timestamp, TransferId, TransferState};
 use proto::{
@@ -145,7 +145,8 @@ async fn first_send(app: &App, batch: Vec<Queued>) -> Result<(), Error> {
         all_or_nothing: false,
     };
     let items: Vec<_> = batch.iter().map(|queued| queued.row.item.clone()).collect();
-    let bytes = sign(&asked, &items, &[&app.signing_key]);
+    let draft = Draft::new(&asked, &items, &app.signer.public_key());
+    let bytes = draft.signed(signed(app, draft.message()).await);
     let ids: Vec<_> = batch.iter().map(|queued| queued.row.id).collect();
     persist(|| app.store.envelope_insert(request, &bytes, valid_until, &ids)).await;
     let envelope = EnvelopeRow {
@@ -355,6 +356,21 @@ fn submits(row: &OutboxRow) -> bool {
 fn transfer_of(row: &OutboxRow) -> Option<TransferId> {
     let uetr = ledger_types::Uetr::from_bytes(*row.uetr.as_bytes()).ok()?;
     Some(TransferId { debtor_agent: participant(row.debtor_agent), uetr })
+}
+
+/// Asks for a signature until it is given: a token that is away comes back, and what is durable waits.
+async fn signed(app: &App, message: Vec<u8>) -> [u8; 64] {
+    let message: Arc<[u8]> = message.into();
+    loop {
+        let (signer, message) = (Arc::clone(&app.signer), Arc::clone(&message));
+        // A token may take its time.
+        match tokio::task::spawn_blocking(move || signer.sign(&message)).await {
+            Ok(Ok(signature)) => return signature,
+            Ok(Err(error)) => tracing::error!(cause = chain(&error), "not signed, trying again"),
+            Err(error) => tracing::error!(cause = chain(&error), "not signed, trying again"),
+        }
+        tokio::time::sleep(RESEND_PAUSE).await;
+    }
 }
 
 /// Repeats a write until the store takes it: what the ledger said must not be lost.

@@ -23,9 +23,13 @@ use crate::{
     app::App,
     measure,
     problem::{Code, Problem},
+    security::rates::Slot,
 };
 
 pub mod actions;
+pub mod api_keys;
+pub mod approvals;
+pub mod audit;
 pub mod body;
 pub mod caller;
 pub mod document;
@@ -116,6 +120,15 @@ pub fn router(app: App) -> Router {
         .routes(routes!(webhooks::replay))
         .routes(routes!(webhooks::test))
         .routes(routes!(webhooks::deliveries))
+        .routes(routes!(api_keys::create, api_keys::list))
+        .routes(routes!(api_keys::get))
+        .routes(routes!(api_keys::rotate))
+        .routes(routes!(api_keys::revoke))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::get))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::reject))
+        .routes(routes!(audit::list))
         .routes(routes!(iso::rendered::get))
         .routes(routes!(track::json))
         .split_for_parts();
@@ -151,8 +164,13 @@ async fn bounded(State(app): State<App>, mut request: Request, next: Next) -> Re
     };
     let place = caller::Place::new(ticket);
     request.extensions_mut().insert(place.clone());
-    let response = next.run(request).await;
+    let slot = Slot::default();
+    request.extensions_mut().insert(slot.clone());
+    let mut response = next.run(request).await;
     drop(place);
+    if let Some(standing) = slot.get() {
+        standing.write(response.headers_mut());
+    }
     response
 }
 

@@ -1,6 +1,26 @@
 //! Starts one gateway: reads files, opens the store, resumes what was left, serves; it decides nothing.
 use std::{path::Path, sync::Arc, time::Duration};
 
+use crate::{
+    Error,
+    app::{App, Inner, Outbox, WorkQueue},
+    decide,
+    directory::Directory,
+    events::{self, Heard},
+    outbox,
+    routes::{
+        caller::{Scope, tokens::Tokens},
+        idempotency::Running,
+        router,
+    },
+    screening::exact::ExactLists,
+    security::{Security, UNNAMED},
+    settings::{Ledger, Settings, Signing},
+    signer::{FileKey, Signer, pkcs11::TokenKey},
+    store::{Store, book::Book},
+    turns::Turns,
+    webhooks::{self, Webhooks},
+};
 use ed25519_dalek::SigningKey;
 use ledger_proof::{Genesis, codec::Digest};
 use ledger_types::ParticipantId;
@@ -12,29 +32,11 @@ use services_runtime::{
     tls::{self, ClientTls},
 };
 use tonic::transport::Channel;
-use uuid::Uuid;
 
-use crate::{
-    Error,
-    app::{App, Inner, Outbox, WorkQueue},
-    decide,
-    directory::Directory,
-    events::{self, Heard},
-    outbox,
-    routes::{
-        caller::{Scope, secret_digest},
-        idempotency::Running,
-        router,
-    },
-    screening::exact::ExactLists,
-    sealing::random,
-    settings::{Ledger, Settings},
-    store::{Store, book::Book},
-    turns::Turns,
-    webhooks::{self, Webhooks},
-};
-
+pub mod audit;
+pub mod keys;
 pub mod ready;
+mod watch;
 
 /// How often news of the network is asked for.
 const NEWS_EVERY: Duration = Duration::from_secs(3);
@@ -70,6 +72,8 @@ pub async fn run(
     let sealing_key = key("sealing_key", &settings.sealing_key)?;
     let app = App::new(Inner {
         webhooks: Webhooks::new(&settings.webhooks, &sealing_key)?,
+        security: Security::new(&settings.security)?,
+        tokens: settings.security.oauth.as_ref().map(Tokens::new).transpose()?,
         turns: Turns::default(),
         me: ParticipantId(settings.participant),
         network: genesis(&settings.genesis)?.network(),
@@ -77,7 +81,7 @@ pub async fn run(
         directory: Directory::default(),
         heard: Heard::default(),
         running: Running::default(),
-        signing_key: SigningKey::from_bytes(&key("signing_key", &settings.signing_key)?),
+        signer: signer(&settings)?,
         sealing_key,
         fx: fx(&settings, &tls, &limits)?,
         screening: Arc::new(lists),
@@ -90,6 +94,7 @@ pub async fn run(
         work,
         store,
     });
+    watch::started(&app, &settings).await?;
     outbox::resume(&app, &shutdown).await?;
     shutdown.spawn("outbox", outbox::run(app.clone(), outbox_queue, shutdown.clone()));
     shutdown.spawn("events", events::run(app.clone(), shutdown.clone()));
@@ -97,24 +102,24 @@ pub async fn run(
     shutdown.spawn("webhooks", webhooks::deliver::run(app.clone(), shutdown.clone()));
     shutdown.spawn("news", news(app.clone(), shutdown.clone()));
     shutdown.spawn("idempotency", sweep_keys(app.clone(), shutdown.clone()));
+    shutdown.spawn("approvals", watch::approvals(app.clone(), shutdown.clone()));
+    let every = Duration::from_millis(settings.security.failures_every_ms.max(1));
+    shutdown.spawn("sign-ins", watch::failures(app.clone(), every, shutdown.clone()));
     if let Some(state) = health {
         shutdown.spawn("ready", ready::watch(app.clone(), state, shutdown.clone()));
     }
     serve(&settings, app, &shutdown).await
 }
 
-/// Makes an API key with scopes (`read`, `send`, `decide`, `manage`) and gives its secret, which is shown
-/// this once and kept as a digest only.
+/// Makes an API key of no named owner and gives its secret, which is shown this once and kept as a
+/// digest only.
 ///
 /// # Errors
 /// When the system has no randomness or the store fails.
 pub async fn api_key_create(store: &Store, scopes: &[Scope]) -> Result<String, Error> {
-    let secret = format!("cw_{}", hex::encode(random::<32>().map_err(|_| Error::Randomness)?));
-    let id = Uuid::from_bytes(random().map_err(|_| Error::Randomness)?);
-    let scopes: Vec<_> = scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
-    let digest = secret_digest(&secret);
-    store.api_key_insert(id, &digest, &scopes).await.map_err(Error::Store)?;
-    Ok(secret)
+    let asked =
+        keys::Asked { owner: UNNAMED.to_owned(), scopes: scopes.to_vec(), expires_at: None };
+    Ok(keys::make(store, &keys::Actor::terminal(), asked).await?.secret)
 }
 
 async fn serve(settings: &Settings, app: App, shutdown: &Shutdown) -> Result<(), Error> {
@@ -159,6 +164,21 @@ async fn news(app: App, shutdown: Shutdown) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// What signs envelopes: a key in a file, or one that a token keeps.
+fn signer(settings: &Settings) -> Result<Arc<dyn Signer>, Error> {
+    match (&settings.signing_key, &settings.signing) {
+        (Some(file), None) => {
+            let key = SigningKey::from_bytes(&key("signing_key", file)?);
+            Ok(Arc::new(FileKey::new(key)))
+        }
+        (None, Some(Signing { pkcs11 })) => {
+            let pin = read("signing.pkcs11.pin_file", &pkcs11.pin_file)?;
+            Ok(Arc::new(TokenKey::open(pkcs11, &pin).map_err(Error::Signer)?))
+        }
+        (Some(_), Some(_)) | (None, None) => Err(Error::SigningKeys),
+    }
 }
 
 fn genesis(file: &Path) -> Result<Genesis, Error> {

@@ -145,6 +145,8 @@ async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<
     let webhooks = gateway::settings::Webhooks::default();
     let app = App::new(Inner {
         webhooks: gateway::webhooks::Webhooks::new(&webhooks, &sealing_key).unwrap(),
+        security: gateway::security::Security::new(&Default::default()).unwrap(),
+        tokens: None,
         turns: gateway::turns::Turns::default(),
         me: ParticipantId(11),
         network: NetworkId([0; 32]),
@@ -152,7 +154,7 @@ async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<
         directory,
         heard: Heard::default(),
         running: Running::default(),
-        signing_key: SigningKey::from_bytes(&random().unwrap()),
+        signer: Arc::new(gateway::signer::FileKey::new(SigningKey::from_bytes(&random().unwrap()))),
         sealing_key,
         fx: vec![],
         screening: Arc::new(Script),

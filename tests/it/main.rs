@@ -23,5 +23,6 @@ mod readme;
 mod recall;
 mod reconciliation;
 mod remittance;
+mod security;
 mod tidy;
 mod webhooks;

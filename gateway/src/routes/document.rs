@@ -101,21 +101,21 @@ fn problems(path: &str, method: &str, operation: &mut Value) {
     let mut said: Vec<(u16, &str)> = vec![
         (408, "REQUEST_TIMEOUT"),
         (500, "INTERNAL_ERROR: its log says why"),
-        (429, "TOO_MANY_REQUESTS: come again"),
-        (503, "STORE_UNAVAILABLE, LEDGER_UNAVAILABLE or LEDGER_BUSY: come again"),
+        (429, "TOO_MANY_REQUESTS or RATE_LIMIT_EXCEEDED: come again"),
+        (503, "STORE_, LEDGER_ or ISSUER_UNAVAILABLE, or LEDGER_BUSY: come again"),
     ];
     if key {
-        said.push((401, "API_KEY_MISSING or API_KEY_UNKNOWN"));
-        said.push((403, "SCOPE_MISSING"));
+        said.push((401, "API_KEY_MISSING, API_KEY_UNKNOWN or TOKEN_INVALID"));
+        said.push((403, "SCOPE_MISSING or FOUR_EYES_REQUIRED"));
     }
     if has("parameters") || body {
         said.push((400, "A field, the query, the path, a header or the body breaks its rule"));
     }
     if path.contains('{') {
-        said.push((404, "TRANSFER_NOT_FOUND, WEBHOOK_NOT_FOUND or RESOURCE_UNKNOWN"));
+        said.push((404, "What the path names is not there"));
     }
     if transfer || post {
-        said.push((409, "UETR_AMBIGUOUS or REQUEST_IN_PROGRESS"));
+        said.push((409, "UETR_AMBIGUOUS, REQUEST_IN_PROGRESS or APPROVAL_DECIDED"));
     }
     if body {
         said.push((413, "BODY_TOO_LARGE"));

@@ -94,6 +94,7 @@ async fn tracked(app: &App, token: &str) -> Result<TrackView, Problem> {
 
 fn words(row: &Row) -> &'static str {
     match (row.status.as_str(), row.held_until.is_some()) {
+        ("AWAITING_APPROVAL", _) => "waiting for approval at the sending institution",
         ("QUEUED", _) => "waiting to be sent",
         ("PENDING", true) => "under review at the receiving institution",
         ("PENDING", false) => "waiting for the receiving institution",

@@ -12,8 +12,14 @@ use ledger_types::{
 };
 use proto::convert::Network;
 use serde_json::json;
+use tokio::sync::OwnedMutexGuard;
 
-use super::{Created, order::Order, refuse};
+use super::{
+    Created,
+    approve::{self, Approved},
+    order::Order,
+    refuse,
+};
 use crate::{
     app::{App, enqueue},
     banking::{self, Customer, Reserved},
@@ -28,6 +34,7 @@ use crate::{
     sealing::{self, Sealed, random},
     store::{
         self,
+        approvals::AWAITING,
         parties::{party_insert, screening_insert},
         quotes::QuoteRow,
         transfers::{New, Row, timeline_insert, transfer_insert},
@@ -41,14 +48,14 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 const DEADLINE_MARGIN_MICROS: u64 = 5_000_000;
 
 /// What an order comes to under its corridor.
-struct Priced {
-    corridor: SetCorridor,
+pub(super) struct Priced {
+    pub(super) corridor: SetCorridor,
     fees: Option<SetFeeSchedule>,
     hops: Vec<Hop>,
     legs: ArrayVec<Leg, 8>,
-    source: Money,
-    destination: Money,
-    debtor_total: u64,
+    pub(super) source: Money,
+    pub(super) destination: Money,
+    pub(super) debtor_total: u64,
 }
 
 /// Creates a transfer; a refusal is kept, so that GET shows it as RJCT.
@@ -68,11 +75,21 @@ pub async fn create(app: &App, order: &Order) -> Result<Created, Problem> {
 }
 
 async fn attempt(app: &App, order: &Order) -> Result<Created, Problem> {
-    let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
     let turn = app.turns.take(order.uetr).await;
     if !app.store.transfer_fetch(order.uetr, Some(app.me)).await?.is_empty() {
         return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
     }
+    go_on(app, order, turn, None).await
+}
+
+/// Goes on with an order in its UETR's turn: a new one, or one that waited and is approved.
+pub(super) async fn go_on(
+    app: &App,
+    order: &Order,
+    turn: OwnedMutexGuard<()>,
+    approved: Option<&Approved<'_>>,
+) -> Result<Created, Problem> {
+    let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
     app.room()?;
     if order.creditor_agent == app.me {
         return Err(Problem::field("creditor_agent", "must be another participant"));
@@ -84,6 +101,13 @@ async fn attempt(app: &App, order: &Order) -> Result<Created, Problem> {
         screen(app, transfer, order).await?;
     }
     let priced = price(app, &network, order, (corridor, fees)).await?;
+    match approved {
+        None if approve::needed(app, &priced) => {
+            return approve::park(app, transfer, order, &priced).await;
+        }
+        None => {}
+        Some(approved) => approve::within(approved, &priced)?,
+    }
     let reserved = if priced.corridor.institutional { 0 } else { priced.debtor_total };
     if reserved > 0 {
         let money = Money::new(reserved, priced.source.currency);
@@ -91,7 +115,7 @@ async fn attempt(app: &App, order: &Order) -> Result<Created, Problem> {
         let debtor = Customer { account, payout_method: order.payout_method, money };
         reserve(app, transfer, debtor, "debtor.account").await?;
     }
-    match sign_and_keep(app, &network, transfer, order, &priced, reserved).await {
+    match sign_and_keep(app, &network, (transfer, order), &priced, reserved, approved).await {
         Ok(row) => {
             drop(turn);
             Ok(answer(app, transfer, row).await?)
@@ -109,8 +133,13 @@ pub(super) async fn kept_after_all(
 ) -> Result<Created, Problem> {
     match fetch(app, transfer).await {
         // Another request's, under the same UETR.
-        Ok(_) if problem.lasting() => Err(problem),
-        Ok(row) => Ok(Created::Durable(Box::new(row))),
+        Ok(row) if row.status != AWAITING && problem.lasting() => Err(problem),
+        Ok(row) if row.status != AWAITING => Ok(Created::Durable(Box::new(row))),
+        // It waits for approval as before.
+        Ok(_) => {
+            let _repeatable = app.banking.release(transfer).await;
+            Err(problem)
+        }
         Err(missing) => {
             if missing.is(Code::TransferNotFound) {
                 let _repeatable = app.banking.release(transfer).await;
@@ -312,8 +341,11 @@ pub(super) async fn reserve(
     let mut reserved = app.banking.reserve(transfer, customer).await;
     if matches!(reserved, Ok(Reserved::Before)) {
         // Left by a request that was cut off before it kept a transfer, perhaps at another price.
-        if matches!(fetch(app, transfer).await, Err(missing) if missing.is(Code::TransferNotFound))
-        {
+        let kept = match fetch(app, transfer).await {
+            Ok(row) => row.status != AWAITING,
+            Err(missing) => !missing.is(Code::TransferNotFound),
+        };
+        if !kept {
             let _repeatable = app.banking.release(transfer).await;
             reserved = app.banking.reserve(transfer, customer).await;
         }
@@ -371,10 +403,10 @@ fn seal(
 async fn sign_and_keep(
     app: &App,
     network: &Network,
-    transfer: TransferId,
-    order: &Order,
+    (transfer, order): (TransferId, &Order),
     priced: &Priced,
     reserved: u64,
+    approved: Option<&Approved<'_>>,
 ) -> Result<store::outbox::OutboxRow, Problem> {
     let corridor = &priced.corridor;
     let sealed = seal(app, network, order, corridor)?;
@@ -399,12 +431,17 @@ async fn sign_and_keep(
     });
     let new = new_row(app, transfer, order, priced, reserved);
     let mut transaction = app.store.begin().await?;
-    if !transfer_insert(&mut transaction, &new).await? {
-        return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
+    match approved {
+        Some(approved) => approve::released(app, &mut transaction, &new, approved).await?,
+        None => {
+            if !transfer_insert(&mut transaction, &new).await? {
+                return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
+            }
+            party_insert(&mut transaction, transfer, Some(&order.personal), None).await?;
+            let words = ("received", "ACTC", None);
+            timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
+        }
     }
-    party_insert(&mut transaction, transfer, Some(&order.personal), None).await?;
-    let words = ("received", "ACTC", None);
-    timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
     let blob = sealed.as_ref().map(|sealed| sealed.blob.as_slice());
     let row = enqueue(&mut transaction, transfer, &item, b"", blob).await?;
     store::commit(transaction).await?;
@@ -412,7 +449,13 @@ async fn sign_and_keep(
     Ok(row)
 }
 
-fn new_row(app: &App, transfer: TransferId, order: &Order, priced: &Priced, reserved: u64) -> New {
+pub(super) fn new_row(
+    app: &App,
+    transfer: TransferId,
+    order: &Order,
+    priced: &Priced,
+    reserved: u64,
+) -> New {
     let token = tracking::token(&app.sealing_key, transfer);
     New {
         transfer,

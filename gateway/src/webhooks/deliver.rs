@@ -142,11 +142,12 @@ fn launch(
 
 async fn attempt(app: &App, endpoint: &WebhookRow, due: &DueRow) -> Result<(), store::Error> {
     let begun = Instant::now();
-    let message = Message {
-        id: message::id(app.me, due.event.number),
-        timestamp: OffsetDateTime::now_utc().unix_timestamp(),
-        body: message::body(&due.event),
+    let (id, body) = match due.local {
+        Some(own) => (message::local_id(app.me, own), message::local_body(&due.r#type, &due.event)),
+        None => (message::id(app.me, due.event.number), message::body(&due.event)),
     };
+    let timestamp = OffsetDateTime::now_utc().unix_timestamp();
+    let message = Message { id, timestamp, body };
     let sent = match secrets(app, endpoint.id).await? {
         Some(secrets) => app.webhooks.sender.post(&endpoint.url, &secrets, &message).await,
         None => Err("the secret cannot be opened; rotate it".to_owned()),
@@ -159,8 +160,8 @@ async fn attempt(app: &App, endpoint: &WebhookRow, due: &DueRow) -> Result<(), s
     };
     measure::webhook(outcome, begun.elapsed());
     if outcome == "parked" {
-        let number = due.event.number;
-        tracing::warn!(webhook = %endpoint.id, number, "webhook parked, its transfer waits");
+        let (number, own) = (due.event.number, due.local);
+        tracing::warn!(webhook = %endpoint.id, number, own, "webhook parked, its transfer waits");
     }
     app.store.webhook_attempted(endpoint.id, due, &how, FAILING).await
 }

@@ -393,9 +393,49 @@ pub enum Admin {
         /// The gateway's settings.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
-        /// read, send, decide or manage; repeat for more.
+        /// read, send, decide, manage, approve or audit; repeat for more.
         #[arg(long = "scope", default_values = ["read", "send", "decide"])]
         scopes: Vec<String>,
+        /// Who will hold it; without one it is nobody's second pair of eyes.
+        #[arg(long, value_name = "NAME")]
+        owner: Option<String>,
+        /// Days after which it ends; absent: it does not end by itself.
+        #[arg(long, value_name = "DAYS")]
+        expires_in: Option<u16>,
+    },
+    /// List a gateway's API keys; no secrets.
+    ApiKeyList {
+        /// The gateway's settings.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Give an API key a new secret and print it once; the former one opens beside it for a while.
+    ApiKeyRotate {
+        /// The gateway's settings.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Seconds for which the former secret opens too.
+        #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+        overlap: u64,
+        /// The key's id.
+        id: String,
+    },
+    /// Take an API key back for ever.
+    ApiKeyRevoke {
+        /// The gateway's settings.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The key's id.
+        id: String,
+    },
+    /// Follow the chain of a gateway's audit log from its first row to its last.
+    AuditVerify {
+        /// The gateway's settings.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// What was noted elsewhere, as NUMBER:DIGEST: the log must hold that row still.
+        #[arg(long, value_name = "NUMBER:DIGEST")]
+        expect: Option<String>,
     },
     #[command(flatten)]
     Operator(operator::Operator),

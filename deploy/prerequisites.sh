@@ -26,6 +26,8 @@ need util-linux command -v nsenter
 need softhsm2 command -v softhsm2-util
 need git command -v git
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
+need chromium command -v chromium
+need chromium-driver command -v chromedriver
 need python3-venv python3 -c 'import ensurepip, venv'
 
 # What calls the gateway by its OpenAPI document, in a folder of its own; its test says so when it
@@ -53,9 +55,28 @@ standardwebhooks() {
     rm -rf "$folder"
     printf 'standardwebhooks %s cannot be installed here; its test will skip\n' "$version" >&2
 }
+
+# The accessibility rules by which the tracking page is judged in Chromium (axe-core 4.12.1, as this
+# Python package carries it); its test says so when they cannot be had.
+axe() {
+    local version=0.1.8
+    local sum=fdd263c998388f1a8e67cad02677e612d946248bd44d163be5e8650ea31f95f8
+    local folder="${XDG_CACHE_HOME:-$HOME/.cache}/causeway/axe-playwright-python-$version"
+    [ -e "$folder/axe.min.js" ] && return
+    printf 'installing: axe-core\n'
+    printf 'axe-playwright-python==%s --hash=sha256:%s\n' "$version" "$sum" >"$folder.txt"
+    python3 -m venv --clear "$folder" &&
+        "$folder/bin/pip" download --quiet --no-deps --require-hashes --dest "$folder" \
+            --requirement "$folder.txt" &&
+        "$folder/bin/python" -m zipfile -e "$folder"/*.whl "$folder" &&
+        mv "$folder/axe_playwright_python/axe.min.js" "$folder" && rm "$folder.txt" && return
+    rm -rf "$folder" "$folder.txt"
+    printf 'axe-core cannot be installed here; its test will skip\n' >&2
+}
 if [ "${#missing[@]}" -eq 0 ]; then
     schemathesis
     standardwebhooks
+    axe
     exit 0
 fi
 
@@ -84,3 +105,4 @@ export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 schemathesis
 standardwebhooks
+axe

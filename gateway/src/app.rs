@@ -15,6 +15,7 @@ use tonic::transport::Channel;
 
 use crate::{
     banking::CoreBanking,
+    batches::Batches,
     directory::Directory,
     events::Heard,
     outbox::{Answer, Queued},
@@ -22,9 +23,10 @@ use crate::{
     routes::{caller::tokens::Tokens, idempotency::Running},
     screening::Screening,
     security::Security,
-    settings::{Decision, Demo},
+    settings::{Decision, Demo, Pickup},
     signer::Signer,
     store::{self, Connection, Store, outbox::OutboxRow},
+    tracking::Tracking,
     turns::Turns,
     webhooks::Webhooks,
 };
@@ -76,6 +78,8 @@ pub struct Inner {
     pub decision: Decision,
     /// Usage rules beside the network's own.
     pub profile: Option<Profile>,
+    /// Cash at the tills.
+    pub pickup: Pickup,
     /// Scripted answers.
     pub demo: Demo,
     /// Requests under way, by their credentials' digest.
@@ -86,6 +90,10 @@ pub struct Inner {
     pub work: WorkQueue,
     /// Endpoints of webhooks.
     pub webhooks: Webhooks,
+    /// Files of many transfers.
+    pub batches: Batches,
+    /// Links for senders.
+    pub tracking: Tracking,
     /// Limits of keys and of what needs approval.
     pub security: Security,
     /// An issuer of access tokens.

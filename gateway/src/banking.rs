@@ -1,6 +1,20 @@
 //! The core-banking port of both sides: reserve, capture and release the debtor's money; check and credit the creditor. Each is repeatable.
+use std::{path::Path, sync::Arc, time::Duration};
+
 use futures_util::future::BoxFuture;
 use ledger_types::{Money, PayoutMethod, StatusReason, TransferId};
+
+use crate::{
+    settings::{Banking, BankingKind},
+    store::Store,
+    turns::Turns,
+};
+
+pub mod breaker;
+pub mod call;
+pub mod http;
+pub mod protocol;
+pub mod tend;
 
 /// Why core banking did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +80,44 @@ pub trait CoreBanking: Send + Sync + std::fmt::Debug {
 
     /// Whether a transfer's money reached an account: what a return has to take back.
     fn credited(&self, transfer: TransferId) -> BoxFuture<'_, Result<bool, Error>>;
+
+    /// Asks after what was left open; a book leaves nothing open.
+    fn tend<'a>(&'a self, _turns: &'a Turns) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// What was open when it was last tended.
+    fn unresolved(&self) -> Unresolved {
+        Unresolved::default()
+    }
+}
+
+/// Operations whose outcome is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unresolved {
+    /// How many.
+    pub count: u32,
+    /// How old the oldest is.
+    pub oldest: Duration,
+}
+
+/// The bank of the settings; none when they name the built-in book.
+///
+/// # Errors
+/// Names the setting that is wrong.
+pub fn remote(
+    settings: &Banking,
+    store: &Store,
+) -> Result<Option<Arc<dyn CoreBanking>>, crate::Error> {
+    match settings.kind {
+        BankingKind::Book => Ok(None),
+        BankingKind::Http => Ok(Some(Arc::new(http::Remote::new(settings, store.clone())?))),
+    }
+}
+
+fn read_file(field: &'static str, file: &Path) -> Result<Vec<u8>, crate::Error> {
+    let unread = |source| crate::Error::File { field, file: file.to_owned(), source };
+    std::fs::read(file).map_err(unread)
 }
 
 /// The form under which an account is kept: no spaces, upper case.

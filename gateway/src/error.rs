@@ -87,6 +87,17 @@ pub enum Error {
     /// The token can't be used.
     #[error("signing.pkcs11: the token can't be used")]
     Signer(#[source] crate::signer::Error),
+    /// What signs broke off.
+    #[error("the signature was not finished")]
+    Signing(#[source] tokio::task::JoinError),
+    /// Core banking can't be called.
+    #[error("banking.{field}: {why}")]
+    Banking {
+        /// The field of `[banking]`.
+        field: &'static str,
+        /// What it must be.
+        why: &'static str,
+    },
     /// No randomness.
     #[error("the system gives no randomness")]
     Randomness,

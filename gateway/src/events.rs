@@ -142,6 +142,7 @@ async fn write(app: &App, cursor: u64, records: &[RecordEvent]) -> Result<u64, E
     store::commit(transaction).await.map_err(Error::Store)?;
     done.changes.iter().for_each(measure::changed);
     done.work.into_iter().for_each(|item| app.wake(item));
+    done.touched.into_iter().for_each(|transfer| app.tracking.changed(transfer));
     app.webhooks.wake();
     Ok(last)
 }
@@ -151,6 +152,8 @@ async fn write(app: &App, cursor: u64, records: &[RecordEvent]) -> Result<u64, E
 struct Done {
     changes: Vec<Changed>,
     work: Vec<Work>,
+    /// What senders' links may show otherwise.
+    touched: Vec<TransferId>,
 }
 
 async fn apply(
@@ -171,6 +174,9 @@ async fn apply(
     let shared = SharedPart::from_bytes(bytes).map_err(unreadable)?;
     keep(connection, event, shown(event, &shared)).await?;
     let Some(transfer) = transfer_of(event.kind, &shared) else { return Ok(()) };
+    let originals = shared.links.iter().map(|link| link.uetr);
+    let originals = originals.map(|uetr| TransferId { debtor_agent: app.me, uetr });
+    done.touched.extend(originals.chain([transfer]));
     learn(app, connection, event, &shared, transfer).await?;
     cases::follow(app, connection, event, (&shared, transfer)).await?;
     let Some(change) = change(event, &shared).map_err(unreadable)? else { return Ok(()) };

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod banking;
+pub mod batches;
 pub mod clock;
 pub mod decide;
 pub mod directory;
@@ -11,6 +12,7 @@ pub mod legs;
 pub mod measure;
 pub mod outbox;
 pub mod personal;
+pub mod pickup;
 pub mod problem;
 pub mod quotes;
 pub mod routes;

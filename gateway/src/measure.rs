@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 
+use crate::banking::Unresolved;
 use crate::store::transfers::{Change, Changed};
 
 /// A transfer was kept for the first time in a status.
@@ -59,6 +60,20 @@ pub fn webhooks(waiting: i64, parked: i64) {
     let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     gauge!("causeway_gateway_webhooks_pending", "state" => "waiting").set(count(waiting));
     gauge!("causeway_gateway_webhooks_pending", "state" => "parked").set(count(parked));
+}
+
+/// Core banking was called: reserve, capture, release, check, credit or, after a key, operations.
+pub fn banking_call(operation: String, outcome: &'static str, took: Duration) {
+    let labels = [("operation", operation), ("outcome", outcome.to_owned())];
+    counter!("causeway_gateway_banking_calls_total", &labels).increment(1);
+    let [operation, _] = labels;
+    histogram!("causeway_gateway_banking_call_seconds", &[operation]).record(took);
+}
+
+/// What core banking left open.
+pub fn banking(unresolved: &Unresolved) {
+    gauge!("causeway_gateway_banking_open").set(unresolved.count);
+    gauge!("causeway_gateway_banking_oldest_open_seconds").set(unresolved.oldest);
 }
 
 /// A request was answered.

@@ -130,6 +130,45 @@ pub async fn sweep(app: &App) {
     }
 }
 
+/// The signed envelope of items that are all taken or none of them, to be kept before it is sent. It
+/// is signed within an SQL transaction, so a token that is away is not waited for.
+///
+/// # Errors
+/// When the system has no randomness, or nothing signs.
+pub async fn together(app: &App, rows: &[OutboxRow]) -> Result<EnvelopeRow, Error> {
+    let request = RequestId(random().map_err(|_| Error::Randomness)?);
+    let valid_until = clock::now().plus_micros(VALIDITY_MICROS);
+    let asked = Request {
+        network: app.network,
+        author: app.me,
+        request,
+        valid_until,
+        kind: ItemKind::Submit,
+        all_or_nothing: true,
+    };
+    let items: Vec<_> = rows.iter().map(|row| row.item.clone()).collect();
+    let draft = Draft::new(&asked, &items, &app.signer.public_key());
+    let signature = signed_once(app, draft.message().into()).await?;
+    Ok(EnvelopeRow {
+        request: Uuid::from_bytes(request.0),
+        bytes: draft.signed(signature),
+        valid_until: clock::calendar_or_epoch(valid_until),
+    })
+}
+
+/// Sends a kept envelope to its outcomes; its items are in hand whatever room there is.
+///
+/// # Errors
+/// When the system has no randomness.
+pub async fn send_kept(
+    app: &App,
+    envelope: EnvelopeRow,
+    rows: Vec<OutboxRow>,
+) -> Result<(), Error> {
+    let batch = rows.into_iter().map(|row| app.outbox.resume(row)).collect();
+    deliver(app, envelope, batch).await
+}
+
 /// Signs a batch, keeps the bytes, and sends them.
 async fn first_send(app: &App, batch: Vec<Queued>) -> Result<(), Error> {
     let kind = batch.first().and_then(|queued| u8::try_from(queued.row.kind).ok());
@@ -148,12 +187,12 @@ async fn first_send(app: &App, batch: Vec<Queued>) -> Result<(), Error> {
     let draft = Draft::new(&asked, &items, &app.signer.public_key());
     let bytes = draft.signed(signed(app, draft.message()).await);
     let ids: Vec<_> = batch.iter().map(|queued| queued.row.id).collect();
-    persist(|| app.store.envelope_insert(request, &bytes, valid_until, &ids)).await;
     let envelope = EnvelopeRow {
         request: Uuid::from_bytes(request.0),
         bytes,
         valid_until: clock::calendar_or_epoch(valid_until),
     };
+    persist(|| app.store.envelope_insert(&envelope, &ids)).await;
     deliver(app, envelope, batch).await
 }
 
@@ -277,6 +316,7 @@ fn change(row: &OutboxRow, outcome: &Outcome) -> Option<Change> {
 
 /// Core banking has something to do once a transfer is no longer pending.
 fn wake(app: &App, transfer: TransferId, outcome: &Outcome) {
+    app.tracking.changed(transfer);
     if outcome.state != Some(TransferState::Pending) || outcome.rejection.is_some() {
         app.wake(Work::Book(transfer));
     }
@@ -307,6 +347,7 @@ async fn not_taken(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>, why: &
     changes.iter().for_each(measure::changed);
     for queued in batch {
         if let Some(transfer) = transfer_of(&queued.row) {
+            app.tracking.changed(transfer);
             app.wake(Work::Book(transfer));
         }
         if let Some(waiter) = queued.waiter {
@@ -362,15 +403,19 @@ fn transfer_of(row: &OutboxRow) -> Option<TransferId> {
 async fn signed(app: &App, message: Vec<u8>) -> [u8; 64] {
     let message: Arc<[u8]> = message.into();
     loop {
-        let (signer, message) = (Arc::clone(&app.signer), Arc::clone(&message));
-        // A token may take its time.
-        match tokio::task::spawn_blocking(move || signer.sign(&message)).await {
-            Ok(Ok(signature)) => return signature,
-            Ok(Err(error)) => tracing::error!(cause = chain(&error), "not signed, trying again"),
+        match signed_once(app, Arc::clone(&message)).await {
+            Ok(signature) => return signature,
             Err(error) => tracing::error!(cause = chain(&error), "not signed, trying again"),
         }
         tokio::time::sleep(RESEND_PAUSE).await;
     }
+}
+
+async fn signed_once(app: &App, message: Arc<[u8]>) -> Result<[u8; 64], Error> {
+    let signer = Arc::clone(&app.signer);
+    // A token may take its time.
+    let signed = tokio::task::spawn_blocking(move || signer.sign(&message)).await;
+    signed.map_err(Error::Signing)?.map_err(Error::Signer)
 }
 
 /// Repeats a write until the store takes it: what the ledger said must not be lost.

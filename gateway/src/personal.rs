@@ -3,6 +3,8 @@ use ledger_proof::operator::travel_field;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::pickup::Pickup;
+
 /// A natural or legal person at either end, with the account that the money leaves or reaches.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -73,6 +75,9 @@ pub struct Personal {
     /// The debtor's own reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_to_end_id: Option<String>,
+    /// What the creditor agent checks a cash pickup's code with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pickup: Option<Pickup>,
 }
 
 impl std::fmt::Debug for Personal {

@@ -47,7 +47,7 @@ macro_rules! codes {
 
 codes! {
     BodyMalformed = "BODY_MALFORMED", BAD_REQUEST, b"FF01", "The body is not what this resource takes";
-    BodyTooLarge = "BODY_TOO_LARGE", PAYLOAD_TOO_LARGE, b"FF01", "The body exceeds 1 MiB";
+    BodyTooLarge = "BODY_TOO_LARGE", PAYLOAD_TOO_LARGE, b"FF01", "The body exceeds what this resource takes";
     RequestTimeout = "REQUEST_TIMEOUT", REQUEST_TIMEOUT, b"NARR", "The request did not end in time";
     MediaTypeUnsupported = "MEDIA_TYPE_UNSUPPORTED", UNSUPPORTED_MEDIA_TYPE, b"FF01", "The body is labelled as what this resource does not take";
     FieldInvalid = "FIELD_INVALID", BAD_REQUEST, b"FF01", "A field breaks its rule";
@@ -75,11 +75,20 @@ codes! {
     ApprovalNotFound = "APPROVAL_NOT_FOUND", NOT_FOUND, b"NARR", "This gateway has no such approval";
     ApprovalDecided = "APPROVAL_DECIDED", CONFLICT, b"NARR", "The approval was decided before, or its time is over";
     FourEyesRequired = "FOUR_EYES_REQUIRED", FORBIDDEN, b"DS0H", "A transfer is approved by another person than its maker";
+    ApprovalRequired = "APPROVAL_REQUIRED", UNPROCESSABLE_ENTITY, b"AM14", "The transfer needs approval, which its batch can't wait for";
     ApprovalRejected = "APPROVAL_REJECTED", UNPROCESSABLE_ENTITY, b"DS0H", "The transfer was not approved";
     ApprovalExpired = "APPROVAL_EXPIRED", UNPROCESSABLE_ENTITY, b"TM01", "Nobody approved the transfer in time";
     WebhookNotFound = "WEBHOOK_NOT_FOUND", NOT_FOUND, b"NARR", "This gateway has no such webhook";
     WebhookUrlRefused = "WEBHOOK_URL_REFUSED", UNPROCESSABLE_ENTITY, b"NARR", "Webhooks may not go to this URL";
     WebhookLimitReached = "WEBHOOK_LIMIT_REACHED", UNPROCESSABLE_ENTITY, b"NARR", "This gateway has as many webhooks as it may";
+    BatchNotFound = "BATCH_NOT_FOUND", NOT_FOUND, b"NARR", "This gateway has no such batch";
+    BatchUnreadable = "BATCH_UNREADABLE", UNPROCESSABLE_ENTITY, b"FF01", "The file is not what its label says";
+    BatchTooLarge = "BATCH_TOO_LARGE", UNPROCESSABLE_ENTITY, b"AM19", "The batch has more rows than its mode takes";
+    BatchTotalsDiffer = "BATCH_TOTALS_DIFFER", UNPROCESSABLE_ENTITY, b"AM10", "The totals that the message states are not those of its rows";
+    BatchRefused = "BATCH_REFUSED", UNPROCESSABLE_ENTITY, b"NARR", "A row was refused, and the batch is all or nothing";
+    PickupNotDue = "PICKUP_NOT_DUE", CONFLICT, b"NARR", "No cash of this transfer waits to be paid out";
+    PickupCodeWrong = "PICKUP_CODE_WRONG", UNPROCESSABLE_ENTITY, b"NARR", "The code is not this transfer's";
+    PickupLocked = "PICKUP_LOCKED", CONFLICT, b"NARR", "Too many wrong codes were shown for this transfer";
     TooManyRequests = "TOO_MANY_REQUESTS", TOO_MANY_REQUESTS, b"ED06", "Too many requests are under way, in all or of this API key";
     LedgerBusy = "LEDGER_BUSY", SERVICE_UNAVAILABLE, b"ED06", "More waits for the ledger's answer than this gateway keeps in hand";
     LedgerUnavailable = "LEDGER_UNAVAILABLE", SERVICE_UNAVAILABLE, b"ED06", "The ledger can't be reached; nothing was signed or kept";

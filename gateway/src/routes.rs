@@ -30,6 +30,7 @@ pub mod actions;
 pub mod api_keys;
 pub mod approvals;
 pub mod audit;
+pub mod batches;
 pub mod body;
 pub mod caller;
 pub mod document;
@@ -37,6 +38,7 @@ pub mod idempotency;
 pub mod iso;
 pub mod network;
 pub mod params;
+pub mod pickup;
 pub mod quotes;
 pub mod recalls;
 pub mod track;
@@ -48,6 +50,9 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// From a request's headers to the headers of its answer, its body included.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Where files come that are longer than any other body.
+const UPLOADS: &str = "/v1/batches";
 
 /// How problems look in OpenAPI (RFC 9457).
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
@@ -70,6 +75,19 @@ pub struct ProblemBody {
     pub uetr: Option<String>,
     /// The ledger's record of the refusal.
     pub record: Option<u64>,
+}
+
+/// One event of a stream, as the WHATWG's *server-sent events* name its fields.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct ServerSentEvent {
+    /// What it is.
+    pub event: Option<String>,
+    /// JSON.
+    pub data: Option<String>,
+    /// Its place.
+    pub id: Option<String>,
+    /// Milliseconds until a reader comes again.
+    pub retry: Option<u64>,
 }
 
 struct Security;
@@ -104,6 +122,8 @@ pub fn router(app: App) -> Router {
         .routes(routes!(actions::confirm))
         .routes(routes!(actions::cancel))
         .routes(routes!(actions::return_))
+        .routes(routes!(pickup::code))
+        .routes(routes!(pickup::pay))
         .routes(routes!(recalls::create))
         .routes(routes!(recalls::of_transfer))
         .routes(routes!(recalls::list))
@@ -114,23 +134,23 @@ pub fn router(app: App) -> Router {
         .routes(routes!(network::corridors))
         .routes(routes!(network::participants))
         .routes(routes!(iso::receive))
+        .routes(routes!(batches::create, batches::list))
+        .routes(routes!(batches::get))
+        .routes(routes!(batches::rows))
+        .routes(routes!(batches::rejects))
+        .routes(routes!(batches::pain002))
+        .routes(routes!(batches::events))
+        .routes(routes!(batches::cancel))
         .routes(routes!(webhooks::create, webhooks::list))
         .routes(routes!(webhooks::get, webhooks::delete))
         .routes(routes!(webhooks::rotate))
         .routes(routes!(webhooks::replay))
         .routes(routes!(webhooks::test))
         .routes(routes!(webhooks::deliveries))
-        .routes(routes!(api_keys::create, api_keys::list))
-        .routes(routes!(api_keys::get))
-        .routes(routes!(api_keys::rotate))
-        .routes(routes!(api_keys::revoke))
-        .routes(routes!(approvals::list))
-        .routes(routes!(approvals::get))
-        .routes(routes!(approvals::approve))
-        .routes(routes!(approvals::reject))
-        .routes(routes!(audit::list))
+        .merge(office())
         .routes(routes!(iso::rendered::get))
         .routes(routes!(track::json))
+        .routes(routes!(track::live::events))
         .split_for_parts();
     let document = Arc::new(document::complete(&api).unwrap_or_default());
     let described = async move |State(app): State<App>| match app.directory.fresh() {
@@ -141,6 +161,8 @@ pub fn router(app: App) -> Router {
         .route_layer(from_fn_with_state(app.clone(), bounded))
         .route("/openapi.json", get(described))
         .route("/t/{token}", get(track::page))
+        .route("/t/assets/track.css", get(track::style))
+        .route("/t/assets/track.js", get(track::script))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(network::ready))
         .fallback(async || Problem::new(Code::ResourceUnknown, "see /openapi.json for resources"))
@@ -151,6 +173,20 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(timely))
         .layer(from_fn(measured))
         .with_state(app)
+}
+
+/// Who may call, what waits for a second pair of eyes, and what was done.
+fn office() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(api_keys::create, api_keys::list))
+        .routes(routes!(api_keys::get))
+        .routes(routes!(api_keys::rotate))
+        .routes(routes!(api_keys::revoke))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::get))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::reject))
+        .routes(routes!(audit::list))
 }
 
 /// Lets in as many requests as are served soon, of each key no more than its share; the others are
@@ -176,6 +212,10 @@ async fn bounded(State(app): State<App>, mut request: Request, next: Next) -> Re
 
 /// Ends what takes too long: a caller that sends its body byte by byte holds nothing for ever.
 async fn timely(request: Request, next: Next) -> Response {
+    if request.method() == Method::POST && request.uri().path() == UPLOADS {
+        // It bounds its own time by what arrives in it.
+        return next.run(request).await;
+    }
     let answered = tokio::time::timeout(REQUEST_TIME_MAX, next.run(request)).await;
     answered.unwrap_or_else(|_| {
         let detail = "the request: send it again with the same Idempotency-Key, its body at once";

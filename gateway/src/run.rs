@@ -1,9 +1,23 @@
 //! Starts one gateway: reads files, opens the store, resumes what was left, serves; it decides nothing.
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use ed25519_dalek::SigningKey;
+use ledger_proof::{Genesis, codec::Digest};
+use ledger_types::ParticipantId;
+use proto::{LedgerClient, fx::quoting_client::QuotingClient};
+use services_runtime::{
+    grpc::ClientLimits,
+    health, http,
+    shutdown::Shutdown,
+    tls::{self, ClientTls},
+};
+use tonic::transport::Channel;
 
 use crate::{
     Error,
     app::{App, Inner, Outbox, WorkQueue},
+    banking::{self, CoreBanking},
+    batches::{self, Batches},
     decide,
     directory::Directory,
     events::{self, Heard},
@@ -18,20 +32,10 @@ use crate::{
     settings::{Ledger, Settings, Signing},
     signer::{FileKey, Signer, pkcs11::TokenKey},
     store::{Store, book::Book},
+    tracking::Tracking,
     turns::Turns,
     webhooks::{self, Webhooks},
 };
-use ed25519_dalek::SigningKey;
-use ledger_proof::{Genesis, codec::Digest};
-use ledger_types::ParticipantId;
-use proto::{LedgerClient, fx::quoting_client::QuotingClient};
-use services_runtime::{
-    grpc::ClientLimits,
-    health, http,
-    shutdown::Shutdown,
-    tls::{self, ClientTls},
-};
-use tonic::transport::Channel;
 
 pub mod audit;
 pub mod keys;
@@ -64,16 +68,18 @@ pub async fn run(
     let (outbox, outbox_queue) = Outbox::new(settings.limits.outbox_items_max);
     let (work, work_queue) = WorkQueue::new(WORK_MAX);
     let store = Store::open(&settings.database).await.map_err(Error::Store)?;
-    let book = Book::open(store.clone(), &settings.accounts).await.map_err(Error::Store)?;
+    let banking = core_banking(&settings, &store).await?;
     let lists = ExactLists::load(&settings.screening.sdn, &settings.screening.alt)
         .map_err(Error::Screening)?;
     let tls = client_tls(&settings.ledger, &shutdown)?;
     let limits = ClientLimits { timeout_ms: settings.ledger.timeout_ms, ..Default::default() };
     let sealing_key = key("sealing_key", &settings.sealing_key)?;
     let app = App::new(Inner {
+        tracking: Tracking::new(&settings.tracking),
         webhooks: Webhooks::new(&settings.webhooks, &sealing_key)?,
         security: Security::new(&settings.security)?,
         tokens: settings.security.oauth.as_ref().map(Tokens::new).transpose()?,
+        batches: Batches::new(&settings.batches),
         turns: Turns::default(),
         me: ParticipantId(settings.participant),
         network: genesis(&settings.genesis)?.network(),
@@ -85,9 +91,10 @@ pub async fn run(
         sealing_key,
         fx: fx(&settings, &tls, &limits)?,
         screening: Arc::new(lists),
-        banking: Arc::new(book),
+        banking,
         decision: settings.decision,
         profile: settings.iso20022.profile.map(Into::into),
+        pickup: settings.pickup,
         demo: settings.demo.clone(),
         requests: settings.limits.requests(),
         outbox,
@@ -100,6 +107,8 @@ pub async fn run(
     shutdown.spawn("events", events::run(app.clone(), shutdown.clone()));
     shutdown.spawn("decisions", decide::run(app.clone(), work_queue, shutdown.clone()));
     shutdown.spawn("webhooks", webhooks::deliver::run(app.clone(), shutdown.clone()));
+    shutdown.spawn("batches", batches::work::run(app.clone(), shutdown.clone()));
+    shutdown.spawn("banking", banking::tend::run(app.clone(), shutdown.clone()));
     shutdown.spawn("news", news(app.clone(), shutdown.clone()));
     shutdown.spawn("idempotency", sweep_keys(app.clone(), shutdown.clone()));
     shutdown.spawn("approvals", watch::approvals(app.clone(), shutdown.clone()));
@@ -136,9 +145,22 @@ async fn serve(settings: &Settings, app: App, shutdown: &Shutdown) -> Result<(),
     tracing::info!(%address, participant = settings.participant, "gateway serves");
     http::server(address, https.config(), &settings.listener)
         .handle(handle)
-        .serve(router(app).into_make_service())
+        .serve(router(app).into_make_service_with_connect_info::<SocketAddr>())
         .await
         .map_err(|source| Error::Serve { address, source })
+}
+
+/// The bank of the settings, or the built-in book, which alone has accounts of the settings.
+async fn core_banking(settings: &Settings, store: &Store) -> Result<Arc<dyn CoreBanking>, Error> {
+    let Some(remote) = banking::remote(&settings.banking, store)? else {
+        let book = Book::open(store.clone(), &settings.accounts).await.map_err(Error::Store)?;
+        return Ok(Arc::new(book));
+    };
+    if settings.accounts.is_empty() {
+        return Ok(remote);
+    }
+    let why = "http has its own accounts; remove [[accounts]]";
+    Err(Error::Banking { field: "kind", why })
 }
 
 /// Forgets Idempotency-Keys whose day is over.

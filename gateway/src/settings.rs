@@ -1,12 +1,16 @@
 //! What a gateway reads at start: one typed struct, unknown keys refused; it holds paths to secrets, never a secret.
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use services_runtime::tickets::Tickets;
 
+mod banking;
+mod pickup;
 mod security;
 
+pub use banking::{Banking, Kind as BankingKind};
+pub use pickup::Pickup;
 pub use security::{ApprovalLimit, Approvals, Oauth, Security, TokenAlgorithm};
 
 /// A participant's gateway.
@@ -56,12 +60,24 @@ pub struct Settings {
     /// Bounds on what is under way.
     #[serde(default)]
     pub limits: Limits,
+    /// Files of many transfers.
+    #[serde(default)]
+    pub batches: Batches,
     /// Limits of keys, approvals, the audit log.
     #[serde(default)]
     pub security: Security,
     /// Webhooks: where they may go and how they are tried again.
     #[serde(default)]
     pub webhooks: Webhooks,
+    /// Links for senders: how long they last and how much they may ask.
+    #[serde(default)]
+    pub tracking: Tracking,
+    /// The participant's core banking: the built-in book, or the bank's own.
+    #[serde(default)]
+    pub banking: Banking,
+    /// Cash that waits at this participant's tills.
+    #[serde(default)]
+    pub pickup: Pickup,
     /// Scripted answers of a demonstration.
     #[serde(default)]
     pub demo: Demo,
@@ -211,6 +227,57 @@ impl Limits {
     #[must_use]
     pub fn requests<K: Clone + Eq + std::hash::Hash>(&self) -> Tickets<K> {
         Tickets::new(self.requests_max, (self.requests_max / 4).max(1))
+    }
+}
+
+/// How much batches take at one time.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Batches {
+    /// Rows under way at one time, in all: so many transfers are made beside those of requests.
+    pub rows_max: usize,
+    /// Uploads at one time. More get 429.
+    pub uploads_max: usize,
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self { rows_max: 128, uploads_max: 8 }
+    }
+}
+
+/// How long a sender's link lasts, and how much one address may ask.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tracking {
+    /// Days from a transfer's end until its link opens nothing.
+    pub days_after_end: u16,
+    /// Requests of one address (of IPv6 one /64) a second, in the long run.
+    pub requests_per_s: NonZeroU32,
+    /// Requests of one address at once.
+    pub burst: NonZeroU32,
+    /// How many requests more a token counts that names nothing.
+    pub miss_cost: NonZeroU32,
+    /// Readers of events at one time, in all.
+    pub readers_max: usize,
+    /// Readers of events at one time with one token.
+    pub token_readers_max: usize,
+    /// How long one reader is served before it has to come again.
+    pub reader_time_ms_max: u64,
+}
+
+impl Default for Tracking {
+    fn default() -> Self {
+        let count = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
+        Self {
+            days_after_end: 90,
+            requests_per_s: count(5),
+            burst: count(120),
+            miss_cost: count(11),
+            readers_max: 512,
+            token_readers_max: 8,
+            reader_time_ms_max: 1_800_000,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The party store in Postgres: opens it, migrates it, and gives connections to its parts; the only module family that knows SQL.
 use sqlx::{
-    AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction,
+    AssertSqlSafe, PgConnection, PgPool, Postgres,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use std::{str::FromStr, time::Duration};
@@ -10,13 +10,17 @@ use crate::settings::Database;
 pub mod api_keys;
 pub mod approvals;
 pub mod audit;
+pub mod banking;
+pub mod batches;
 pub mod book;
 pub mod cases;
 pub mod events;
 pub mod keys;
 pub mod outbox;
 pub mod parties;
+pub mod pickup;
 pub mod quotes;
+pub mod tracking;
 pub mod transfers;
 pub mod webhooks;
 
@@ -120,7 +124,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, Error> {
+    pub async fn begin(&self) -> Result<Transaction, Error> {
         Ok(self.pool.begin().await?)
     }
 
@@ -138,9 +142,12 @@ impl Store {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn commit(transaction: Transaction<'static, Postgres>) -> Result<(), Error> {
+pub async fn commit(transaction: Transaction) -> Result<(), Error> {
     Ok(transaction.commit().await?)
 }
+
+/// An SQL transaction.
+pub type Transaction = sqlx::Transaction<'static, Postgres>;
 
 /// A connection within an SQL transaction.
 pub type Connection = PgConnection;

@@ -3,7 +3,9 @@
 pub mod act;
 pub mod approve;
 pub mod create;
+pub mod known;
 pub mod order;
+pub mod pickup;
 pub mod recalls;
 pub mod refuse;
 pub mod returns;

@@ -92,6 +92,7 @@ fn body(path: &str) -> Value {
         Some("recall") => json!({ "case": tests::fresh_uetr(), "reason": "DUPL" }),
         Some("answer") => json!({ "answer": "rejected", "reason": "CUST" }),
         Some("replay") => json!({ "from": 1 }),
+        Some("pickup") => json!({ "code": "0000-0000-0000-0000" }),
         Some("confirm") => json!({ "status": "ACCC" }),
         _ => json!({}),
     }
@@ -175,6 +176,11 @@ async fn keys(
                 may.push(scope);
             }
         }
+        if operation.path.ends_with("/pickup-code") {
+            // Who may send money learns how it is picked up; who may only look does not.
+            assert_eq!(may, ["send"], "{operation:?}");
+            continue;
+        }
         let office = OFFICES.iter().find(|(path, _)| operation.path.starts_with(path));
         match (office, operation.method == Method::GET) {
             (Some((_, scope)), _) => assert_eq!(may, [*scope], "{operation:?}"),
@@ -203,8 +209,8 @@ async fn strangers(doors: &BTreeMap<String, Door>, operations: &[Operation], uet
 /// The debtor agent does what only the creditor agent may, and the other way round.
 async fn wrong_sides(doors: &BTreeMap<String, Door>, operations: &[Operation], uetr: &str) {
     let only = |label: &str| match label {
-        "HK" => ["accept", "hold", "reject", "confirm", "return", "answer"].as_slice(),
-        _ => &["cancel", "recall"],
+        "HK" => ["accept", "hold", "reject", "confirm", "return", "answer", "pickup"].as_slice(),
+        _ => &["cancel", "recall", "pickup-code"],
     };
     for label in ["HK", "PH"] {
         for operation in operations.iter().filter(|operation| operation.names_a_transfer()) {

@@ -31,6 +31,7 @@ use gateway::{
     sealing::{public_key, random},
     settings::{Account, Database, Decision, Demo, Limits},
     store::{Store, book::Book},
+    tracking::Tracking,
 };
 use tests::postgres::Postgres;
 
@@ -144,7 +145,10 @@ async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<
     services_runtime::tls::install_default_provider();
     let webhooks = gateway::settings::Webhooks::default();
     let app = App::new(Inner {
+        tracking: Tracking::new(&gateway::settings::Tracking::default()),
         webhooks: gateway::webhooks::Webhooks::new(&webhooks, &sealing_key).unwrap(),
+        batches: gateway::batches::Batches::new(&gateway::settings::Batches::default()),
+        pickup: gateway::settings::Pickup::default(),
         security: gateway::security::Security::new(&Default::default()).unwrap(),
         tokens: None,
         turns: gateway::turns::Turns::default(),
@@ -265,7 +269,7 @@ async fn a_durable_transfer_is_answered_202_and_tracked() {
     let path = made["tracking_path"].as_str().unwrap();
     let json = path.replacen("/t/", "/v1/track/", 1);
     let (status, tracked) = fixture.ask("GET", &json, "", String::new()).await;
-    assert_eq!((status, tracked["status"].as_str()), (StatusCode::OK, Some("waiting to be sent")));
+    assert_eq!((status, tracked["status"].as_str()), (StatusCode::OK, Some("QUEUED")));
     assert!(!tracked.to_string().contains("EXAMPLE"), "{tracked}");
     assert_eq!(fixture.ask("GET", path, "", String::new()).await.0, StatusCode::OK);
 }

@@ -15,7 +15,7 @@ use gateway::{
         book::Book,
         commit,
         events::{cursor_move, event_insert},
-        outbox::{envelope_done, outbox_done, outbox_insert},
+        outbox::{EnvelopeRow, envelope_done, outbox_done, outbox_insert},
         transfers::{
             Change, New, transfer_book, transfer_change, transfer_decide, transfer_insert,
         },
@@ -114,7 +114,12 @@ async fn the_outbox_survives_and_answers_a_repeat_with_the_same_bytes() {
     assert_eq!((again.id, again.item.as_slice()), (first.id, &b"first"[..]));
     let request = ledger_types::RequestId(random().unwrap());
     let items = [other.id, first.id];
-    store.envelope_insert(request, b"bytes", clock::now(), &items).await.unwrap();
+    let sent = EnvelopeRow {
+        request: sqlx::types::Uuid::from_bytes(request.0),
+        bytes: b"bytes".to_vec(),
+        valid_until: clock::calendar_or_epoch(clock::now()),
+    };
+    store.envelope_insert(&sent, &items).await.unwrap();
     assert!(store.outbox_open(Duration::ZERO).await.unwrap().is_empty());
     let envelope = store.envelope_open().await.unwrap().remove(0);
     let rows = store.envelope_items(envelope.request).await.unwrap();

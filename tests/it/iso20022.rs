@@ -151,7 +151,7 @@ impl Report {
 }
 
 /// The folder of published schemas and samples beside the project.
-fn shared_data() -> Option<PathBuf> {
+pub(crate) fn shared_data() -> Option<PathBuf> {
     let found = Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .map(|folder| folder.join("shared/data"))
@@ -163,7 +163,7 @@ fn shared_data() -> Option<PathBuf> {
 }
 
 /// Fails if xmllint finds an element of an answer invalid. xmllint is one of the prerequisites.
-fn valid(shared: &Path, element: &str, schema: &str, text: &str, context: &str) {
+pub(crate) fn valid(shared: &Path, element: &str, schema: &str, text: &str, context: &str) {
     let (start, end) = (format!("<{element} "), format!("</{element}>"));
     let from = text.find(&start).unwrap_or_else(|| panic!("{context}: no {element}: {text}"));
     let to = text.find(&end).unwrap() + end.len();

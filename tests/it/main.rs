@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod attack;
+mod banking;
+mod batches;
 mod config;
 mod demo;
 mod faults;
@@ -18,6 +20,7 @@ mod openapi;
 mod operator;
 mod overload;
 mod partner;
+mod pickup;
 mod rates;
 mod readme;
 mod recall;
@@ -25,4 +28,5 @@ mod reconciliation;
 mod remittance;
 mod security;
 mod tidy;
+mod tracking;
 mod webhooks;

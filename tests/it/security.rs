@@ -13,6 +13,7 @@ use tests::fresh_uetr;
 
 mod approvals;
 mod audit;
+mod batches;
 mod keys;
 mod oauth;
 mod token;
@@ -141,6 +142,7 @@ async fn security_of_a_gateway() {
     let mut office = Office::open().await;
     let audited = office.person(Some("aud"), &["audit"]).await;
     approvals::a_second_pair_of_eyes(&mut office).await;
+    batches::files_go_by_the_limit_too(&office).await;
     keys::from_their_making_to_their_end(&office).await;
     keys::each_has_its_rate(&office).await;
     oauth::a_client_comes_by_its_token(&office).await;

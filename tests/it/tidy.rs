@@ -14,6 +14,10 @@ const LINES_MAX: usize = 600;
 /// Where a function may be `async`: the edges. Everything else is synchronous and pure.
 const EDGES: &[&str] = &[
     "gateway/src/app",
+    "gateway/src/batches",
+    "gateway/src/banking/call",
+    "gateway/src/banking/http",
+    "gateway/src/banking/tend",
     "gateway/src/decide",
     "gateway/src/directory",
     "gateway/src/events",
@@ -43,6 +47,7 @@ const EDGES: &[&str] = &[
     "ledger/node/src/verify",
     "proto/src/client",
     "services/cli/src/admin",
+    "services/cli/src/batch",
     "services/cli/src/bench",
     "services/cli/src/demo",
     "services/cli/src/listen",

@@ -1,5 +1,6 @@
 //! The test harness: real nodes, a real Postgres; it holds no test.
 
+pub mod bank;
 pub mod chaos;
 mod clients;
 mod judge;

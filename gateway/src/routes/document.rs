@@ -11,8 +11,9 @@ use crate::transfers::{order::ADDRESS_LINE_CHARS_MAX, recalls::REJECT_REASONS};
 pub const AMOUNT_DIGITS_MAX: usize = 18;
 
 /// Forms of parameters, by name.
-const PATTERNS: [(&str, &str); 4] = [
+const PATTERNS: [(&str, &str); 5] = [
     ("case", "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+    ("token", "^[0-9a-f]{40}$"),
     ("message", "^(pacs\\.00[248]|camt\\.054)$"),
     ("uetr", "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"),
     ("Idempotency-Key", "^(\"[!#-~]{1,255}\"|[!#-~]{1,255})$"),
@@ -38,6 +39,10 @@ pub fn complete(api: &utoipa::openapi::OpenApi) -> Result<Value, serde_json::Err
     if let Some(required) = document.pointer_mut("/paths/~1v1~1iso20022/post/requestBody/required")
     {
         *required = Value::Bool(false);
+    }
+    if let Some(body) = document.pointer_mut("/paths/~1v1~1batches/post/requestBody/content") {
+        // What is wrong in a row is told by the row's outcome.
+        *body = json!({ "text/csv": {}, "application/x-ndjson": {}, "application/xml": {} });
     }
     if let Some(schemas) = document.pointer_mut("/components/schemas") {
         fields_that_go_together(schemas);

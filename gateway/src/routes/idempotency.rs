@@ -80,12 +80,7 @@ pub async fn begin(
     headers: &HeaderMap,
     (path, body): (&str, &[u8]),
 ) -> Result<Begun, Problem> {
-    let given = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
-    let key = given.and_then(key).ok_or_else(|| {
-        let detail = "Idempotency-Key: send a value of your own: 1 to 255 visible ASCII characters, \
-                      no quotes within";
-        Problem::new(Code::IdempotencyKeyMissing, detail)
-    })?;
+    let key = given(headers)?;
     let mut fingerprint = Sha256::new();
     fingerprint.update(path.as_bytes());
     fingerprint.update([0]);
@@ -105,6 +100,19 @@ pub async fn begin(
         }
     }
     Ok(Begun::First(Taken { entered: entered.ok_or_else(running)?, earlier: uetr }))
+}
+
+/// The key of a request.
+///
+/// # Errors
+/// When there is none that may be one.
+pub fn given(headers: &HeaderMap) -> Result<&str, Problem> {
+    let given = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
+    given.and_then(key).ok_or_else(|| {
+        let detail = "Idempotency-Key: send a value of your own: 1 to 255 visible ASCII characters, \
+                      no quotes within";
+        Problem::new(Code::IdempotencyKeyMissing, detail)
+    })
 }
 
 /// The draft's form is a quoted string; a bare one means the same.
@@ -161,6 +169,12 @@ fn refused(row: &Row) -> Option<Problem> {
 }
 
 impl Taken {
+    /// The caller's API key, and its Idempotency-Key.
+    #[must_use]
+    pub fn key(&self) -> (Uuid, &str) {
+        (self.entered.key.0, &self.entered.key.1)
+    }
+
     /// The name of the transfer to make: `uetr`, or the one that an earlier request of this key
     /// gave, lest it be made twice.
     ///

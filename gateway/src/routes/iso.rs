@@ -11,9 +11,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use ledger_types::{
-    Bic, CreditTransferStatus, Currency, Money, Rejection, StatusReason, TransferId, Uetr,
-};
+use ledger_types::{Bic, CreditTransferStatus, Currency, Rejection, StatusReason, Uetr};
 use proto::convert::Network;
 use services_iso20022::{
     Inbound, Refusal, decimal_text,
@@ -40,8 +38,9 @@ use crate::{
     store::transfers::Row,
     transfers::{
         Created, create,
+        known::known,
         order::{
-            ADDRESS_LINE_CHARS_MAX, ADDRESS_LINES_MAX, AmountBody, Maker, Order, OrderBody,
+            ADDRESS_LINE_CHARS_MAX, ADDRESS_LINES_MAX, AmountBody, Maker, OrderBody,
             read as read_order,
         },
         view::iso_status,
@@ -247,31 +246,9 @@ async fn transfer(
     }
 }
 
-/// What this UETR is already known by: the transfer if it has this content, else its refusal.
-async fn known(app: &App, order: &Order) -> Result<Option<Result<Row, Problem>>, Problem> {
-    let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
-    let rows = app.store.transfer_fetch(order.uetr, Some(app.me)).await?;
-    let Some(row) = rows.into_iter().next() else { return Ok(None) };
-    let personal = app.store.party_fetch(transfer).await?;
-    let same = personal.is_some_and(|kept| kept == order.personal) && same_terms(&row, order);
-    let reused = || Problem::refused(Rejection::UetrReused).of(order.uetr);
-    Ok(Some(if same { Ok(row) } else { Err(reused()) }))
-}
-
-/// Whether a kept transfer is of this order; the most that may be debited is no part of what moved.
-fn same_terms(row: &Row, order: &Order) -> bool {
-    let settlement = |money: Money| {
-        row.settlement_amount() == money.minor_units && row.currency == money.currency.as_str()
-    };
-    let quote = |quote| row.quotes.first() == Some(&quote);
-    row.creditor_agent == i64::from(order.creditor_agent.0)
-        && row.payout_method == order.payout_method.as_str()
-        && row.purpose == order.purpose.as_str()
-        && order.settlement.is_none_or(settlement)
-        && order.quote.is_none_or(quote)
-}
-
-fn order_body(message: &CreditTransfer) -> OrderBody {
+/// A credit transfer as an order, in REST's fields.
+#[must_use]
+pub fn order_body(message: &CreditTransfer) -> OrderBody {
     let amount = |amount: &services_iso20022::Amount| AmountBody {
         amount: plain(amount),
         currency: amount.currency.clone(),

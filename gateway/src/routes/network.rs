@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     app::App,
+    banking::Unresolved,
     clock::rfc3339,
     problem::{Code, Problem},
     run::ready::conditions,
@@ -233,7 +234,11 @@ pub async fn ready(State(app): State<App>) -> Response {
     let unmet = conditions(&app).await.into_iter().filter(|(_, met)| !met);
     let unmet: Vec<_> = unmet.map(|(condition, _)| condition).collect();
     if unmet.is_empty() {
-        return "ready\n".into_response();
+        let Unresolved { count, oldest } = app.banking.unresolved();
+        let oldest = oldest.as_secs();
+        let detail = format!("banking: {count} without outcome, the oldest for {oldest} s\n");
+        let detail = if count == 0 { String::new() } else { detail };
+        return format!("ready\n{detail}").into_response();
     }
     (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", unmet.join(", "))).into_response()
 }

@@ -2,13 +2,12 @@
 use std::time::Duration;
 
 use ledger_proof::{codec::Digest, item::ItemKind};
-use ledger_types::{RequestId, Timestamp, TransferId};
+use ledger_types::TransferId;
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Connection, Error, Store, transfers::uuid};
-use crate::clock;
 
 /// An item on its way.
 #[derive(Clone, Debug, FromRow)]
@@ -98,6 +97,36 @@ pub async fn envelope_done(connection: &mut Connection, request: Uuid) -> Result
     Ok(())
 }
 
+/// Keeps an envelope and which items it carries, in order.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn envelope_keep(
+    connection: &mut Connection,
+    envelope: &EnvelopeRow,
+    items: &[i64],
+) -> Result<(), Error> {
+    // A commit whose answer was lost is repeated.
+    sqlx::query(
+        "INSERT INTO envelope (request, bytes, valid_until) VALUES ($1, $2, $3)
+         ON CONFLICT (request) DO NOTHING",
+    )
+    .bind(envelope.request)
+    .bind(&envelope.bytes)
+    .bind(envelope.valid_until)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "UPDATE outbox o SET request = $1, place = (i.place - 1)::smallint
+         FROM unnest($2::bigint[]) WITH ORDINALITY AS i (id, place) WHERE o.id = i.id",
+    )
+    .bind(envelope.request)
+    .bind(items)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 impl Store {
     /// Keeps an envelope and which items it carries, in order, before it is sent.
     ///
@@ -105,31 +134,11 @@ impl Store {
     /// When a statement fails.
     pub async fn envelope_insert(
         &self,
-        request: RequestId,
-        bytes: &[u8],
-        valid_until: Timestamp,
+        envelope: &EnvelopeRow,
         items: &[i64],
     ) -> Result<(), Error> {
-        let request = Uuid::from_bytes(request.0);
         let mut transaction = self.begin().await?;
-        // A commit whose answer was lost is repeated.
-        sqlx::query(
-            "INSERT INTO envelope (request, bytes, valid_until) VALUES ($1, $2, $3)
-             ON CONFLICT (request) DO NOTHING",
-        )
-        .bind(request)
-        .bind(bytes)
-        .bind(clock::calendar_or_epoch(valid_until))
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query(
-            "UPDATE outbox o SET request = $1, place = (i.place - 1)::smallint
-             FROM unnest($2::bigint[]) WITH ORDINALITY AS i (id, place) WHERE o.id = i.id",
-        )
-        .bind(request)
-        .bind(items)
-        .execute(&mut *transaction)
-        .await?;
+        envelope_keep(&mut transaction, envelope, items).await?;
         super::commit(transaction).await
     }
 

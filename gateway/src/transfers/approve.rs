@@ -38,7 +38,8 @@ pub struct Approved<'a> {
 }
 
 /// Whether a transfer is above the participant's own limit of either currency.
-pub(super) fn needed(app: &App, priced: &Priced) -> bool {
+#[must_use]
+pub fn needed(app: &App, priced: &Priced) -> bool {
     let debit = Money::new(priced.debtor_total, priced.source.currency);
     app.security.needs_approval(debit) || app.security.needs_approval(priced.destination)
 }
@@ -70,8 +71,9 @@ pub(super) async fn park(
     };
     let new = New {
         status: AWAITING,
+        reserved_amount: 0,
         quotes: order.quote.into_iter().collect(),
-        ..new_row(app, transfer, order, priced, 0)
+        ..new_row(app, transfer, order, priced)
     };
     let mut transaction = app.store.begin().await?;
     if !transfer_insert(&mut transaction, &new).await? {
@@ -326,6 +328,7 @@ async fn end(
     audit_append(&mut transaction, &act).await?;
     store::commit(transaction).await?;
     measure::reached(true, "REJECTED");
+    app.tracking.changed(transfer);
     app.webhooks.wake();
     Ok(true)
 }

@@ -8,7 +8,8 @@ use ledger_proof::{
     operator::{SetCorridor, SetFeeSchedule},
 };
 use ledger_types::{
-    AccountId, CorridorId, Currency, Money, ParticipantId, QuoteId, Rejection, TransferId,
+    AccountId, CorridorId, Currency, Money, ParticipantId, QuoteId, Rejection, Timestamp,
+    TransferId,
 };
 use proto::convert::Network;
 use serde_json::json;
@@ -18,7 +19,7 @@ use super::{
     Created,
     approve::{self, Approved},
     order::Order,
-    refuse,
+    pickup, refuse,
 };
 use crate::{
     app::{App, enqueue},
@@ -28,6 +29,7 @@ use crate::{
     legs::{self, Hop, Plan},
     measure,
     outbox::Answer,
+    personal::Personal,
     problem::{Code, Problem},
     quotes::{self, Asked, Fixed},
     screening::Verdict,
@@ -35,7 +37,7 @@ use crate::{
     store::{
         self,
         approvals::AWAITING,
-        parties::{party_insert, screening_insert},
+        parties::{party_insert, party_replace, screening_insert},
         quotes::QuoteRow,
         transfers::{New, Row, timeline_insert, transfer_insert},
     },
@@ -48,7 +50,8 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 const DEADLINE_MARGIN_MICROS: u64 = 5_000_000;
 
 /// What an order comes to under its corridor.
-pub(super) struct Priced {
+#[derive(Debug)]
+pub struct Priced {
     pub(super) corridor: SetCorridor,
     fees: Option<SetFeeSchedule>,
     hops: Vec<Hop>,
@@ -56,6 +59,20 @@ pub(super) struct Priced {
     pub(super) source: Money,
     pub(super) destination: Money,
     pub(super) debtor_total: u64,
+    /// Until when its quotes are good.
+    pub submit_by: Option<Timestamp>,
+}
+
+/// A corridor and its fees.
+pub type Terms = (SetCorridor, Option<SetFeeSchedule>);
+
+/// An item that is ready to be kept, and the blob that goes with it.
+#[derive(Debug)]
+pub struct Draft {
+    item: Item,
+    blob: Option<Vec<u8>>,
+    /// As it is sealed.
+    personal: Personal,
 }
 
 /// Creates a transfer; a refusal is kept, so that GET shows it as RJCT.
@@ -91,16 +108,9 @@ pub(super) async fn go_on(
 ) -> Result<Created, Problem> {
     let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
     app.room()?;
-    if order.creditor_agent == app.me {
-        return Err(Problem::field("creditor_agent", "must be another participant"));
-    }
     let network = app.directory.current(&app.ledger).await?;
-    let (corridor, fees) = corridor(app, &network, order)?;
-    check_terms(&corridor, order)?;
-    if !corridor.institutional {
-        screen(app, transfer, order).await?;
-    }
-    let priced = price(app, &network, order, (corridor, fees)).await?;
+    let terms = check(app, &network, order).await?;
+    let priced = price(app, &network, order, terms).await?;
     match approved {
         None if approve::needed(app, &priced) => {
             return approve::park(app, transfer, order, &priced).await;
@@ -108,19 +118,54 @@ pub(super) async fn go_on(
         None => {}
         Some(approved) => approve::within(approved, &priced)?,
     }
-    let reserved = if priced.corridor.institutional { 0 } else { priced.debtor_total };
-    if reserved > 0 {
-        let money = Money::new(reserved, priced.source.currency);
-        let account = order.personal.originator.account.as_deref();
-        let debtor = Customer { account, payout_method: order.payout_method, money };
-        reserve(app, transfer, debtor, "debtor.account").await?;
-    }
-    match sign_and_keep(app, &network, (transfer, order), &priced, reserved, approved).await {
+    set_aside(app, order, &priced).await?;
+    match sign_and_keep(app, &network, (order, &priced), approved).await {
         Ok(row) => {
             drop(turn);
             Ok(answer(app, transfer, row).await?)
         }
         Err(problem) => kept_after_all(app, transfer, problem).await,
+    }
+}
+
+/// Everything that can be said before a price is known; screening is done here.
+///
+/// # Errors
+/// What refuses the order.
+pub async fn check(app: &App, network: &Network, order: &Order) -> Result<Terms, Problem> {
+    if order.creditor_agent == app.me {
+        return Err(Problem::field("creditor_agent", "must be another participant"));
+    }
+    let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
+    let (corridor, fees) = corridor(app, network, order)?;
+    check_terms(&corridor, order)?;
+    if !corridor.institutional {
+        screen(app, transfer, order).await?;
+    }
+    Ok((corridor, fees))
+}
+
+/// Sets the debtor's money aside, in the UETR's turn; whoever succeeds must keep a transfer or
+/// release it.
+///
+/// # Errors
+/// What core banking says.
+pub async fn set_aside(app: &App, order: &Order, priced: &Priced) -> Result<(), Problem> {
+    if priced.reserved() == 0 {
+        return Ok(());
+    }
+    let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
+    let money = Money::new(priced.reserved(), priced.source.currency);
+    let account = order.personal.originator.account.as_deref();
+    let debtor = Customer { account, payout_method: order.payout_method, money };
+    reserve(app, transfer, debtor, "debtor.account").await
+}
+
+impl Priced {
+    /// What core banking sets aside.
+    #[must_use]
+    pub fn reserved(&self) -> u64 {
+        if self.corridor.institutional { 0 } else { self.debtor_total }
     }
 }
 
@@ -149,11 +194,7 @@ pub(super) async fn kept_after_all(
     }
 }
 
-fn corridor(
-    app: &App,
-    network: &Network,
-    order: &Order,
-) -> Result<(SetCorridor, Option<SetFeeSchedule>), Problem> {
+fn corridor(app: &App, network: &Network, order: &Order) -> Result<Terms, Problem> {
     let unknown = || Problem::refused(Rejection::CorridorUnknown);
     let id = match (order.corridor, order.instructed, order.settlement) {
         (Some(number), _, _) => CorridorId(number),
@@ -172,7 +213,8 @@ fn corridor(
 }
 
 /// The first corridor between two countries whose known currency fits.
-fn one_sided(
+#[must_use]
+pub fn one_sided(
     network: &Network,
     (from, to): (ParticipantId, ParticipantId),
     (source, destination): (Option<Currency>, Option<Currency>),
@@ -245,11 +287,15 @@ async fn screen(app: &App, transfer: TransferId, order: &Order) -> Result<(), Pr
     Err(Problem::new(Code::ScreeningRefused, "the transfer can't be sent"))
 }
 
-async fn price(
+/// Quotes an order unless it names a quote, and reckons what is debited.
+///
+/// # Errors
+/// What refuses it, or why there is no quote.
+pub async fn price(
     app: &App,
     network: &Network,
     order: &Order,
-    (corridor, fees): (SetCorridor, Option<SetFeeSchedule>),
+    (corridor, fees): Terms,
 ) -> Result<Priced, Problem> {
     let quote = quote(app, order, &corridor).await?;
     let hops = quote.as_ref().map(quotes::hops).transpose()?.unwrap_or_default();
@@ -279,6 +325,7 @@ async fn price(
         return Err(Problem::new(Code::DebitLimitExceeded, detail));
     }
     Ok(Priced {
+        submit_by: quote.as_ref().map(|row| clock::from_calendar(row.submit_by)),
         debtor_total,
         source: Money::new(source, from),
         destination: Money::new(destination, to),
@@ -373,7 +420,7 @@ pub(super) fn banking_failed(error: &banking::Error) -> Problem {
 fn seal(
     app: &App,
     network: &Network,
-    order: &Order,
+    (order, personal): (&Order, &Personal),
     corridor: &SetCorridor,
 ) -> Result<Option<Sealed>, Problem> {
     if corridor.institutional {
@@ -388,8 +435,7 @@ fn seal(
             keys.push(*own);
         }
     }
-    let plaintext =
-        serde_json::to_vec(&order.personal).map_err(|error| Problem::internal(&error))?;
+    let plaintext = serde_json::to_vec(personal).map_err(|error| Problem::internal(&error))?;
     match sealing::seal(&plaintext, &keys) {
         Ok(sealed) => Ok(Some(sealed)),
         Err(sealing::Error::TooLarge) => {
@@ -403,13 +449,35 @@ fn seal(
 async fn sign_and_keep(
     app: &App,
     network: &Network,
-    (transfer, order): (TransferId, &Order),
-    priced: &Priced,
-    reserved: u64,
+    (order, priced): (&Order, &Priced),
     approved: Option<&Approved<'_>>,
 ) -> Result<store::outbox::OutboxRow, Problem> {
+    let draft = draft(app, network, order, priced)?;
+    let mut transaction = app.store.begin().await?;
+    let row = match approved {
+        Some(approved) => release(app, &mut transaction, (order, priced), &draft, approved).await?,
+        None => keep(app, &mut transaction, (order, priced), &draft).await?,
+    };
+    store::commit(transaction).await?;
+    measure::reached(true, "QUEUED");
+    app.tracking.changed(TransferId { debtor_agent: app.me, uetr: order.uetr });
+    Ok(row)
+}
+
+/// The item of an order, its personal data sealed.
+///
+/// # Errors
+/// When it cannot be sealed.
+pub fn draft(
+    app: &App,
+    network: &Network,
+    order: &Order,
+    priced: &Priced,
+) -> Result<Draft, Problem> {
     let corridor = &priced.corridor;
-    let sealed = seal(app, network, order, corridor)?;
+    let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
+    let personal = pickup::sealed(app, transfer, order.payout_method, &order.personal)?;
+    let sealed = seal(app, network, (order, &personal), corridor)?;
     let item = Item::Submit(Submit {
         nonce: random().map_err(|error| Problem::internal(&error))?,
         uetr: order.uetr,
@@ -429,33 +497,47 @@ async fn sign_and_keep(
         document_digests: ArrayVec::new(),
         sealed_for: sealed.as_ref().map(|sealed| sealed.sealed_for.clone()).unwrap_or_default(),
     });
-    let new = new_row(app, transfer, order, priced, reserved);
-    let mut transaction = app.store.begin().await?;
-    match approved {
-        Some(approved) => approve::released(app, &mut transaction, &new, approved).await?,
-        None => {
-            if !transfer_insert(&mut transaction, &new).await? {
-                return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
-            }
-            party_insert(&mut transaction, transfer, Some(&order.personal), None).await?;
-            let words = ("received", "ACTC", None);
-            timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
-        }
-    }
-    let blob = sealed.as_ref().map(|sealed| sealed.blob.as_slice());
-    let row = enqueue(&mut transaction, transfer, &item, b"", blob).await?;
-    store::commit(transaction).await?;
-    measure::reached(true, new.status);
-    Ok(row)
+    Ok(Draft { item, blob: sealed.map(|sealed| sealed.blob), personal })
 }
 
-pub(super) fn new_row(
+/// Keeps a transfer and its item within an SQL transaction.
+///
+/// # Errors
+/// When another transfer has the identity, or the store fails.
+pub async fn keep(
     app: &App,
-    transfer: TransferId,
-    order: &Order,
-    priced: &Priced,
-    reserved: u64,
-) -> New {
+    connection: &mut store::Connection,
+    (order, priced): (&Order, &Priced),
+    draft: &Draft,
+) -> Result<store::outbox::OutboxRow, Problem> {
+    let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
+    let new = new_row(app, transfer, order, priced);
+    if !transfer_insert(connection, &new).await? {
+        return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
+    }
+    party_insert(connection, transfer, Some(&draft.personal), None).await?;
+    let words = ("received", "ACTC", None);
+    timeline_insert(connection, transfer, clock::now(), words, None).await?;
+    Ok(enqueue(connection, transfer, &draft.item, b"", draft.blob.as_deref()).await?)
+}
+
+/// Keeps the item of a transfer that waited, within the SQL transaction that ends its approval.
+async fn release(
+    app: &App,
+    connection: &mut store::Connection,
+    (order, priced): (&Order, &Priced),
+    draft: &Draft,
+    approved: &Approved<'_>,
+) -> Result<store::outbox::OutboxRow, Problem> {
+    let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
+    let new = new_row(app, transfer, order, priced);
+    approve::released(app, connection, &new, approved).await?;
+    // A cash pickup has its code's digest only now that it is sealed.
+    party_replace(connection, transfer, &draft.personal).await?;
+    Ok(enqueue(connection, transfer, &draft.item, b"", draft.blob.as_deref()).await?)
+}
+
+pub(super) fn new_row(app: &App, transfer: TransferId, order: &Order, priced: &Priced) -> New {
     let token = tracking::token(&app.sealing_key, transfer);
     New {
         transfer,
@@ -468,12 +550,12 @@ pub(super) fn new_row(
         refusal: None,
         instructed: Some((priced.source.minor_units, priced.source.currency.to_string())),
         settlement: (priced.destination.minor_units, priced.destination.currency.to_string()),
-        reserved_amount: reserved,
+        reserved_amount: priced.reserved(),
         payout_method: order.payout_method.as_str(),
         purpose: order.purpose.to_string(),
         end_to_end_id: order.personal.end_to_end_id.clone(),
         quotes: priced.hops.iter().map(|hop| uuid::Uuid::from_bytes(hop.quote.0)).collect(),
-        tracking_sha256: Some(tracking::digest(&token)),
+        tracking_sha256: Some(tracking::digest(&token).to_vec()),
     }
 }
 

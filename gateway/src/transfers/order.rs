@@ -39,7 +39,7 @@ pub struct AmountBody {
 }
 
 /// An order to transfer.
-#[derive(Clone, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderBody {
     /// UUID version 4 in lower case; made here when absent.
@@ -188,6 +188,7 @@ pub fn read(body: OrderBody, network: &Network) -> Result<Order, Problem> {
             source_of_funds: body.source_of_funds,
             remittance_information: body.remittance_information,
             end_to_end_id: body.end_to_end_id,
+            pickup: None,
         },
         maker: None,
     })

@@ -88,6 +88,11 @@ pub async fn create(
         sealed_for: ArrayVec::new(),
     });
     let transfer = TransferId { debtor_agent: app.me, uetr };
+    // Cash is not paid out while it is being sent back.
+    let _till = match original.uetr == uetr {
+        true => None,
+        false => Some(app.turns.take(original.uetr).await),
+    };
     let turn = app.turns.take(uetr).await;
     if !app.store.transfer_fetch(uetr, Some(app.me)).await?.is_empty() {
         return Err(Problem::refused(Rejection::UetrReused).of(uetr));

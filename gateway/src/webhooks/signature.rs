@@ -37,6 +37,22 @@ impl Secret {
         }
     }
 
+    /// Reads `whsec_…`, or `whsk_…`: a private key of 32 bytes, or with its public key of 64.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(secret) = text.strip_prefix("whsec_") {
+            // Standard Webhooks 1.0.0 takes 24 to 64 bytes.
+            let bytes = STANDARD.decode(secret).ok()?;
+            return (24..=64).contains(&bytes.len()).then_some(Self::Hmac(bytes));
+        }
+        let bytes = STANDARD.decode(text.strip_prefix("whsk_")?).ok()?;
+        let key = match <[u8; 64]>::try_from(bytes.as_slice()) {
+            Ok(pair) => SigningKey::from_keypair_bytes(&pair).ok()?,
+            Err(_) => SigningKey::from_bytes(&bytes.try_into().ok()?),
+        };
+        Some(Self::Ed25519(key))
+    }
+
     /// `v1` or `v1a`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+pub mod batch;
 pub mod operator;
 
 const EXIT_STATUS: &str = "\
@@ -141,6 +142,9 @@ pub enum Command {
     /// Print a gateway's events, one JSON object a line.
     #[command(after_help = EVENTS_EXAMPLES)]
     Events(Events),
+    /// Send a file of many transfers, and see what became of its rows.
+    #[command(subcommand, after_help = batch::EXAMPLES)]
+    Batch(batch::Batch),
     /// Print a gateway's webhooks while you integrate, verified, one JSON object a line.
     #[command(after_help = LISTEN_EXAMPLES)]
     Listen(Listen),

@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod args;
+mod batch;
 pub mod bench;
 pub mod demo;
 mod iso;
@@ -74,6 +75,7 @@ fn dispatch(args: Args) -> anyhow::Result<Answer> {
         Command::Send(send) => return partner::send(&send, args.json),
         Command::Track(track) => return partner::track(&track, args.json),
         Command::Events(events) => return partner::events(&events),
+        Command::Batch(command) => return batch::run(&command, args.json),
         Command::Listen(args) => return listen::run(&args),
         Command::Iso(args::Iso::Check(check)) => return iso::check(&check, args.json),
         Command::Admin(command) => return admin::commands::run(&command, args.json),

@@ -229,7 +229,7 @@ async fn follow(
     Ok(if failed { Answer::No } else { Answer::Done })
 }
 
-fn refused(body: &Value, as_json: bool) -> Answer {
+pub(crate) fn refused(body: &Value, as_json: bool) -> Answer {
     if as_json {
         out::json(body);
     } else {

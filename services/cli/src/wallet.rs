@@ -11,6 +11,9 @@ use serde_json::Value;
 /// How often a transfer is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(30);
 
+/// How long the upload of a file may take.
+const UPLOAD_MAX: Duration = Duration::from_secs(3_600);
+
 /// One gateway and the key that opens it.
 #[derive(Clone, Debug)]
 pub struct Wallet {
@@ -146,6 +149,36 @@ impl Wallet {
     pub async fn ready(&self) -> bool {
         let answer = self.client.get(format!("{}/readyz", self.url)).send().await;
         answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// Sends a file under an Idempotency-Key; its body is read while it is sent.
+    pub async fn upload(
+        &self,
+        path: &str,
+        key: &str,
+        kind: &str,
+        body: reqwest::Body,
+    ) -> anyhow::Result<(StatusCode, Value)> {
+        let request = self
+            .client
+            .post(format!("{}{path}", self.url))
+            .bearer_auth(&self.api_key)
+            .header("idempotency-key", format!("\"{key}\""))
+            .header("content-type", kind)
+            .timeout(UPLOAD_MAX)
+            .body(body);
+        let answer = request.send().await.context("the gateway does not answer")?;
+        let status = answer.status();
+        let text = answer.text().await.context("the gateway's answer breaks off")?;
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
+    /// Gets a document as it is.
+    pub async fn document(&self, path: &str) -> anyhow::Result<(StatusCode, String)> {
+        let request = self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.api_key);
+        let answer = request.send().await.context("the gateway does not answer")?;
+        let status = answer.status();
+        Ok((status, answer.text().await.context("the gateway's answer breaks off")?))
     }
 
     /// Sends one request and gives its status and body.

@@ -1,10 +1,12 @@
 //! What comes after a credit transfer, as messages: it is asked about, shown, returned in part and
 //! recalled; each answer is judged by xmllint. It knows no crate of a gateway.
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 use services_iso20022::{
     Amount,
-    camt029::{CAMT_029, Camt029},
-    camt056::{Assignment, Camt056, Cancellation},
+    camt029::{Answer, CAMT_029, Camt029},
+    camt056::{Assignment, CAMT_056, Camt056, Cancellation},
     original::{OriginalPayment, ReasonInformation},
     pacs004::{Pacs004, PaymentReturn},
     pacs008::{Agent, GroupHeader},
@@ -171,9 +173,35 @@ pub(super) async fn a_recall_cancels_what_is_not_accepted(world: &World) {
         assert_eq!(cancelled.answers[0].status.as_deref(), Some("ACCR"), "{context}");
     }
     assert_eq!(world.ended("HK", &uetr(801)).await.status, "CANCELLED");
-    // Settled money is not recalled by message.
-    let settled = world.post("HK", XML, recall(700), None).await;
-    assert_eq!(world.report(&settled, "settled").verdict(), ("RJCT", "AG03"));
+    // Settled money is asked back of the creditor agent, once, less what it has returned.
+    for context in ["settled", "settled, the same again"] {
+        let asked = world.camt029("HK", recall(700), context).await;
+        assert_eq!(asked.confirmation.as_deref(), Some("PDCR"), "{context}");
+    }
+    let inbound = recall(700);
+    let inbound = read(inbound.as_bytes());
+    let asked = Camt056::read(inbound.root_of(CAMT_056).unwrap());
+    let refused = Answer::Refused { reason: "LEGL".to_owned(), text: "cannot".to_owned() };
+    let answer = Camt029::answer(&asked, "ANSWER-700", NOW, &refused).write(None).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        // The creditor agent may hear of the recall later than the debtor agent.
+        let taken = world.post("PH", XML, answer.clone(), None).await;
+        if world.report(&taken, "answer").verdict().0 != "RJCT" {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the recall never came");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    loop {
+        let told = world.camt029("HK", recall(700), "answered").await;
+        if told.confirmation.as_deref() == Some("RJCR") {
+            assert_eq!(ReasonInformation::first_code(&told.answers[0].reasons), Some("LEGL"));
+            break;
+        }
+        assert!(Instant::now() < deadline, "the answer never came");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let not_mine = world.camt029("PH", recall(700), "another's payment").await;
     assert_eq!(not_mine.confirmation.as_deref(), Some("RJCR"));
 }

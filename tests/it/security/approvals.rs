@@ -151,7 +151,7 @@ async fn ready(wallet: &Wallet) {
 }
 
 /// Neither signed nor reserved.
-async fn nothing_moved(office: &Office, uetr: &str) {
+pub(super) async fn nothing_moved(office: &Office, uetr: &str) {
     let mut sql = office.sql().await;
     let counts: (i64, i64) = sqlx::query_as(
         "SELECT (SELECT count(*) FROM outbox WHERE uetr = $1::uuid),

@@ -20,6 +20,8 @@ use crate::{
 
 /// FOCR *following cancellation request*, of ExternalReturnReason1Code.
 const FOLLOWING_RECALL: StatusReason = StatusReason::known(b"FOCR");
+/// ARDT *already returned*, of ExternalPaymentCancellationRejection1Code.
+const RETURNED: &str = "ARDT";
 /// A pending answer says no time; so long the case is left to whoever decides.
 const PENDING_FOR: Duration = Duration::from_secs(5 * 24 * 3_600);
 
@@ -35,12 +37,25 @@ pub(super) async fn asked(
     let row = match known {
         Some(row) => Some(row),
         None => {
-            let amount = found.1.settlement_amount();
+            let amount = left(app, &found).await?;
+            if amount == 0 {
+                let text = "all of it has been returned".to_owned();
+                return Ok(Answer::Refused { reason: RETURNED.to_owned(), text });
+            }
             let ask = Ask { case, reason: facts.reason, amount, answer_by: None };
             recalls::recall(app, found, &ask).await?.1
         }
     };
     Ok(row.map_or_else(|| pending("the recall waits for the ledger's answer"), |row| told(&row)))
+}
+
+/// What of a settled transfer has not come back.
+async fn left(app: &App, (transfer, row): &(TransferId, Row)) -> Result<u64, Problem> {
+    let found = app.ledger.transfer(*transfer).await.map_err(|error| {
+        tracing::warn!(%error, "transfer not read");
+        Problem::new(Code::LedgerUnavailable, "no node of the ledger answers; try again")
+    })?;
+    Ok(row.settlement_amount().saturating_sub(found.returned))
 }
 
 fn told(row: &cases::Row) -> Answer {

@@ -194,6 +194,11 @@ impl Running {
         self.gateway(label)?.resume()
     }
 
+    /// A participant's gateway as a process, while it runs.
+    pub fn gateway_id(&mut self, label: &str) -> anyhow::Result<Option<u32>> {
+        Ok(self.gateway(label)?.id())
+    }
+
     fn gateway(&mut self, label: &str) -> anyhow::Result<&mut Service> {
         let name = format!("gateway-{label}");
         let found = self.services.iter_mut().find(|service| service.name() == name);

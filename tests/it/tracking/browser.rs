@@ -1,0 +1,138 @@
+//! A real headless Chromium, spoken to by W3C WebDriver (JSON over HTTP), and axe-core within it; it knows no page.
+use std::{
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+/// As deploy/prerequisites.sh installs it.
+const AXE_VERSION: &str = "0.1.8";
+/// Judges the page, and counts what it could not judge.
+const AXE: &str = "const done = arguments[arguments.length - 1];
+axe.run({ resultTypes: ['violations', 'incomplete'] }).then((found) => done({
+    version: found.testEngine.version,
+    violations: found.violations.map((rule) => [rule.id, rule.nodes.map((node) => node.html)]),
+    incomplete: found.incomplete.map((rule) => [rule.id, rule.nodes.map((node) => node.html)]),
+    passes: found.passes.length,
+}), (error) => done({ error: String(error) }));";
+/// For a step of one page.
+const STEP: Duration = Duration::from_secs(60);
+
+/// The rules of axe, where deploy/prerequisites.sh has put them.
+pub(super) fn axe() -> Option<String> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?;
+    let file = cache.join(format!("causeway/axe-playwright-python-{AXE_VERSION}/axe.min.js"));
+    std::fs::read_to_string(file).ok()
+}
+
+/// A browser with one window of a phone's width per page.
+pub(super) struct Browser {
+    client: Client,
+    session: String,
+    driver: Child,
+}
+
+impl Browser {
+    /// Starts one; none where Chromium or its driver are not installed.
+    pub(super) async fn start(width: u32, height: u32) -> Option<Self> {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let lines = BufReader::new(driver.stdout.take()?).lines().map_while(Result::ok);
+        let port = lines.into_iter().find_map(|line| {
+            let (_, port) = line.split_once("started successfully on port ")?;
+            port.trim_end_matches('.').parse::<u16>().ok()
+        })?;
+        services_runtime::tls::install_default_provider();
+        let client = Client::builder().timeout(STEP).build().unwrap();
+        let metrics = json!({ "width": width, "height": height, "pixelRatio": 1, "touch": true });
+        let asked = json!({ "capabilities": { "alwaysMatch": {
+            "browserName": "chrome",
+            // The network's own CA signs its certificates.
+            "acceptInsecureCerts": true,
+            "goog:chromeOptions": {
+                "mobileEmulation": { "deviceMetrics": metrics },
+                "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                    "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
+                    "--disable-backgrounding-occluded-windows"],
+            },
+        } } });
+        let mut browser =
+            Self { client, session: format!("http://127.0.0.1:{port}/session"), driver };
+        let made = browser.ask(Method::POST, "", &asked).await;
+        browser.session += &format!("/{}", made["sessionId"].as_str().unwrap());
+        browser.post("/timeouts", json!({ "script": 60_000, "pageLoad": 60_000 })).await;
+        Some(browser)
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: &Value) -> Value {
+        let request = self.client.request(method.clone(), format!("{}{path}", self.session));
+        let request = if method == Method::POST { request.json(body) } else { request };
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        assert!(answer["value"]["error"].is_null(), "{path}: {answer}");
+        answer["value"].clone()
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        self.ask(Method::POST, path, &body).await
+    }
+
+    /// Opens an address in a window of its own, and gives its handle.
+    pub(super) async fn open(&self, url: &str) -> String {
+        let made = self.post("/window/new", json!({ "type": "window" })).await;
+        let handle = made["handle"].as_str().unwrap().to_owned();
+        self.turn_to(&handle).await;
+        self.post("/url", json!({ "url": url })).await;
+        handle
+    }
+
+    /// Goes on in a window.
+    pub(super) async fn turn_to(&self, handle: &str) {
+        self.post("/window", json!({ "handle": handle })).await;
+    }
+
+    /// What a script's body gives.
+    pub(super) async fn run(&self, script: &str) -> Value {
+        self.post("/execute/sync", json!({ "script": script, "args": [] })).await
+    }
+
+    /// Prefers light or dark from here on.
+    pub(super) async fn scheme(&self, scheme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        let command =
+            json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": features } });
+        self.post("/goog/cdp/execute", command).await;
+    }
+
+    /// What axe finds in the page.
+    pub(super) async fn judge(&self, axe: &str) -> Value {
+        self.post("/execute/sync", json!({ "script": axe, "args": [] })).await;
+        self.post("/execute/async", json!({ "script": AXE, "args": [] })).await
+    }
+
+    /// A picture of the whole page, as PNG in base64.
+    pub(super) async fn picture(&self) -> String {
+        let params = json!({ "captureBeyondViewport": true });
+        let command = json!({ "cmd": "Page.captureScreenshot", "params": params });
+        let taken = self.post("/goog/cdp/execute", command).await;
+        taken["data"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // SIGTERM lets the driver end its browser, which SIGKILL would leave behind.
+        let id = i32::try_from(self.driver.id()).unwrap();
+        let _gone =
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), nix::sys::signal::SIGTERM);
+        let _ended = self.driver.wait();
+    }
+}

@@ -242,6 +242,20 @@ pub async fn enqueue(
     store::outbox::outbox_insert(connection, kind, transfer, &fingerprint, &bytes, blob).await
 }
 
+/// Whether the same is in the outbox already, and was not refused.
+///
+/// # Errors
+/// When the store fails.
+pub async fn enqueued(
+    connection: &mut Connection,
+    transfer: TransferId,
+    kind: ItemKind,
+    asked: &[u8],
+) -> Result<bool, store::Error> {
+    let fingerprint: Digest = Sha256::digest(asked).into();
+    store::outbox::outbox_holds(connection, kind, transfer, &fingerprint).await
+}
+
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         if error.unavailable() {

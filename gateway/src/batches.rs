@@ -4,13 +4,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use ledger_types::{ParticipantId, Rejection, StatusReason, Uetr};
-use sha2::{Digest as _, Sha256};
-use tokio::sync::{Notify, Semaphore};
+use ledger_types::{Rejection, StatusReason, Uetr};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::{
-    problem::Problem,
+    names,
+    problem::{Code, Problem},
     settings,
     store::batches::{Refusal, shown::ShownRow},
     transfers::order::OrderBody,
@@ -79,7 +79,7 @@ pub struct Batches {
     /// The same as a number.
     pub rows_max: usize,
     /// Uploads under way at one time.
-    pub uploads: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
     receiving: Arc<Mutex<HashSet<Uuid>>>,
     news: Arc<Notify>,
 }
@@ -101,6 +101,16 @@ impl Batches {
     /// Says that there may be rows to send.
     pub fn wake(&self) {
         self.news.notify_one();
+    }
+
+    /// A place for an upload.
+    ///
+    /// # Errors
+    /// `TOO_MANY_REQUESTS` while there are as many as may be.
+    pub fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let detail = "the request: as many batches are uploaded as may be; send it again later";
+        let place = Arc::clone(&self.uploads).try_acquire_owned();
+        place.map_err(|_| Problem::new(Code::TooManyRequests, detail))
     }
 
     /// Takes a batch for one upload; none while another goes on.
@@ -127,19 +137,7 @@ impl Drop for Receiving {
 /// The UETR of a row that names none: the same however often the row comes.
 #[must_use]
 pub fn uetr(batch: Uuid, number: u32) -> Uetr {
-    let mut digest = Sha256::new();
-    digest.update(b"causeway batch row");
-    digest.update(batch.as_bytes());
-    digest.update(number.to_be_bytes());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest.finalize()[..16]);
-    Uetr::from_random(bytes)
-}
-
-/// A participant's id as the store has it.
-#[must_use]
-pub fn stored(participant: ParticipantId) -> i64 {
-    i64::from(participant.0)
+    names::uetr(b"causeway batch row", &[batch.as_bytes(), &number.to_be_bytes()])
 }
 
 /// A problem of a row, with the field that it names.
@@ -191,7 +189,7 @@ fn field(problem: &Problem, body: Option<&OrderBody>) -> Option<String> {
 /// Whether a row stands where it will stay.
 #[must_use]
 pub fn ended(status: &str) -> bool {
-    matches!(status, "CREDITED" | "REJECTED" | "EXPIRED" | "CANCELLED" | "BURNED")
+    status == "CREDITED" || REJECTS.contains(&status)
 }
 
 /// The states of rows whose money did not move.

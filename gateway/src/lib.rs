@@ -10,6 +10,7 @@ pub mod error;
 pub mod events;
 pub mod legs;
 pub mod measure;
+pub mod names;
 pub mod outbox;
 pub mod personal;
 pub mod pickup;

@@ -136,24 +136,27 @@ pub async fn sweep(app: &App) {
 /// # Errors
 /// When the system has no randomness, or nothing signs.
 pub async fn together(app: &App, rows: &[OutboxRow]) -> Result<EnvelopeRow, Error> {
-    let request = RequestId(random().map_err(|_| Error::Randomness)?);
-    let valid_until = clock::now().plus_micros(VALIDITY_MICROS);
-    let asked = Request {
-        network: app.network,
-        author: app.me,
-        request,
-        valid_until,
-        kind: ItemKind::Submit,
-        all_or_nothing: true,
-    };
+    let asked = asked(app, ItemKind::Submit, true)?;
     let items: Vec<_> = rows.iter().map(|row| row.item.clone()).collect();
     let draft = Draft::new(&asked, &items, &app.signer.public_key());
     let signature = signed_once(app, draft.message().into()).await?;
-    Ok(EnvelopeRow {
-        request: Uuid::from_bytes(request.0),
-        bytes: draft.signed(signature),
-        valid_until: clock::calendar_or_epoch(valid_until),
-    })
+    Ok(to_keep(&asked, draft.signed(signature)))
+}
+
+/// What an envelope of items of one kind is to say of itself.
+fn asked(app: &App, kind: ItemKind, all_or_nothing: bool) -> Result<Request, Error> {
+    let request = RequestId(random().map_err(|_| Error::Randomness)?);
+    let valid_until = clock::now().plus_micros(VALIDITY_MICROS);
+    let (network, author) = (app.network, app.me);
+    Ok(Request { network, author, request, valid_until, kind, all_or_nothing })
+}
+
+fn to_keep(asked: &Request, bytes: Vec<u8>) -> EnvelopeRow {
+    EnvelopeRow {
+        request: Uuid::from_bytes(asked.request.0),
+        bytes,
+        valid_until: clock::calendar_or_epoch(asked.valid_until),
+    }
 }
 
 /// Sends a kept envelope to its outcomes; its items are in hand whatever room there is.
@@ -173,25 +176,12 @@ pub async fn send_kept(
 async fn first_send(app: &App, batch: Vec<Queued>) -> Result<(), Error> {
     let kind = batch.first().and_then(|queued| u8::try_from(queued.row.kind).ok());
     let Some(kind) = kind.and_then(ItemKind::from_code) else { return Ok(()) };
-    let request = RequestId(random().map_err(|_| Error::Randomness)?);
-    let valid_until = clock::now().plus_micros(VALIDITY_MICROS);
-    let asked = Request {
-        network: app.network,
-        author: app.me,
-        request,
-        valid_until,
-        kind,
-        all_or_nothing: false,
-    };
+    let asked = asked(app, kind, false)?;
     let items: Vec<_> = batch.iter().map(|queued| queued.row.item.clone()).collect();
     let draft = Draft::new(&asked, &items, &app.signer.public_key());
     let bytes = draft.signed(signed(app, draft.message()).await);
+    let envelope = to_keep(&asked, bytes);
     let ids: Vec<_> = batch.iter().map(|queued| queued.row.id).collect();
-    let envelope = EnvelopeRow {
-        request: Uuid::from_bytes(request.0),
-        bytes,
-        valid_until: clock::calendar_or_epoch(valid_until),
-    };
     persist(|| app.store.envelope_insert(&envelope, &ids)).await;
     deliver(app, envelope, batch).await
 }

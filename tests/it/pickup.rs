@@ -137,6 +137,18 @@ async fn two_tills_pay_once(wallet: &Wallet, till: &Wallet) {
     assert_eq!(paid, 1, "{said:?}");
     let refused = said.iter().filter(|(_, code)| code == "PICKUP_NOT_DUE").count();
     assert_eq!(refused, 3, "{said:?}");
+    let by_hand = json!({ "status": "CPUC" });
+    let (status, said) = till.act(&uetr, "confirm", &by_hand).await.unwrap();
+    assert_eq!((status.as_u16(), &said["code"]), (409, &json!("PICKUP_NOT_DUE")), "{said}");
+
+    // The other way round: paid on an identity document, then the code is shown.
+    let (uetr, code) = waiting(wallet, till).await;
+    let key = format!("till-{uetr}");
+    let confirmed = till.act(&uetr, "confirm", &by_hand);
+    let shown = show(till, &uetr, &key, &code);
+    let (confirmed, shown) = tokio::join!(confirmed, shown);
+    let paid = [confirmed.unwrap().0.is_success(), shown.0 == 201];
+    assert_eq!(paid.iter().filter(|paid| **paid).count(), 1, "one pays: {paid:?} {shown:?}");
 }
 
 async fn what_is_over_is_sent_back_and_not_paid(pool: &PgPool, wallet: &Wallet, till: &Wallet) {

@@ -330,7 +330,7 @@ async fn ends(senders: &Senders) {
     assert_eq!(seen["holder"], "debtor");
     assert!(!seen.to_string().contains("AC06"), "why is not for the link: {seen}");
     let (uetr, token) = senders.send(&order(FAMILY, "wallet")).await;
-    senders.act(&senders.sender, &uetr, "cancel", json!({})).await;
+    senders.act(&senders.sender, &uetr, "cancel", json!({ "reason": "CUST" })).await;
     senders.stage(&token, "cancelled").await;
     let (uetr, token) = senders.send(&order(STRANGE, "wallet")).await;
     senders.decide(&uetr, "accept", json!({})).await;
@@ -467,7 +467,7 @@ async fn events(senders: &Senders, first: &str) {
     senders.stage(&token, "pending").await;
     let mut stream = senders.get(&format!("/v1/track/{token}/events")).await;
     assert!(next(&mut stream).await.contains("\"stage\":\"pending\""));
-    senders.act(&senders.sender, &uetr, "cancel", json!({})).await;
+    senders.act(&senders.sender, &uetr, "cancel", json!({ "reason": "CUST" })).await;
     let mut told = String::new();
     while !told.contains("event: end") {
         told += &next(&mut stream).await;

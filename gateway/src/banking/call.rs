@@ -88,15 +88,7 @@ impl Line {
 
     /// Asks the bank to do something.
     pub async fn ask(&self, operation: Operation, key: &str, body: &[u8]) -> Word {
-        let word = self.call(Method::POST, operation.as_str(), key, body).await;
-        match word {
-            Word::Refused(_) if !operation.refusable() => {
-                Word::Unknown("a refusal of what a bank can't refuse")
-            }
-            Word::Done | Word::Refused(_) | Word::NeverSeen | Word::Unknown(_) | Word::Spared => {
-                word
-            }
-        }
+        self.call(Method::POST, operation.as_str(), key, body).await
     }
 
     /// Asks what became of a key.

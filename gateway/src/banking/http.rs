@@ -132,7 +132,7 @@ impl Remote {
         let key = format!("check_{}", Uuid::from_bytes(id));
         let body = of_customer(&key, Operation::Check, None, creditor);
         let end = self.end_of_patience();
-        let mut waits = self.waits(&self.settings);
+        let mut waits = self.waits();
         loop {
             match self.line.ask(Operation::Check, &key, &body).await {
                 Word::Done => return Ok(()),
@@ -172,7 +172,7 @@ impl Remote {
         if row.state != "open" {
             return outcome(&row);
         }
-        let (end, mut waits) = (self.end_of_patience(), self.waits(&self.settings));
+        let (end, mut waits) = (self.end_of_patience(), self.waits());
         loop {
             match self.attempt(operation, &row, fresh).await? {
                 Word::Done => return Ok(()),
@@ -254,7 +254,7 @@ impl Remote {
         let (transfer, attempts) = (row.transfer(), usize::try_from(row.attempts).unwrap_or(0));
         let Some(transfer) = transfer else { return Ok(()) };
         tracing::warn!(why, operation = row.operation, uetr = %transfer.uetr, "outcome unknown");
-        let wait = self.waits(&self.settings).nth(attempts.min(WAITS_MAX - 1)).unwrap_or_default();
+        let wait = self.waits().nth(attempts.min(WAITS_MAX - 1)).unwrap_or_default();
         let later = self.store.bank_operation_later(transfer, &row.operation, row.round, wait);
         later.await.map_err(unavailable)
     }
@@ -263,10 +263,10 @@ impl Remote {
         Instant::now() + Duration::from_millis(self.settings.patience_ms)
     }
 
-    fn waits(&self, settings: &Banking) -> impl Iterator<Item = Duration> + use<> {
+    fn waits(&self) -> impl Iterator<Item = Duration> + use<> {
         ExponentialBuilder::new()
-            .with_min_delay(Duration::from_millis(settings.retry_ms_min))
-            .with_max_delay(Duration::from_millis(settings.retry_ms_max))
+            .with_min_delay(Duration::from_millis(self.settings.retry_ms_min))
+            .with_max_delay(Duration::from_millis(self.settings.retry_ms_max))
             .with_max_times(WAITS_MAX)
             .with_jitter()
             .build()

@@ -10,7 +10,7 @@ use services_iso20022::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{REJECTS, iso_status, reason, stored, words};
+use super::{REJECTS, iso_status, reason, words};
 use crate::{
     app::App,
     clock::rfc3339,
@@ -74,7 +74,7 @@ fn pages(
     let begin = (app, write, Some(0), true);
     stream::try_unfold(begin, move |(app, mut write, after, first)| async move {
         let Some(after) = after else { return Ok(None) };
-        let of = (batch, stored(app.me));
+        let of = (batch, app.me);
         let rows = app.store.batch_rows(of, states, (after, PAGE)).await.map_err(Broken::other)?;
         let full = i64::try_from(rows.len()).is_ok_and(|length| length == PAGE);
         let next = rows.last().filter(|_| full).map(|row| row.number);
@@ -88,7 +88,7 @@ fn pages(
 /// # Errors
 /// When the store does not answer.
 pub async fn pain002(app: App, batch: &BatchRow) -> Result<Body, Problem> {
-    let counts = app.store.batch_counts(batch.id, stored(app.me)).await?;
+    let counts = app.store.batch_counts(batch.id, app.me).await?;
     let head = head(batch, &counts)?.open(None).map_err(|error| Problem::internal(&error))?;
     let mut payment: Option<Option<String>> = None;
     let mut open = Some(head);

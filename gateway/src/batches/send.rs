@@ -11,7 +11,7 @@ use crate::{
     store::batches::{BatchRow, Refusal, WorkRow},
     transfers::{
         create::{self, one_sided},
-        known::known,
+        known::{known, refused},
         order::{self, Maker, Order, OrderBody},
     },
 };
@@ -95,10 +95,29 @@ async fn one(app: &App, batch: &BatchRow, body: OrderBody) -> Result<(), Problem
         Ok(_) => Ok(()),
         // Its own, of an attempt that was cut off; or of somebody who sent the very same meanwhile.
         Err(problem) if problem.reused() => match known(app, &order).await? {
-            Some(Ok(_)) => Ok(()),
+            Some(Ok(row)) => match refused(&row) {
+                None => Ok(()),
+                Some(kept) => Err(judged(app, &network, &order, kept).await),
+            },
             Some(Err(_)) | None => Err(problem),
         },
         Err(problem) => Err(problem),
+    }
+}
+
+/// A refusal that was kept by an attempt that was cut off, with the field that it names, which is
+/// not kept: rules say the same again, and what passes them was refused by core banking.
+async fn judged(app: &App, network: &Network, order: &Order, kept: Problem) -> Problem {
+    if kept.code == Code::AccountRefused.name() {
+        return Problem { detail: "debtor.account: it can't be debited".to_owned(), ..kept };
+    }
+    let again = async {
+        let terms = create::check(app, network, order).await?;
+        create::price(app, network, order, terms).await
+    };
+    match again.await {
+        Err(problem) if problem.code == kept.code => Problem { detail: problem.detail, ..kept },
+        Ok(_) | Err(_) => kept,
     }
 }
 

@@ -2,12 +2,11 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _, stream};
-use ledger_types::{Rejection, TransferId, Uetr};
+use ledger_types::{Rejection, TransferId};
 use proto::convert::Network;
 use services_runtime::error::chain;
-use tokio::sync::OwnedMutexGuard;
 
-use super::{refusal, send, stored, taken, work::again};
+use super::{refusal, send, taken, work::again};
 use crate::{
     app::App,
     clock, measure, outbox,
@@ -108,7 +107,7 @@ async fn refuse(app: &App, batch: &BatchRow, row: i32) {
 /// Waits for the ledger's word on all, which the outbox brings even after a restart.
 async fn settle(app: &App, batch: &BatchRow) {
     loop {
-        let counts = again(|| app.store.batch_counts(batch.id, stored(app.me))).await;
+        let counts = again(|| app.store.batch_counts(batch.id, app.me)).await;
         if counts.iter().any(|count| count.status == "QUEUED") {
             tokio::time::sleep(LOOK_EVERY).await;
             continue;
@@ -119,7 +118,7 @@ async fn settle(app: &App, batch: &BatchRow) {
             return again(|| app.store.batch_end(batch.id)).await;
         }
         let states: Option<&[&str]> = Some(&["REJECTED", "BURNED"]);
-        let of = (batch.id, stored(app.me));
+        let of = (batch.id, app.me);
         let rows = again(|| app.store.batch_rows(of, states, (0, 10_000))).await;
         let own = rows.iter().find(|row| row.code.as_deref() != Some("REFUSED_WITH_OTHERS"));
         return refuse(app, batch, own.or(rows.first()).map_or(1, |row| row.number)).await;
@@ -136,8 +135,9 @@ struct Member {
 async fn attempt(app: &App, batch: &BatchRow, rows: Vec<WorkRow>) -> Result<(), Stopped> {
     app.room()?;
     let members = checked(app, batch, &rows).await?;
-    let _turns = turns(app, &members).await;
-    let known = app.store.batch_taken(batch.id, stored(app.me)).await?;
+    // Nobody else works on these UETRs.
+    let _turns = app.turns.take_all(members.iter().map(|member| member.order.uetr)).await;
+    let known = app.store.batch_taken(batch.id, app.me).await?;
     if !known.is_empty() {
         return Err(Stopped::Refused(known.into_iter().map(|row| (row, taken())).collect()));
     }
@@ -162,7 +162,7 @@ async fn attempt(app: &App, batch: &BatchRow, rows: Vec<WorkRow>) -> Result<(), 
     };
     if let Err(error) = store::commit(transaction).await {
         // A commit whose answer was lost may have kept them all.
-        if again(|| app.store.batch_taken(batch.id, stored(app.me))).await.is_empty() {
+        if again(|| app.store.batch_taken(batch.id, app.me)).await.is_empty() {
             release(app, &members).await;
             return Err(error.into());
         }
@@ -198,17 +198,6 @@ async fn checked(app: &App, batch: &BatchRow, rows: &[WorkRow]) -> Result<Vec<Me
         }
     }
     if refused.is_empty() { Ok(members) } else { Err(Stopped::Refused(refused)) }
-}
-
-/// Nobody else works on these UETRs; taken in their order, lest two batches wait for each other.
-async fn turns(app: &App, members: &[Member]) -> Vec<OwnedMutexGuard<()>> {
-    let mut uetrs: Vec<Uetr> = members.iter().map(|member| member.order.uetr).collect();
-    uetrs.sort_unstable_by_key(|uetr| uetr.bytes());
-    let mut turns = Vec::with_capacity(uetrs.len());
-    for uetr in uetrs {
-        turns.push(app.turns.take(uetr).await);
-    }
-    turns
 }
 
 async fn priced(app: &App, members: &[Member]) -> Result<Vec<Priced>, Stopped> {

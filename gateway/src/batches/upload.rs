@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::{
-    BYTES_MAX, Batches, Form, ROWS_MAX, TOGETHER_ROWS_MAX,
+    BYTES_MAX, Form, ROWS_MAX, TOGETHER_ROWS_MAX,
     feed::{Feeder, feed},
     read::{self, Failure, Own, Row},
     refusal, taken, uetr,
@@ -265,16 +265,4 @@ fn new_row(batch: Uuid, row: Row) -> NewRow {
 /// Postgres has no text with U+0000, and a reference is no novel.
 fn storable(text: String) -> String {
     text.chars().filter(|letter| *letter != '\0').take(300).collect()
-}
-
-impl Batches {
-    /// A place for an upload.
-    ///
-    /// # Errors
-    /// `TOO_MANY_REQUESTS` while there are as many as may be.
-    pub fn place(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Problem> {
-        let place = std::sync::Arc::clone(&self.uploads).try_acquire_owned();
-        let detail = "the request: as many batches are uploaded as may be; send it again later";
-        place.map_err(|_| Problem::new(Code::TooManyRequests, detail))
-    }
 }

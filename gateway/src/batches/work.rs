@@ -9,7 +9,7 @@ use futures_util::{StreamExt as _, stream};
 use services_runtime::{error::chain, shutdown::Shutdown};
 use uuid::Uuid;
 
-use super::{Batches, send, stored, taken, together};
+use super::{Batches, send, taken, together};
 use crate::{
     Error,
     app::App,
@@ -104,7 +104,7 @@ async fn next(mut rows: Rows) -> Option<(WorkRow, Rows)> {
         if rows.ended {
             return None;
         }
-        let of = (rows.batch, stored(rows.app.me));
+        let of = (rows.batch, rows.app.me);
         let (app, after, taken) = (&rows.app, rows.after, taken());
         let claimed = again(|| app.store.batch_claim(of, (after, CLAIM), &taken)).await;
         match claimed.last() {

@@ -22,11 +22,11 @@ use super::{
     Query, Segment, ServerSentEvent,
     caller::{Caller, Scope},
     idempotency,
-    params::{LogPage, TransferStatus, counted, limited},
+    params::{LogPage, TransferStatus, counted, limited, next},
 };
 use crate::{
     app::App,
-    batches::{self, Form, report, stored, upload, words},
+    batches::{self, Form, report, upload, words},
     clock::rfc3339,
     problem::{Code, Problem},
     sealing::random,
@@ -252,8 +252,8 @@ pub async fn create(
     })?;
     let mode = sending.mode.unwrap_or_default().as_str();
     let place = app.batches.place()?;
-    let id = Uuid::from_bytes(random().map_err(|error| Problem::internal(&error))?);
-    let id = uuid::Builder::from_random_bytes(*id.as_bytes()).into_uuid();
+    let id = random().map_err(|error| Problem::internal(&error))?;
+    let id = uuid::Builder::from_random_bytes(id).into_uuid();
     let begun = (id, form.as_str(), mode);
     let batch = app.store.batch_begin(begun, (caller.key, &key)).await?;
     if batch.form != form.as_str() || batch.mode != mode {
@@ -302,8 +302,7 @@ pub async fn list(
     let before = page.cursor.unwrap_or(i64::MAX);
     counted("cursor", page.cursor)?;
     let rows = app.store.batch_list(before, limit).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|length| length == limit);
-    let next_cursor = rows.last().filter(|_| full).map(|row| row.number);
+    let next_cursor = next(&rows, limit, |row| row.number);
     let mut batches = Vec::with_capacity(rows.len());
     for row in rows {
         batches.push(view(&app, row).await?);
@@ -347,10 +346,9 @@ pub async fn rows(
     let batch = found(&app, &id).await?;
     let status = page.status.map(|status| [status.as_str()]);
     let states = status.as_ref().map(<[_; 1]>::as_slice);
-    let of = (batch.id, stored(app.me));
+    let of = (batch.id, app.me);
     let rows = app.store.batch_rows(of, states, (after, limit)).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|length| length == limit);
-    let next_cursor = rows.last().filter(|_| full).map(|row| i64::from(row.number));
+    let next_cursor = next(&rows, limit, |row| i64::from(row.number));
     Ok(Json(RowsPage { rows: rows.into_iter().map(line).collect(), next_cursor }))
 }
 
@@ -511,7 +509,7 @@ fn line(row: ShownRow) -> RowView {
 
 async fn view(app: &App, row: BatchRow) -> Result<BatchView, Problem> {
     let mut counts = BTreeMap::new();
-    for count in app.store.batch_counts(row.id, stored(app.me)).await? {
+    for count in app.store.batch_counts(row.id, app.me).await? {
         *counts.entry(count.status).or_insert(0) += count.rows;
     }
     let of = |wanted: &dyn Fn(&str) -> bool| -> i64 {

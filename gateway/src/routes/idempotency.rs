@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use ledger_types::{Rejection, Uetr};
+use ledger_types::Uetr;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -16,8 +16,8 @@ use super::{caller::Caller, json};
 use crate::{
     app::App,
     problem::{Code, Problem},
-    store::{keys::Idempotency, transfers::Row},
-    transfers::{Created, view},
+    store::keys::Idempotency,
+    transfers::{Created, known::refused, view},
 };
 
 /// The longest key, quotes apart.
@@ -149,23 +149,6 @@ async fn repeat(
         _ => StatusCode::CREATED,
     };
     Ok(Some((status, axum::Json(view::transfer(app, &row))).into_response()))
-}
-
-/// The refusal of a transfer that was first answered with 202, or whose first answer was lost.
-fn refused(row: &Row) -> Option<Problem> {
-    let code = row.refusal.as_deref()?;
-    let problem = match Rejection::ALL.iter().find(|rejection| rejection.code() == code) {
-        Some(rejection) => Problem::refused(*rejection),
-        None => {
-            let own = Code::ALL.iter().find(|own| own.name() == code)?;
-            Problem::new(*own, "the first request was refused; make a new transfer")
-        }
-    };
-    let problem = problem.of(row.transfer()?.uetr);
-    Some(match row.record.and_then(|record| u64::try_from(record).ok()) {
-        Some(record) => problem.recorded(record),
-        None => problem,
-    })
 }
 
 impl Taken {

@@ -163,6 +163,13 @@ pub fn limited(given: Option<i64>, absent: i64, greatest: i64) -> Result<i64, Pr
         .ok_or_else(|| Problem::field("limit", &format!("must be 1 to {greatest}")))
 }
 
+/// The cursor of what follows a page; none after one that is not full.
+#[must_use]
+pub fn next<T>(rows: &[T], limit: i64, cursor: impl Fn(&T) -> i64) -> Option<i64> {
+    let full = i64::try_from(rows.len()).is_ok_and(|length| length == limit);
+    rows.last().filter(|_| full).map(cursor)
+}
+
 /// A number that counts from 0.
 ///
 /// # Errors

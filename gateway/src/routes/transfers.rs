@@ -7,7 +7,7 @@ use super::{
     Body, Query, Segment,
     caller::{Caller, Scope},
     idempotency::{Begun, Taken, begin},
-    params::{Page, TransferStatus, Whose, counted, limited},
+    params::{Page, TransferStatus, Whose, counted, limited, next},
 };
 use crate::{
     app::App,
@@ -87,8 +87,7 @@ pub async fn list(
     let after = counted("cursor", page.cursor)?;
     let status = page.status.map(TransferStatus::as_str);
     let rows = app.store.transfer_list(after, status, limit).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-    let next_cursor = rows.last().filter(|_| full).map(|row| row.id);
+    let next_cursor = next(&rows, limit, |row| row.id);
     let transfers = rows.iter().map(|row| view::transfer(&app, row)).collect();
     Ok(Json(TransferPage { transfers, next_cursor }))
 }

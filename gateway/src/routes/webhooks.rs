@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     Body, Query, Segment,
     caller::{Caller, Scope},
-    params::{LogPage, limited},
+    params::{LogPage, limited, next},
 };
 use crate::{
     app::App,
@@ -377,8 +377,7 @@ pub async fn deliveries(
     }
     let row = found(&app, &id).await?;
     let rows = app.store.webhook_deliveries(row.id, before, limit).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|length| length == limit);
-    let next_cursor = rows.last().filter(|_| full).map(|row| row.id);
+    let next_cursor = next(&rows, limit, |row| row.id);
     let deliveries = rows.into_iter().map(|row| line(&app, row)).collect();
     Ok(Json(DeliveryPage { deliveries, next_cursor }))
 }

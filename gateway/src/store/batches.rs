@@ -1,4 +1,5 @@
 //! Batches and their rows: what came, what is claimed, what became of it; it knows no form of a file and decides no outcome.
+use ledger_types::ParticipantId;
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -30,7 +31,7 @@ pub struct BatchRow {
     pub original: serde_json::Value,
     /// The key that sent it.
     pub api_key: Uuid,
-    /// Who holds that key.
+    /// Who held that key then.
     pub owner: String,
     /// When its upload began.
     pub created_at: OffsetDateTime,
@@ -88,10 +89,6 @@ pub struct WorkRow {
     /// The order as JSON.
     pub body: Option<Vec<u8>>,
 }
-
-const BATCH: &str = "SELECT id, number, form, mode, state, code, reason, detail, original,
-    created_at, received_at, started_at, ended_at, api_key,
-    (SELECT owner FROM api_key k WHERE k.id = batch.api_key) AS owner FROM batch WHERE id = $1";
 
 /// Marks the rows of a batch as sent: their transfers say the rest. False when the batch is no
 /// longer to be sent.
@@ -162,8 +159,9 @@ impl Store {
         (api_key, key): (Uuid, &str),
     ) -> Result<BatchRow, Error> {
         sqlx::query(
-            "INSERT INTO batch (id, api_key, idempotency_key, form, mode)
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (api_key, idempotency_key) DO NOTHING",
+            "INSERT INTO batch (id, api_key, owner, idempotency_key, form, mode)
+             SELECT $1, id, owner, $3, $4, $5 FROM api_key WHERE id = $2
+             ON CONFLICT (api_key, idempotency_key) DO NOTHING",
         )
         .bind(id)
         .bind(api_key)
@@ -172,16 +170,11 @@ impl Store {
         .bind(mode)
         .execute(&self.pool)
         .await?;
-        Ok(sqlx::query_as(
-            "SELECT id, number, form, mode, state, code, reason, detail, original, created_at,
-                received_at, started_at, ended_at, api_key,
-                (SELECT owner FROM api_key k WHERE k.id = batch.api_key) AS owner
-             FROM batch WHERE api_key = $1 AND idempotency_key = $2",
-        )
-        .bind(api_key)
-        .bind(key)
-        .fetch_one(&self.pool)
-        .await?)
+        Ok(sqlx::query_as("SELECT * FROM batch WHERE api_key = $1 AND idempotency_key = $2")
+            .bind(api_key)
+            .bind(key)
+            .fetch_one(&self.pool)
+            .await?)
     }
 
     /// One batch.
@@ -189,7 +182,10 @@ impl Store {
     /// # Errors
     /// When the statement fails.
     pub async fn batch_fetch(&self, id: Uuid) -> Result<Option<BatchRow>, Error> {
-        Ok(sqlx::query_as(BATCH).bind(id).fetch_optional(&self.pool).await?)
+        Ok(sqlx::query_as("SELECT * FROM batch WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await?)
     }
 
     /// Batches before a place, the newest first.
@@ -197,16 +193,11 @@ impl Store {
     /// # Errors
     /// When the statement fails.
     pub async fn batch_list(&self, before: i64, limit: i64) -> Result<Vec<BatchRow>, Error> {
-        Ok(sqlx::query_as(
-            "SELECT id, number, form, mode, state, code, reason, detail, original, created_at,
-                received_at, started_at, ended_at, api_key,
-                (SELECT owner FROM api_key k WHERE k.id = batch.api_key) AS owner
-             FROM batch WHERE number < $1 ORDER BY number DESC LIMIT $2",
-        )
-        .bind(before)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?)
+        Ok(sqlx::query_as("SELECT * FROM batch WHERE number < $1 ORDER BY number DESC LIMIT $2")
+            .bind(before)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?)
     }
 
     /// Batches whose rows are to be sent, the oldest first.
@@ -214,14 +205,9 @@ impl Store {
     /// # Errors
     /// When the statement fails.
     pub async fn batch_open(&self) -> Result<Vec<BatchRow>, Error> {
-        Ok(sqlx::query_as(
-            "SELECT id, number, form, mode, state, code, reason, detail, original, created_at,
-                received_at, started_at, ended_at, api_key,
-                (SELECT owner FROM api_key k WHERE k.id = batch.api_key) AS owner
-             FROM batch WHERE state = 'processing' ORDER BY number",
-        )
-        .fetch_all(&self.pool)
-        .await?)
+        Ok(sqlx::query_as("SELECT * FROM batch WHERE state = 'processing' ORDER BY number")
+            .fetch_all(&self.pool)
+            .await?)
     }
 
     /// Keeps rows while the batch is received, none twice, and gives the first that is here as
@@ -366,7 +352,7 @@ impl Store {
     /// When the statement fails.
     pub async fn batch_claim(
         &self,
-        (batch, debtor_agent): (Uuid, i64),
+        (batch, debtor_agent): (Uuid, ParticipantId),
         (after, limit): (i32, i64),
         taken: &Refusal,
     ) -> Result<Vec<WorkRow>, Error> {
@@ -386,7 +372,7 @@ impl Store {
              RETURNING r.number, r.uetr, r.status, r.body",
         )
         .bind(batch)
-        .bind(debtor_agent)
+        .bind(i64::from(debtor_agent.0))
         .bind(after)
         .bind(limit)
         .bind(&taken.code)
@@ -418,14 +404,18 @@ impl Store {
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn batch_taken(&self, batch: Uuid, debtor_agent: i64) -> Result<Vec<i32>, Error> {
+    pub async fn batch_taken(
+        &self,
+        batch: Uuid,
+        debtor_agent: ParticipantId,
+    ) -> Result<Vec<i32>, Error> {
         Ok(sqlx::query_scalar(
             "SELECT r.number FROM batch_row r
              JOIN transfer t ON t.debtor_agent = $2 AND t.uetr = r.uetr
              WHERE r.batch = $1 AND r.status <> 'rejected' ORDER BY r.number",
         )
         .bind(batch)
-        .bind(debtor_agent)
+        .bind(i64::from(debtor_agent.0))
         .fetch_all(&self.pool)
         .await?)
     }

@@ -68,6 +68,29 @@ pub async fn outbox_insert(
     .await?)
 }
 
+/// Whether an item that asks the same is here, unless it was refused.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn outbox_holds(
+    connection: &mut Connection,
+    kind: ItemKind,
+    transfer: TransferId,
+    fingerprint: &Digest,
+) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM outbox
+            WHERE kind = $1 AND debtor_agent = $2 AND uetr = $3 AND fingerprint = $4
+                AND (refusal IS NULL OR NOT done))",
+    )
+    .bind(i16::from(kind.code()))
+    .bind(i64::from(transfer.debtor_agent.0))
+    .bind(uuid(transfer.uetr))
+    .bind(fingerprint.as_slice())
+    .fetch_one(connection)
+    .await?)
+}
+
 /// Marks an item as answered.
 ///
 /// # Errors

@@ -84,21 +84,12 @@ impl Language {
         };
         asked.or_else(accepted).unwrap_or(Self::English)
     }
-
-    const fn index(self) -> usize {
-        match self {
-            Self::English => 0,
-            Self::TraditionalChinese => 1,
-            Self::Filipino => 2,
-            Self::Malay => 3,
-            Self::Urdu => 4,
-        }
-    }
 }
 
 type Bundle = FluentBundle<FluentResource>;
 
-static BUNDLES: LazyLock<[Bundle; 5]> = LazyLock::new(|| Language::ALL.map(bundle));
+static BUNDLES: LazyLock<[(Language, Bundle); 5]> =
+    LazyLock::new(|| Language::ALL.map(|language| (language, bundle(language))));
 
 fn bundle(language: Language) -> Bundle {
     // A test reads every file, so there is nothing here to be said about a broken one.
@@ -151,8 +142,8 @@ impl Words {
     }
 
     fn format(&self, key: &str, filled: &FluentArgs<'_>) -> String {
-        let bundle = BUNDLES.get(self.language.index());
-        let message = bundle.and_then(|bundle| Some((bundle, bundle.get_message(key)?.value()?)));
+        let bundle = BUNDLES.iter().find(|(language, _)| *language == self.language);
+        let message = bundle.and_then(|(_, own)| Some((own, own.get_message(key)?.value()?)));
         let Some((bundle, pattern)) = message else { return key.to_owned() };
         let mut errors = Vec::new();
         let said = bundle.format_pattern(pattern, Some(filled), &mut errors).into_owned();

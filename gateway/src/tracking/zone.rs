@@ -2,12 +2,12 @@
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use time::OffsetDateTime;
 
-/// Countries with one time zone, whose name the messages hold as `place-XX`.
-const ZONES: [(&str, &str); 4] = [
-    ("HK", "Asia/Hong_Kong"),
-    ("MY", "Asia/Kuala_Lumpur"),
-    ("PH", "Asia/Manila"),
-    ("PK", "Asia/Karachi"),
+/// Countries with one time zone: code, zone and the message that names its place.
+const ZONES: [(&str, &str, &str); 4] = [
+    ("HK", "Asia/Hong_Kong", "place-HK"),
+    ("MY", "Asia/Kuala_Lumpur", "place-MY"),
+    ("PH", "Asia/Manila", "place-PH"),
+    ("PK", "Asia/Karachi", "place-PK"),
 ];
 
 /// Where times are told for.
@@ -22,10 +22,9 @@ impl Place {
     /// Of a country.
     #[must_use]
     pub fn of(country: &str) -> Self {
-        let keys = ["place-HK", "place-MY", "place-PH", "place-PK"];
-        let listed = ZONES.iter().zip(keys).find(|((code, _), _)| *code == country);
+        let listed = ZONES.iter().find(|(code, _, _)| *code == country);
         let known = listed
-            .and_then(|((_, name), key)| TimeZone::get(name).ok().map(|zone| Self { zone, key }));
+            .and_then(|(_, name, key)| TimeZone::get(name).ok().map(|zone| Self { zone, key }));
         known.unwrap_or_else(|| Self { zone: TimeZone::UTC, key: "place-UTC" })
     }
 

@@ -8,6 +8,7 @@ use ledger_types::{
 use super::{
     Created,
     create::{answer, fetch},
+    pickup,
 };
 use crate::{
     app::{App, enqueue},
@@ -155,6 +156,9 @@ pub async fn act(
     if let Some(decision) = action.decision() {
         // Whether it is too late is for the ledger to say; a repeat gets its first answer there.
         let _first = transfer_decide(&mut transaction, transfer, decision).await?;
+    }
+    if matches!(action, Action::Confirm { status: ConfirmationStatus::PickedUp, .. }) {
+        pickup::by_hand(&mut transaction, transfer).await?;
     }
     let sent = enqueue(&mut transaction, transfer, &item, action.asked().as_bytes(), None).await?;
     store::commit(transaction).await?;

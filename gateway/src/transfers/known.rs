@@ -2,7 +2,12 @@
 use ledger_types::{Money, Rejection, TransferId};
 
 use super::order::Order;
-use crate::{app::App, personal::Personal, problem::Problem, store::transfers::Row};
+use crate::{
+    app::App,
+    personal::Personal,
+    problem::{Code, Problem},
+    store::transfers::Row,
+};
 
 /// What this UETR is already known by: the transfer if it has this content, else its refusal.
 ///
@@ -32,4 +37,22 @@ fn same_terms(row: &Row, order: &Order) -> bool {
         && row.purpose == order.purpose.as_str()
         && order.settlement.is_none_or(settlement)
         && order.quote.is_none_or(quote)
+}
+
+/// The refusal of a transfer that was first answered with 202, or whose first answer was lost.
+#[must_use]
+pub fn refused(row: &Row) -> Option<Problem> {
+    let code = row.refusal.as_deref()?;
+    let problem = match Rejection::ALL.iter().find(|rejection| rejection.code() == code) {
+        Some(rejection) => Problem::refused(*rejection),
+        None => {
+            let own = Code::ALL.iter().find(|own| own.name() == code)?;
+            Problem::new(*own, "the first request was refused; make a new transfer")
+        }
+    };
+    let problem = problem.of(row.transfer()?.uetr);
+    Some(match row.record.and_then(|record| u64::try_from(record).ok()) {
+        Some(record) => problem.recorded(record),
+        None => problem,
+    })
 }

@@ -1,12 +1,12 @@
 //! Cash over the counter: the debtor agent shows its sender the code, the creditor agent pays whoever presents it, once.
-use ledger_proof::item::{Confirm, Item};
+use ledger_proof::item::{Confirm, Item, ItemKind};
 use ledger_types::{ConfirmationStatus, PayoutMethod, Rejection, ShortText, TransferId};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::create::{answer, fetch};
 use crate::{
-    app::{App, enqueue},
+    app::{App, enqueue, enqueued},
     clock,
     personal::Personal,
     pickup::{Pickup, code},
@@ -93,6 +93,10 @@ pub async fn pay(
         return Ok(row);
     }
     due(app, &row, &state).await?;
+    let asked = ConfirmationStatus::PickedUp.as_str().as_bytes();
+    if enqueued(&mut transaction, transfer, ItemKind::Confirm, asked).await? {
+        return Err(not_due("it was paid out without its code; pay nothing"));
+    }
     let missing = "it came without a code; identify the creditor and use confirm";
     let pickup = pickup.ok_or_else(|| not_due(missing))?;
     if !pickup.opens(transfer, given) {
@@ -109,7 +113,6 @@ pub async fn pay(
         confirmed_at: clock::now(),
         reference: ShortText::EMPTY,
     });
-    let asked = ConfirmationStatus::PickedUp.as_str().as_bytes();
     let sent = enqueue(&mut transaction, transfer, &confirm, asked, None).await?;
     store::commit(transaction).await?;
     drop(turn);
@@ -118,6 +121,21 @@ pub async fn pay(
         tracing::warn!(code = problem.code, uetr = %transfer.uetr, "pickup paid, not yet confirmed");
     }
     fetch(app, transfer).await
+}
+
+/// Lets a person confirm that cash was paid out without its code, unless a till paid it against it.
+/// While the SQL transaction lasts no till looks.
+///
+/// # Errors
+/// When a till paid, or the store fails.
+pub async fn by_hand(
+    connection: &mut store::Connection,
+    transfer: TransferId,
+) -> Result<(), Problem> {
+    match by(&pickup_lock(connection, transfer).await?) {
+        Some(_) => Err(not_due("it was paid out against its code; pay nothing")),
+        None => Ok(()),
+    }
 }
 
 fn by(state: &PickupRow) -> Option<Till<'_>> {

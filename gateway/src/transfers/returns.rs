@@ -88,12 +88,8 @@ pub async fn create(
         sealed_for: ArrayVec::new(),
     });
     let transfer = TransferId { debtor_agent: app.me, uetr };
-    // Cash is not paid out while it is being sent back.
-    let _till = match original.uetr == uetr {
-        true => None,
-        false => Some(app.turns.take(original.uetr).await),
-    };
-    let turn = app.turns.take(uetr).await;
+    // The original's too: cash is not paid out while it is being sent back.
+    let turns = app.turns.take_all([original.uetr, uetr]).await;
     if !app.store.transfer_fetch(uetr, Some(app.me)).await?.is_empty() {
         return Err(Problem::refused(Rejection::UetrReused).of(uetr));
     }
@@ -102,7 +98,7 @@ pub async fn create(
     let new = kept(transfer, original, &row, &facts, &hops);
     match keep(app, &new, &item).await {
         Ok(sent) => {
-            drop(turn);
+            drop(turns);
             answer(app, transfer, sent).await
         }
         Err(problem) => kept_after_all(app, transfer, problem).await,

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use gateway::batches::REJECTS;
 use indicatif::{ProgressBar, ProgressStyle};
-use ledger_proof::tree::sha256;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::args::batch::{Batch, BatchMode, BatchSend};
 use crate::wallet::Wallet;
@@ -160,8 +161,7 @@ fn show(seen: &Value, as_json: bool) -> anyhow::Result<Answer> {
         }
         out::line(&table.to_string());
     }
-    let rejected = ["REJECTED", "EXPIRED", "CANCELLED", "BURNED"];
-    let rejected = rejected.iter().any(|status| !seen["counts"][status].is_null());
+    let rejected = REJECTS.iter().any(|status| !seen["counts"][status].is_null());
     Ok(if rejected || seen["state"] == "refused" { Answer::No } else { Answer::Done })
 }
 
@@ -176,18 +176,16 @@ fn kind(file: &Path) -> anyhow::Result<&'static str> {
     }
 }
 
-/// A digest over the file's pieces, each over the one before, in the memory of one.
+/// The file's SHA-256, read piece by piece.
 fn digest(file: &Path) -> anyhow::Result<String> {
-    let shown = file.display();
-    let mut source = File::open(file).with_context(|| format!("{shown}: cannot be read"))?;
-    let mut digest = sha256(&[b"causeway batch"]);
-    let mut piece = Vec::with_capacity(PIECE);
+    let unread = || format!("{}: cannot be read", file.display());
+    let mut source = File::open(file).with_context(unread)?;
+    let (mut digest, mut piece) = (Sha256::new(), vec![0; PIECE]);
     loop {
-        piece.clear();
-        let most = u64::try_from(PIECE).unwrap_or(u64::MAX);
-        if source.by_ref().take(most).read_to_end(&mut piece)? == 0 {
-            return Ok(hex::encode(digest));
+        let read = source.read(&mut piece).with_context(unread)?;
+        if read == 0 {
+            return Ok(hex::encode(digest.finalize()));
         }
-        digest = sha256(&[&digest, &piece]);
+        digest.update(&piece[..read]);
     }
 }

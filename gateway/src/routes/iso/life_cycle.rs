@@ -11,7 +11,6 @@ use services_iso20022::{
     pacs004::Pacs004,
     pacs028::Pacs028,
 };
-use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 use super::{Report, message_id, own_bic, plain, recalls, refusal, xml};
@@ -19,6 +18,7 @@ use crate::{
     app::App,
     clock::rfc3339,
     directory::money,
+    names,
     problem::{Code, Problem},
     store::transfers::Row,
     transfers::{
@@ -112,22 +112,11 @@ fn debtor_agent(network: &Network, message: &Pacs004) -> Option<ParticipantId> {
 
 /// A UETR that the same message gets each time it comes: `RtrId` has none in it.
 fn derived(me: ParticipantId, message: &Pacs004, facts: &ReturnFacts) -> Uetr {
-    let mut hash = Sha256::new();
-    hash.update(b"causeway return of a message\0");
-    hash.update(me.0.to_be_bytes());
-    hash.update(facts.original_uetr.bytes());
-    let ids = [
-        message.group_header.message_id.as_deref(),
-        message.returns.first().and_then(|one| one.return_id.as_deref()),
-    ];
-    for id in ids {
-        hash.update(id.unwrap_or_default().as_bytes());
-        hash.update([0]);
-    }
-    let digest: [u8; 32] = hash.finalize().into();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    Uetr::from_random(bytes)
+    let message_id = message.group_header.message_id.as_deref().unwrap_or_default();
+    let return_id = message.returns.first().and_then(|one| one.return_id.as_deref());
+    let (me, original) = (me.0.to_be_bytes(), facts.original_uetr.bytes());
+    let ids = [message_id.as_bytes(), return_id.unwrap_or_default().as_bytes()];
+    names::uetr(b"causeway return of a message\0", &[&me, &original, ids[0], &[0], ids[1], &[0]])
 }
 
 /// A pacs.028: where each of these payments is.

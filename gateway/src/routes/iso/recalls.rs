@@ -1,18 +1,17 @@
 //! Recalls of settled money as messages: a camt.056 asks, a camt.029 answers, each as its REST resource does; what may be asked is decided there.
 use std::time::Duration;
 
-use ledger_types::{CaseId, StatusReason, Timestamp, TransferId, Uetr};
+use ledger_types::{CaseId, StatusReason, Timestamp, TransferId};
 use services_iso20022::{
     camt029::{Answer, Camt029, Resolution},
     life_cycle::{RecallAnswerFacts, RecallFacts, RecallOutcome},
 };
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{Report, life_cycle::incoming};
 use crate::{
     app::App,
-    clock,
+    clock, names,
     problem::{Code, Problem},
     store::{cases, transfers::Row},
     transfers::recalls::{self, Ask, Reply},
@@ -84,19 +83,9 @@ fn case(transfer: TransferId, id: &str) -> CaseId {
     if let Ok(case) = id.parse() {
         return case;
     }
-    let mut hash = Sha256::new();
-    hash.update(b"causeway recall of a message\0");
-    hash.update(transfer.debtor_agent.0.to_be_bytes());
-    hash.update(transfer.uetr.bytes());
-    hash.update(id.as_bytes());
-    CaseId(Uetr::from_random(first_half(hash)).bytes())
-}
-
-fn first_half(hash: Sha256) -> [u8; 16] {
-    let digest: [u8; 32] = hash.finalize().into();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    bytes
+    let (agent, uetr) = (transfer.debtor_agent.0.to_be_bytes(), transfer.uetr.bytes());
+    let name = names::uetr(b"causeway recall of a message\0", &[&agent, &uetr, id.as_bytes()]);
+    CaseId(name.bytes())
 }
 
 /// A camt.029: the creditor agent's answer to a recall of an incoming transfer. One that accepts
@@ -128,11 +117,9 @@ fn reply(transfer: TransferId, known: &cases::Row, facts: &RecallAnswerFacts) ->
     match facts.outcome {
         RecallOutcome::Accepted => {
             let asked = u64::try_from(known.amount).ok();
-            let mut hash = Sha256::new();
-            hash.update(b"causeway return of a recall\0");
-            hash.update(transfer.debtor_agent.0.to_be_bytes());
-            hash.update(known.recall_case.as_bytes());
-            let own = || Uetr::from_random(first_half(hash));
+            let agent = transfer.debtor_agent.0.to_be_bytes();
+            let parts: [&[u8]; 2] = [&agent, known.recall_case.as_bytes()];
+            let own = || names::uetr(b"causeway return of a recall\0", &parts);
             Reply::Accepted {
                 return_uetr: facts.return_uetr.unwrap_or_else(own),
                 reason: FOLLOWING_RECALL,

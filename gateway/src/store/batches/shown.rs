@@ -1,4 +1,5 @@
 //! Rows of batches as they stand, each with what its transfer says; it changes nothing.
+use ledger_types::ParticipantId;
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -54,7 +55,7 @@ impl Store {
     /// When the statement fails.
     pub async fn batch_rows(
         &self,
-        (batch, debtor_agent): (Uuid, i64),
+        (batch, debtor_agent): (Uuid, ParticipantId),
         states: Option<&[&str]>,
         (after, limit): (i32, i64),
     ) -> Result<Vec<ShownRow>, Error> {
@@ -73,7 +74,7 @@ impl Store {
              WHERE $4::text[] IS NULL OR status = ANY($4) ORDER BY number LIMIT $5",
         )
         .bind(batch)
-        .bind(debtor_agent)
+        .bind(i64::from(debtor_agent.0))
         .bind(after)
         .bind(states)
         .bind(limit)
@@ -85,7 +86,11 @@ impl Store {
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn batch_counts(&self, batch: Uuid, debtor_agent: i64) -> Result<Vec<Count>, Error> {
+    pub async fn batch_counts(
+        &self,
+        batch: Uuid,
+        debtor_agent: ParticipantId,
+    ) -> Result<Vec<Count>, Error> {
         Ok(sqlx::query_as(
             "SELECT CASE WHEN r.status = 'sent' THEN coalesce(t.status, 'QUEUED')
                 ELSE upper(r.status) END AS status, t.confirmation, count(*) AS rows
@@ -94,7 +99,7 @@ impl Store {
              WHERE r.batch = $1 GROUP BY 1, 2 ORDER BY 1, 2",
         )
         .bind(batch)
-        .bind(debtor_agent)
+        .bind(i64::from(debtor_agent.0))
         .fetch_all(&self.pool)
         .await?)
     }

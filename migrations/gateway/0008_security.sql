@@ -21,6 +21,10 @@ INSERT INTO api_key_secret (api_key, secret_sha256, created_at)
     SELECT id, secret_sha256, created_at FROM api_key;
 ALTER TABLE api_key DROP COLUMN secret_sha256;
 
+-- Who held the key that sent a batch, when it was sent.
+ALTER TABLE batch ADD COLUMN owner text NOT NULL DEFAULT 'unnamed';
+ALTER TABLE batch ALTER COLUMN owner DROP DEFAULT;
+
 -- Its transfer stands in `transfer` as AWAITING_APPROVAL, its personal data in `party`.
 CREATE TABLE approval (
     id uuid PRIMARY KEY,

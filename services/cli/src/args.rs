@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 pub mod operator;
+pub mod statement;
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -160,6 +161,9 @@ pub enum Command {
     /// Messages of ISO 20022, without a network.
     #[command(subcommand)]
     Iso(Iso),
+    /// Account statements, without a database.
+    #[command(subcommand)]
+    Statement(statement::Statement),
     /// The operator's and custodians' commands.
     #[command(subcommand)]
     Admin(Admin),

@@ -291,8 +291,7 @@ impl Charges {
             let back = record.credit_debit == Some(CreditDebit::Credit);
             (&record.amount, if back { CreditDebit::Debit } else { CreditDebit::Credit })
         });
-        let parts: Vec<_> =
-            if self.total.is_some() { total.collect() } else { records.collect() };
+        let parts: Vec<_> = if self.total.is_some() { total.collect() } else { records.collect() };
         parts.into_iter().fold(Sum::ZERO, |sum, (amount, side)| {
             sum.plus(Sum::signed(amount.value, side)).unwrap_or(sum)
         })

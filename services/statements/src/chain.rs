@@ -70,7 +70,8 @@ pub fn follows(former: &Link, next: &Link, at: &str) -> Vec<Finding> {
 
 fn next_page(former: &Link, next: &Link) -> bool {
     let numbers = former.page.zip(next.page).map(|(former, next)| (former.number, next.number));
-    former.sequence == next.sequence && numbers.is_some_and(|(old, new)| Some(new) == old.checked_add(1))
+    former.sequence == next.sequence
+        && numbers.is_some_and(|(old, new)| Some(new) == old.checked_add(1))
 }
 
 fn sequence(former: &Link, next: &Link, at: &str) -> Option<Finding> {

@@ -14,8 +14,8 @@ use services_iso20022::statement::{
     Head, Item, Money, Parties, References, Sum,
 };
 
-pub use map::{Column, ColumnMap, Columns, Encoding, Words};
 use map::Cells;
+pub use map::{Column, ColumnMap, Columns, Encoding, Words};
 
 /// The most bytes of one row, and of the lines before the headings.
 const ROW_BYTES_MAX: u64 = 256 * 1024;
@@ -190,14 +190,8 @@ impl<R: BufRead> Rows<R> {
         head.account.id = text("account");
         head.account.currency = text("currency");
         self.queue.push_back(Item::Opened(Box::new(head.clone())));
-        self.open = Some(Open {
-            head,
-            entries: 0,
-            first: None,
-            last: None,
-            opening: None,
-            closing: None,
-        });
+        self.open =
+            Some(Open { head, entries: 0, first: None, last: None, opening: None, closing: None });
     }
 
     fn entry(&mut self, record: &[String]) -> Result<Entry, Finding> {
@@ -213,40 +207,7 @@ impl<R: BufRead> Rows<R> {
         let status = status.map_or(EntryStatus::Booked, |word| self.map.words.status(&word));
         let charges = text("charges").and_then(|text| value::decimal(&self.map, &text));
         let charges = charges.map(|(_, value)| Money { currency: amount.currency.clone(), value });
-        let references = References {
-            message_id: text("message_id"),
-            instruction_id: text("instruction_id"),
-            end_to_end_id: text("end_to_end_id"),
-            uetr: text("uetr").map(|uetr| uetr.to_ascii_lowercase()),
-            transaction_id: text("transaction_id"),
-            clearing_system_reference: text("clearing_system_reference"),
-            ..References::default()
-        };
-        let mut parties = Parties {
-            debtor: text("debtor"),
-            debtor_account: text("debtor_account"),
-            creditor: text("creditor"),
-            creditor_account: text("creditor_account"),
-            ..Parties::default()
-        };
-        let (name, account) = (text("counterparty"), text("counterparty_account"));
-        match credit_debit {
-            CreditDebit::Credit => {
-                parties.debtor = parties.debtor.or(name);
-                parties.debtor_account = parties.debtor_account.or(account);
-            }
-            CreditDebit::Debit => {
-                parties.creditor = parties.creditor.or(name);
-                parties.creditor_account = parties.creditor_account.or(account);
-            }
-        }
-        let detail = Detail {
-            references,
-            parties,
-            purpose: text("purpose"),
-            remittance_information: text("remittance_information").into_iter().collect(),
-            ..Detail::default()
-        };
+        let detail = self.detail(record, credit_debit);
         let (reference, servicer_reference, code, additional) = (
             text("reference"),
             text("servicer_reference"),
@@ -288,6 +249,45 @@ impl<R: BufRead> Rows<R> {
             details: vec![detail],
             additional_information: additional,
         })
+    }
+
+    /// References and parties; a counterparty is the other side of the entry's direction.
+    fn detail(&self, record: &[String], credit_debit: CreditDebit) -> Detail {
+        let text = |name| self.cells.get(record, name);
+        let references = References {
+            message_id: text("message_id"),
+            instruction_id: text("instruction_id"),
+            end_to_end_id: text("end_to_end_id"),
+            uetr: text("uetr").map(|uetr| uetr.to_ascii_lowercase()),
+            transaction_id: text("transaction_id"),
+            clearing_system_reference: text("clearing_system_reference"),
+            ..References::default()
+        };
+        let mut parties = Parties {
+            debtor: text("debtor"),
+            debtor_account: text("debtor_account"),
+            creditor: text("creditor"),
+            creditor_account: text("creditor_account"),
+            ..Parties::default()
+        };
+        let (name, account) = (text("counterparty"), text("counterparty_account"));
+        match credit_debit {
+            CreditDebit::Credit => {
+                parties.debtor = parties.debtor.or(name);
+                parties.debtor_account = parties.debtor_account.or(account);
+            }
+            CreditDebit::Debit => {
+                parties.creditor = parties.creditor.or(name);
+                parties.creditor_account = parties.creditor_account.or(account);
+            }
+        }
+        Detail {
+            references,
+            parties,
+            purpose: text("purpose"),
+            remittance_information: text("remittance_information").into_iter().collect(),
+            ..Detail::default()
+        }
     }
 
     fn judge_money(&mut self, amount: &Money) {
@@ -344,11 +344,8 @@ impl<R: BufRead> Rows<R> {
 
     fn close(&mut self) -> Result<(), Finding> {
         let Some(open) = self.open.take() else { return Ok(()) };
-        let (oldest, newest) = if self.map.newest_first {
-            (open.last, open.first)
-        } else {
-            (open.first, open.last)
-        };
+        let (oldest, newest) =
+            if self.map.newest_first { (open.last, open.first) } else { (open.first, open.last) };
         let before = oldest.as_ref().and_then(|row| row.balance.minus(row.amount));
         let rows = [
             ("OPBD", open.opening.or(before), oldest.and_then(|row| row.date)),

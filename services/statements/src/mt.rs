@@ -232,6 +232,9 @@ impl<R: BufRead> Messages<R> {
                 open.kind = open.kind.or(Some(Kind::Report));
                 if field.tag == "13D" {
                     open.head.created_at = field::date_time(value);
+                } else if open.currency.is_none() {
+                    open.currency = field::floor_currency(value);
+                    open.head.account.currency.clone_from(&open.currency);
                 }
             }
             "61" => self.entry(field)?,
@@ -283,12 +286,11 @@ impl<R: BufRead> Messages<R> {
             if opening {
                 open.kind = open.kind.or(Some(Kind::Statement));
                 open.currency = Some(read.amount.currency.clone());
-                open.head.account.currency = open.currency.clone();
+                open.head.account.currency.clone_from(&open.currency);
             } else if kind == "CLBD" {
                 open.closed = true;
                 // Only the last page has the final closing balance.
-                open.head.page =
-                    open.head.page.map(|own| Page { number: own.number, last: !page });
+                open.head.page = open.head.page.map(|own| Page { number: own.number, last: !page });
             }
         }
         self.tell();

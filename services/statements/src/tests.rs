@@ -10,7 +10,7 @@ mod mt;
 mod properties;
 mod samples;
 
-use crate::{Code, Item, Judged, csv::ColumnMap, judge};
+use crate::{Code, Entry, Item, Judged, csv::ColumnMap, judge};
 
 /// The judgement of a text.
 fn judged(text: &str) -> Judged {
@@ -22,6 +22,13 @@ fn items(text: &str, map: Option<&ColumnMap>) -> (Judged, Vec<Item>) {
     let mut items = Vec::new();
     let judged = judge(text.as_bytes(), map, &mut |item| items.push(item.clone()));
     (judged, items)
+}
+
+/// The entries among items.
+fn entries(items: &[Item]) -> impl Iterator<Item = &Entry> {
+    items
+        .iter()
+        .filter_map(|item| if let Item::Entry(entry) = item { Some(&**entry) } else { None })
 }
 
 /// The codes of what was found, in their order.

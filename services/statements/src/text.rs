@@ -56,7 +56,8 @@ impl<R: BufRead> Lines<R> {
         let mut bytes = Vec::new();
         self.number += 1;
         let at = || format!("line {}", self.number);
-        let read = Read::by_ref(&mut self.source).take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes);
+        let read =
+            Read::by_ref(&mut self.source).take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes);
         let read = read.map_err(|error| Finding::with(Code::Truncated, at(), error.to_string()))?;
         if read == 0 {
             return Ok(None);

@@ -263,9 +263,9 @@ pub fn entry(entry: &Entry, details: DetailsSum, at: &str) -> (Tie, Vec<Finding>
 /// Charges may be within the entry or within its details, taken off or added, and nobody says which.
 fn equal_but_charges(entry: Sum, details: Sum, of_entry: Sum, of_details: Sum) -> bool {
     let both = of_entry.plus(of_details).unwrap_or(of_entry);
-    [Sum::ZERO, of_entry, of_details, both]
-        .into_iter()
-        .any(|charges| details.plus(charges) == Some(entry) || details.minus(charges) == Some(entry))
+    [Sum::ZERO, of_entry, of_details, both].into_iter().any(|charges| {
+        details.plus(charges) == Some(entry) || details.minus(charges) == Some(entry)
+    })
 }
 
 /// A batch that lists nothing is stated alone: servicers may keep its details to themselves.

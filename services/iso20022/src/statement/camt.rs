@@ -189,7 +189,7 @@ impl<R: BufRead> Reader<R> {
                 return Err(Finding::new(Code::NotAStatement, "Document"));
             }
             (Level::Outside, _) => {}
-            (Level::Document, name) => self.message(&name.to_owned())?,
+            (Level::Document, name) => self.message(name)?,
             (Level::Message, "GrpHdr") => self.group_header(&element),
             (Level::Message, "Rpt" | "Stmt" | "Ntfctn") => {
                 self.statement();
@@ -473,7 +473,11 @@ impl<R: BufRead> Reader<R> {
     fn check(&mut self, element: &Element, type_name: &str, at: &str) {
         if self.checked {
             for found in shape::check_part(element, type_name, &[]) {
-                let at = if found.path.is_empty() { at.to_owned() } else { format!("{at}/{}", found.path) };
+                let at = if found.path.is_empty() {
+                    at.to_owned()
+                } else {
+                    format!("{at}/{}", found.path)
+                };
                 self.queue.push_back(Item::Finding(Finding::with(Code::Xsd, at, found.text)));
             }
         }
@@ -492,15 +496,18 @@ impl<R: BufRead> Reader<R> {
             | xml::Error::AttributesTooLong
             | xml::Error::PartTooLarge => Code::TooLarge,
             xml::Error::Unclosed | xml::Error::Broken(_) => Code::Truncated,
-            xml::Error::Syntax { source, .. } => match source {
-                quick_xml::Error::Syntax(_) => Code::Truncated,
-                quick_xml::Error::Encoding(_) => Code::EncodingUnknown,
-                _ => Code::Malformed,
-            },
+            // What was begun at the end of the file and not finished is a syntax error.
+            xml::Error::Syntax { source: quick_xml::Error::Syntax(_), .. } => Code::Truncated,
+            xml::Error::Syntax { source: quick_xml::Error::Encoding(_), .. } => {
+                Code::EncodingUnknown
+            }
             xml::Error::TextOutside | xml::Error::Empty if self.statements == 0 => {
                 Code::NotAStatement
             }
-            xml::Error::TextOutside | xml::Error::Empty | xml::Error::Character => Code::Malformed,
+            xml::Error::Syntax { .. }
+            | xml::Error::TextOutside
+            | xml::Error::Empty
+            | xml::Error::Character => Code::Malformed,
         };
         Finding::with(code, at.unwrap_or_default(), error.to_string())
     }

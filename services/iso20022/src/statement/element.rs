@@ -81,7 +81,8 @@ impl Place<'_> {
 
     pub(super) fn detail(&mut self, element: &Element) -> Detail {
         let amounts = element.child("AmtDtls");
-        let stated = |name| amounts.and_then(|all| all.child(name)).and_then(|one| one.child("Amt"));
+        let stated =
+            |name| amounts.and_then(|all| all.child(name)).and_then(|one| one.child("Amt"));
         let amount = element.child("Amt").or_else(|| stated("TxAmt"));
         let structured = element.child("RmtInf").into_iter();
         let structured = structured.flat_map(|information| information.children_named("Strd"));
@@ -114,10 +115,8 @@ impl Place<'_> {
     pub(super) fn charges(&mut self, parent: &Element) -> Charges {
         let mut charges = Charges::default();
         for element in parent.children_named("Chrgs") {
-            let total = self.detail_money(
-                element.child("TtlChrgsAndTaxAmt"),
-                "Chrgs/TtlChrgsAndTaxAmt",
-            );
+            let total =
+                self.detail_money(element.child("TtlChrgsAndTaxAmt"), "Chrgs/TtlChrgsAndTaxAmt");
             charges.total = charges.total.or(total);
             let records = element.children_named("Rcrd");
             for record in records.chain(element.child("Amt").map(|_| element)) {
@@ -161,7 +160,8 @@ impl Place<'_> {
         let net = all.and_then(|all| {
             // One element since version 04, two beside the others before.
             let new = all.child("TtlNetNtry");
-            let amount = new.map_or_else(|| all.text_at(&["TtlNetNtryAmt"]), |n| n.text_at(&["Amt"]));
+            let amount =
+                new.map_or_else(|| all.text_at(&["TtlNetNtryAmt"]), |n| n.text_at(&["Amt"]));
             let side = new.unwrap_or(all).text_at(&["CdtDbtInd"]);
             let value = self.decimal(&amount?, "TtlNtries/TtlNetNtry")?;
             let side = CreditDebit::of(&side?)?;

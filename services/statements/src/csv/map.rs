@@ -273,14 +273,26 @@ impl ColumnMap {
         let rules = [
             (!self.delimiter.is_ascii() || !self.quote.is_ascii(), "delimiter", "must be ASCII"),
             (self.delimiter == self.quote, "delimiter", "is the quote too"),
-            (self.thousands_mark == Some(self.decimal_mark), "thousands_mark", "is the decimal mark"),
+            (
+                self.thousands_mark == Some(self.decimal_mark),
+                "thousands_mark",
+                "is the decimal mark",
+            ),
             (marks.iter().flatten().any(char::is_ascii_digit), "decimal_mark", "is a digit"),
             (!dated, "date_format", "must hold YYYY or YY, MM or MMM, and DD"),
             (columns.account.is_none(), "columns.account", "is needed"),
             (columns.currency.is_none(), "columns.currency", "is needed"),
             (!signed && !sides, "columns.amount", "is needed, or credit and debit"),
-            (own && signed && (columns.credit.is_some() || columns.debit.is_some()), "columns.amount", "excludes credit and debit"),
-            (own && sides && columns.credit_debit.is_some(), "columns.credit_debit", "needs amount"),
+            (
+                own && signed && (columns.credit.is_some() || columns.debit.is_some()),
+                "columns.amount",
+                "excludes credit and debit",
+            ),
+            (
+                own && sides && columns.credit_debit.is_some(),
+                "columns.credit_debit",
+                "needs amount",
+            ),
             (
                 columns.booking_date.is_none() && columns.value_date.is_none(),
                 "columns.booking_date",
@@ -291,9 +303,11 @@ impl ColumnMap {
         let mut findings: Vec<Finding> = broken
             .map(|(_, at, text)| Finding::with(Code::MapInvalid, at, format!("{at} {text}")))
             .collect();
-        findings.extend(places.map(|(name, text)| {
-            Finding::with(Code::MapInvalid, format!("columns.{name}"), text)
-        }));
+        findings.extend(
+            places.map(|(name, text)| {
+                Finding::with(Code::MapInvalid, format!("columns.{name}"), text)
+            }),
+        );
         findings
     }
 
@@ -332,7 +346,8 @@ impl ColumnMap {
         };
         let absent: Vec<&str> = missing.iter().filter(needed).copied().collect();
         if !absent.is_empty() {
-            let text = format!("{} not found: {}", absent.join(", "), Code::MapColumnMissing.meaning());
+            let text =
+                format!("{} not found: {}", absent.join(", "), Code::MapColumnMissing.meaning());
             return Err(Finding::with(Code::MapColumnMissing, "row 1", text));
         }
         let others = missing.iter().filter(|_| !by_default);

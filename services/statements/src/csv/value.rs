@@ -101,9 +101,10 @@ pub(super) fn date(format: &str, text: &str) -> Option<String> {
             (2, 2)
         } else if format.starts_with("MMM") {
             let name = rest.get(..3)?.to_ascii_lowercase();
-            month = MONTHS.iter().position(|own| *own == name).and_then(|at| {
-                u32::try_from(at + 1).ok()
-            });
+            month = MONTHS
+                .iter()
+                .position(|own| *own == name)
+                .and_then(|at| u32::try_from(at + 1).ok());
             (3, 3)
         } else if format.starts_with("MM") {
             month = numeric(2, rest);

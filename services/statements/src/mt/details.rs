@@ -53,15 +53,20 @@ fn numbered(detail: &mut Detail, side: CreditDebit, subfields: &[(u32, String)])
     other_party(detail, side, &name, &account, &agent);
 }
 
+/// Code words between slashes that servicers are known to use.
+const TAGS: [&str; 30] = [
+    "ACCT", "ADDR", "BENM", "BIC", "CHGS", "CNTP", "CSID", "CSREF", "EREF", "EXCH", "IBAN", "IREF",
+    "ISDT", "KREF", "MARF", "MREF", "NAME", "OCMT", "ORDP", "PREF", "PURP", "REMI", "RTRN", "RTYP",
+    "SVCL", "TREF", "TRTP", "TRXID", "UETR", "ULTC",
+];
+
 /// The way of Dutch and international banks: `/EREF/…/REMI/…`.
 fn slashed(detail: &mut Detail, side: CreditDebit, text: &str) {
     let (mut name, mut account, mut agent) = (String::new(), String::new(), String::new());
     let parts: Vec<&str> = text.split('/').skip(1).collect();
     let mut at = 0;
     while let Some(tag) = parts.get(at) {
-        let is_tag = |part: &str| {
-            (3..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_uppercase())
-        };
+        let is_tag = |part: &str| TAGS.contains(&part);
         at += 1;
         if !is_tag(tag) {
             continue;
@@ -74,6 +79,13 @@ fn slashed(detail: &mut Detail, side: CreditDebit, text: &str) {
             "NAME" => name = value,
             "IBAN" | "ACCT" => account = value,
             "BIC" => agent = value,
+            // Account, BIC and name one after the other.
+            "CNTP" => {
+                let mut all = value.split('/').map(str::to_owned);
+                account = all.next().unwrap_or_default();
+                agent = all.next().unwrap_or_default();
+                name = all.next().unwrap_or_default();
+            }
             "REMI" => {
                 let value = value.trim_matches('/').trim_start_matches("USTD//");
                 detail.remittance_information.push(value.trim().to_owned());
@@ -99,10 +111,10 @@ fn take(detail: &mut Detail, tag: &str, value: &str) {
         "MREF" | "MARF" => references.mandate_id = Some(value),
         "TRXID" | "TREF" => references.transaction_id = Some(value),
         "UETR" => references.uetr = uetr(&value),
-        "CSREF" | "CLRREF" => references.clearing_system_reference = Some(value),
+        "CSREF" => references.clearing_system_reference = Some(value),
         "RTRN" | "RTYP" => detail.return_reason = Some(value),
         "PURP" => detail.purpose = Some(value),
-        "SVCL" | "TRTP" | "CNTP" => {}
+        "SVCL" | "TRTP" => {}
         other => references.proprietary.push((other.to_owned(), value)),
     }
 }

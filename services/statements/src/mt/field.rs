@@ -63,8 +63,11 @@ pub(super) fn entry(text: &str, currency: &str) -> Option<ReadEntry> {
     let rest = if funds == 1 { rest.get(1..)? } else { rest };
     let end = rest.find(|own: char| !own.is_ascii_digit() && own != ',' && own != '.')?;
     let (value, lenient) = amount(rest.get(..end)?)?;
-    let rest = rest.get(end..)?;
-    let (kind, rest) = rest.split_at_checked(4).unwrap_or((rest, ""));
+    // What follows is the type, so that an amount with a wrong character is not read up to it.
+    let (kind, rest) = rest.get(end..)?.split_at_checked(4)?;
+    if !kind.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
+        return None;
+    }
     let (own, bank) = rest.split_once("//").unwrap_or((rest, ""));
     let some = |text: &str| {
         let text = text.trim();
@@ -138,12 +141,17 @@ fn currency(text: &str) -> Option<String> {
     text.bytes().all(|byte| byte.is_ascii_uppercase()).then(|| text.to_owned())
 }
 
+/// The currency of a floor limit: `EURD0,`.
+pub(super) fn floor_currency(text: &str) -> Option<String> {
+    currency(text.get(..3)?)
+}
+
 /// Digits with one decimal comma; a point instead is read, and told.
 fn amount(text: &str) -> Option<(Decimal, bool)> {
     let text = text.trim();
     let commas = text.matches(',').count();
     let points = text.matches('.').count();
-    if commas + points > 1 || !text.starts_with(|own: char| own.is_ascii_digit()) {
+    if commas + points != 1 || !text.starts_with(|own: char| own.is_ascii_digit()) {
         return None;
     }
     let value = text.replace(',', ".").parse().ok()?;

@@ -13,6 +13,7 @@ const OWN: &[(&str, &[&str])] = &[
     ("proto", &["ledger-proof", "ledger-types"]),
     ("services-runtime", &[]),
     ("services-iso20022", &["ledger-types"]),
+    ("services-matching", &["ledger-types"]),
     ("services-statements", &["ledger-types", "services-iso20022"]),
     ("ledger-node", &["ledger-core", "ledger-proof", "ledger-types", "proto", "services-runtime"]),
     (

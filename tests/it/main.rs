@@ -26,6 +26,7 @@ mod readme;
 mod recall;
 mod reconciliation;
 mod remittance;
+mod statements;
 mod tidy;
 mod tracking;
 mod webhooks;

@@ -26,7 +26,4 @@ mod readme;
 mod recall;
 mod reconciliation;
 mod remittance;
-mod security;
-mod tidy;
-mod tracking;
-mod webhooks;
+mod statements;

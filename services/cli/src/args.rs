@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 pub mod batch;
 pub mod operator;
+pub mod statement;
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -151,6 +152,9 @@ pub enum Command {
     /// Messages of ISO 20022, without a network.
     #[command(subcommand)]
     Iso(Iso),
+    /// Account statements, without a database.
+    #[command(subcommand)]
+    Statement(statement::Statement),
     /// The operator's and custodians' commands.
     #[command(subcommand)]
     Admin(Admin),

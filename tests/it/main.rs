@@ -28,4 +28,5 @@ mod reconciliation;
 mod remittance;
 mod tidy;
 mod tracking;
+mod tutorial;
 mod webhooks;

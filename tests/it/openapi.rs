@@ -13,7 +13,7 @@ use services_cli::{
 };
 use tests::{fresh_uetr, skipped};
 
-use crate::attack::say;
+use crate::{attack::say, tidy::files};
 
 /// As deploy/prerequisites.sh installs it.
 const VERSION: &str = "4.32.5";
@@ -57,13 +57,55 @@ async fn openapi_is_clean_to_a_public_linter() {
     assert_eq!(output.status.code(), Some(0), "{said}\n{errors}");
     let document: Value = serde_json::from_str(&document).unwrap();
     every_operation_has_a_name_and_a_described_group(&document);
+    the_collection_has_every_operation(&document);
     running.stop();
+}
+
+/// Methods and paths of docs/collection, without hosts and queries.
+fn collected() -> Vec<(String, String)> {
+    let requests = files().into_iter().filter(|file| file.path.ends_with(".bru"));
+    let mut found = Vec::new();
+    for request in requests {
+        for (method, url) in request.text.lines().zip(request.text.lines().skip(1)) {
+            let path = url.trim().strip_prefix("url: {{").and_then(|url| url.split_once("}}"));
+            if let (Some(method), Some((_, path))) = (method.strip_suffix(" {"), path) {
+                let path = path.split('?').next().unwrap_or_default();
+                found.push((method.to_owned(), path.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+fn the_collection_has_every_operation(document: &Value) {
+    let requests = collected();
+    let fits = |template: &str, path: &str| {
+        let (template, path) = (template.split('/'), path.split('/'));
+        template.clone().count() == path.clone().count()
+            && template.zip(path).all(|(own, given)| own.starts_with('{') || own == given)
+    };
+    let mut known = BTreeSet::new();
+    for (template, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            let own = |(verb, path): &&(String, String)| verb == method && fits(template, path);
+            let own: Vec<_> = requests.iter().filter(own).collect();
+            assert!(!own.is_empty(), "docs/collection lacks {method} {template}");
+            known.extend(own);
+        }
+    }
+    for request in &requests {
+        assert!(known.contains(request), "docs/collection asks for {request:?}");
+    }
 }
 
 /// What the linter does not ask for: names that a generated client is made of.
 fn every_operation_has_a_name_and_a_described_group(document: &Value) {
-    let groups: BTreeSet<&str> =
-        document["tags"].as_array().unwrap().iter().filter_map(|tag| tag["name"].as_str()).collect();
+    let groups: BTreeSet<&str> = document["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|tag| tag["name"].as_str())
+        .collect();
     let mut names = BTreeSet::new();
     for operations in document["paths"].as_object().unwrap().values() {
         for operation in operations.as_object().unwrap().values() {

@@ -87,12 +87,13 @@ const OPERATOR: &[&str] = &[
     "equal: 67 records",
 ];
 
-/// A page's pace is a reader's, and a busy machine's is slower: a minute to decide, not ten seconds.
+/// A page's pace is a reader's, and a busy machine's is slower: half a minute to decide, not ten
+/// seconds; a quote holds for fifty.
 fn patient(network: &Path) -> anyhow::Result<()> {
     let file = network.join("plan.toml");
     let plan = fs::read_to_string(&file)?;
     anyhow::ensure!(plan.contains("hold_seconds = 10"), "the plan's holds have changed");
-    Ok(fs::write(&file, plan.replace("hold_seconds = 10", "hold_seconds = 60"))?)
+    Ok(fs::write(&file, plan.replace("hold_seconds = 10", "hold_seconds = 30"))?)
 }
 
 /// A folder in which a page's commands find what they name, and leave what they make.

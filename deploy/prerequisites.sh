@@ -73,10 +73,17 @@ axe() {
     rm -rf "$folder" "$folder.txt"
     printf 'axe-core cannot be installed here; its test will skip\n' >&2
 }
+
+# What lints /openapi.json; its test says so when it cannot be had.
+linter() {
+    "$(dirname "$0")/openapi-lint.sh" --install || printf 'its test will skip\n' >&2
+}
+
 if [ "${#missing[@]}" -eq 0 ]; then
     schemathesis
     standardwebhooks
     axe
+    linter
     exit 0
 fi
 
@@ -106,3 +113,4 @@ export DEBIAN_FRONTEND=noninteractive
 schemathesis
 standardwebhooks
 axe
+linter

@@ -102,7 +102,20 @@ impl Modify for Security {
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Causeway gateway", description = "A participant's gateway.", version = "1.0.0"),
+    info(title = "Causeway gateway", description = "A participant's gateway.", version = "1.0.0",
+        contact(name = "The participant that runs this gateway")),
+    servers((url = "/", description = "This gateway")),
+    tags(
+        (name = "quotes", description = "Firm prices"),
+        (name = "transfers", description = "Sent and received money, and what happened to it"),
+        (name = "actions", description = "What either agent does about a transfer"),
+        (name = "recalls", description = "Money asked back, and enquiries"),
+        (name = "network", description = "The ledger's word: events, balances, rules, members"),
+        (name = "iso20022", description = "Messages in and out"),
+        (name = "batches", description = "Files of many transfers"),
+        (name = "webhooks", description = "Events sent to URLs of the participant's"),
+        (name = "tracking", description = "What a sender sees by a link, without a key"),
+    ),
     modifiers(&Security),
     security(("api_key" = [])),
     components(schemas(ProblemBody))

@@ -30,6 +30,7 @@ pub fn complete(api: &utoipa::openapi::OpenApi) -> Result<Value, serde_json::Err
         for (method, operation) in methods.as_object_mut().into_iter().flatten() {
             problems(path, method, operation);
             parameters(operation);
+            name(operation);
         }
     }
     if let Some(body) = document.pointer_mut("/paths/~1v1~1iso20022/post/requestBody/content") {
@@ -156,6 +157,14 @@ fn problem(status: u16, description: &str) -> Value {
         place.insert("headers".to_owned(), json!({ name: { "required": true, "schema": schema } }));
     }
     response
+}
+
+/// Handlers have names within their file; a generated client's functions need one in all.
+fn name(operation: &mut Value) {
+    let word = |place: &str| operation.pointer(place)?.as_str().map(str::to_owned);
+    if let (Some(group), Some(own)) = (word("/tags/0"), word("/operationId")) {
+        operation["operationId"] = json!(format!("{group}_{}", own.trim_end_matches('_')));
+    }
 }
 
 /// A parameter that is absent is left out: there is no null in a path, a query or a header.

@@ -115,6 +115,8 @@ impl Modify for Security {
         (name = "batches", description = "Files of many transfers"),
         (name = "webhooks", description = "Events sent to URLs of the participant's"),
         (name = "tracking", description = "What a sender sees by a link, without a key"),
+        (name = "security", description = "API keys, and what was done with the gateway"),
+        (name = "approvals", description = "Transfers that wait for a second person"),
     ),
     modifiers(&Security),
     security(("api_key" = [])),

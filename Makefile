@@ -1,6 +1,6 @@
 # The commands of this project. Each installs what is missing (deploy/prerequisites.sh) and then
 # calls cargo or the binary; nothing else is needed on a fresh machine.
-.PHONY: help demo test faulty schemathesis fuzz sim chaos soak lint fix bench rates build prerequisites
+.PHONY: help demo test faulty schemathesis openapi-lint fuzz sim chaos soak lint fix bench rates build prerequisites
 SHELL := bash
 CARGO ?= cargo
 # Always the whole workspace: another selection would compile RocksDB again.
@@ -8,7 +8,7 @@ BUILD := $(CARGO) build --workspace --bins --locked
 CAUSEWAY = $${CARGO_TARGET_DIR:-target}/debug/causeway
 
 help: ## Say what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 prerequisites:
 	@deploy/prerequisites.sh
@@ -34,6 +34,9 @@ EXAMPLES ?= 120
 schemathesis: build ## Call all of a gateway as /openapi.json says and does not say: make schemathesis EXAMPLES=120
 	SCHEMATHESIS_EXAMPLES=$(EXAMPLES) SCHEMATHESIS_ARGS="$(ARGS)" \
 		$(CARGO) test --workspace --locked --test it openapi_says -- --nocapture
+
+openapi-lint: build ## Lint /openapi.json of a running gateway: no error, no warning
+	$(CARGO) test --workspace --locked --test it openapi_is_clean -- --nocapture
 
 SECONDS = 60
 fuzz: ## Feed each target bytes for so long: make fuzz SECONDS=60 T="envelope xml"

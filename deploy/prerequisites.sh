@@ -23,6 +23,7 @@ need faketime bash -c 'compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1"'
 need iproute2 command -v ip
 need nftables command -v nft
 need util-linux command -v nsenter
+need softhsm2 command -v softhsm2-util
 need git command -v git
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 need chromium command -v chromium
@@ -74,10 +75,17 @@ axe() {
     rm -rf "$folder" "$folder.txt"
     printf 'axe-core cannot be installed here; its test will skip\n' >&2
 }
+
+# What lints /openapi.json; its test says so when it cannot be had.
+linter() {
+    "$(dirname "$0")/openapi-lint.sh" --install || printf 'its test will skip\n' >&2
+}
+
 if [ "${#missing[@]}" -eq 0 ]; then
     schemathesis
     standardwebhooks
     axe
+    linter
     exit 0
 fi
 
@@ -107,3 +115,4 @@ export DEBIAN_FRONTEND=noninteractive
 schemathesis
 standardwebhooks
 axe
+linter

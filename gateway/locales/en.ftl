@@ -57,6 +57,7 @@ creditor = the recipient
 debtor = you
 
 # The one answer at the top.
+answer-awaiting_approval = Waiting for approval at { $debtor_agent }
 answer-queued = Being sent
 answer-pending = Waiting for { $creditor_agent }
 answer-held = Under review at { $creditor_agent }
@@ -75,6 +76,7 @@ answer-cancelled = Cancelled
 answer-burned = Not sent
 
 # What happens next.
+next-awaiting_approval = Somebody at { $debtor_agent } approves the transfer or refuses it. Nothing is taken from you before.
 next-queued = { $debtor_agent } hands it to the network, which takes seconds.
 next-pending = { $creditor_agent } checks the transfer and accepts or refuses it. If there is no answer by { $deadline }, your money is released.
 next-pending-open = { $creditor_agent } checks the transfer and accepts or refuses it.

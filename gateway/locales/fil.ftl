@@ -45,6 +45,7 @@ creditor = ang tatanggap
 debtor = ikaw
 
 # The one answer at the top.
+answer-awaiting_approval = Hinihintay ang pag-apruba: { $debtor_agent }
 answer-queued = Ipinapadala na
 answer-pending = Hinihintay ang sagot: { $creditor_agent }
 answer-held = Sinusuri pa: { $creditor_agent }
@@ -63,6 +64,7 @@ answer-cancelled = Kinansela
 answer-burned = Hindi naipadala
 
 # What happens next.
+next-awaiting_approval = Aaprubahan o tatanggihan ang padala ({ $debtor_agent }). Walang kukunin sa iyo bago nito.
 next-queued = Ibinibigay ito sa network ({ $debtor_agent }); ilang segundo lang ito.
 next-pending = Tinitingnan ang padala bago tanggapin o tanggihan ({ $creditor_agent }). Kung walang sagot hanggang { $deadline }, ibabalik sa iyo ang nakatabing pera.
 next-pending-open = Tinitingnan ang padala bago tanggapin o tanggihan ({ $creditor_agent }).

@@ -45,6 +45,7 @@ creditor = penerima
 debtor = anda
 
 # The one answer at the top.
+answer-awaiting_approval = Menunggu kelulusan di { $debtor_agent }
 answer-queued = Sedang dihantar
 answer-pending = Menunggu { $creditor_agent }
 answer-held = Sedang disemak oleh { $creditor_agent }
@@ -63,6 +64,7 @@ answer-cancelled = Dibatalkan
 answer-burned = Tidak dihantar
 
 # What happens next.
+next-awaiting_approval = { $debtor_agent } akan meluluskan atau menolak kiriman ini. Tiada wang anda diambil sebelum itu.
 next-queued = { $debtor_agent } menyerahkannya kepada rangkaian; ini mengambil beberapa saat.
 next-pending = { $creditor_agent } menyemak kiriman ini lalu menerima atau menolaknya. Jika tiada jawapan sebelum { $deadline }, wang anda dilepaskan.
 next-pending-open = { $creditor_agent } menyemak kiriman ini lalu menerima atau menolaknya.

@@ -46,6 +46,7 @@ creditor = وصول کنندہ
 debtor = آپ
 
 # The one answer at the top.
+answer-awaiting_approval = { $debtor_agent } کی منظوری کا انتظار ہے
 answer-queued = بھیجی جا رہی ہے
 answer-pending = { $creditor_agent } کے جواب کا انتظار ہے
 answer-held = { $creditor_agent } جانچ کر رہا ہے
@@ -64,6 +65,7 @@ answer-cancelled = منسوخ کر دی گئی
 answer-burned = نہیں بھیجی گئی
 
 # What happens next.
+next-awaiting_approval = { $debtor_agent } اسے منظور یا رد کرے گا۔ اس سے پہلے آپ سے کوئی رقم نہیں لی جائے گی۔
 next-queued = { $debtor_agent } اسے نیٹ ورک کے حوالے کر رہا ہے؛ اس میں چند سیکنڈ لگتے ہیں۔
 next-pending = { $creditor_agent } جانچ کر اسے قبول یا رد کرے گا۔ اگر { $deadline } تک جواب نہ آیا تو آپ کی رقم آزاد کر دی جائے گی۔
 next-pending-open = { $creditor_agent } جانچ کر اسے قبول یا رد کرے گا۔

@@ -32,6 +32,7 @@ creditor = 收款人
 debtor = 您
 
 # The one answer at the top.
+answer-awaiting_approval = 正在等待 { $debtor_agent } 核准
 answer-queued = 正在送出
 answer-pending = 正在等待 { $creditor_agent } 回覆
 answer-held = { $creditor_agent } 正在審查
@@ -50,6 +51,7 @@ answer-cancelled = 已取消
 answer-burned = 未匯出
 
 # What happens next.
+next-awaiting_approval = { $debtor_agent } 會核准或拒絕這筆匯款。在此之前不會扣取您的款項。
 next-queued = { $debtor_agent } 正把匯款交給網絡，只需數秒。
 next-pending = { $creditor_agent } 會核對這筆匯款，然後接受或拒絕。若在 { $deadline } 前沒有回覆，您的款項會解除保留。
 next-pending-open = { $creditor_agent } 會核對這筆匯款，然後接受或拒絕。

@@ -1,7 +1,6 @@
 //! What every request and task of one gateway shares; it decides nothing.
 use std::sync::Arc;
 
-use ed25519_dalek::SigningKey;
 use ledger_proof::{
     codec::{Digest, Field},
     item::{Item, ItemKind},
@@ -25,9 +24,11 @@ use crate::{
     events::Heard,
     outbox::{Answer, Queued},
     problem::{Code, Problem},
-    routes::idempotency::Running,
+    routes::{caller::tokens::Tokens, idempotency::Running},
     screening::Screening,
+    security::Security,
     settings::{Decision, Demo, Pickup},
+    signer::Signer,
     store::{self, Connection, Store, outbox::OutboxRow},
     tracking::Tracking,
     turns::Turns,
@@ -64,7 +65,7 @@ pub struct Inner {
     /// When the event stream last said something.
     pub heard: Heard,
     /// Signs envelopes.
-    pub signing_key: SigningKey,
+    pub signer: Arc<dyn Signer>,
     /// Opens sealed data.
     pub sealing_key: Digest,
     /// Idempotency keys of running requests.
@@ -101,6 +102,10 @@ pub struct Inner {
     pub tracer: Tracer,
     /// What serving needs.
     pub checks: Checks,
+    /// Limits of keys and of what needs approval.
+    pub security: Security,
+    /// An issuer of access tokens.
+    pub tokens: Option<Tokens>,
 }
 
 /// The way to the sender: items of the outbox table that this process has in hand. What finds no

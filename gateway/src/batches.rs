@@ -170,7 +170,10 @@ fn field(problem: &Problem, body: Option<&OrderBody>) -> Option<String> {
         "CORRIDOR_UNKNOWN" | "CORRIDOR_CLOSED" => Some("corridor"),
         "PURPOSE_NOT_ALLOWED" => Some("purpose"),
         "PAYOUT_METHOD_NOT_ALLOWED" => Some("payout_method"),
-        "CURRENCY_MISMATCH" | "AMOUNT_BELOW_MINIMUM" | "AMOUNT_ABOVE_MAXIMUM" => Some(amount),
+        "CURRENCY_MISMATCH"
+        | "AMOUNT_BELOW_MINIMUM"
+        | "AMOUNT_ABOVE_MAXIMUM"
+        | "APPROVAL_REQUIRED" => Some(amount),
         "UETR_REUSED" => Some("uetr"),
         code if code.starts_with("QUOTE_") => Some("quote"),
         _ => None,
@@ -198,7 +201,7 @@ pub fn iso_status<'a>(status: &str, confirmation: Option<&'a str>) -> &'a str {
     match (status, confirmation) {
         (_, Some(confirmation)) => confirmation,
         ("WAITING", None) => "RCVD",
-        ("SENDING" | "QUEUED", None) => "PDNG",
+        ("SENDING" | "QUEUED" | "AWAITING_APPROVAL", None) => "PDNG",
         ("PENDING", None) => "ACSP",
         ("SETTLED" | "CREDITED", None) => "ACSC",
         ("CANCELLED", None) => "CANC",

@@ -78,6 +78,21 @@ pub enum Error {
         "webhooks: the HTTP client cannot be made; check webhooks.ca, or install CA certificates"
     )]
     Webhooks(#[source] reqwest::Error),
+    /// A limit above which transfers wait for approval is none.
+    #[error("security.approval.limits: currency must be ISO 4217")]
+    ApprovalLimit,
+    /// An issuer's keys are nowhere.
+    #[error("security.oauth.jwks: must be a file or an https URL")]
+    Jwks,
+    /// Nothing, or two things, would sign.
+    #[error("signing_key, signing: give one of them, a key's file or a token")]
+    SigningKeys,
+    /// The token can't be used.
+    #[error("signing.pkcs11: the token can't be used")]
+    Signer(#[source] crate::signer::Error),
+    /// What signs broke off.
+    #[error("the signature was not finished")]
+    Signing(#[source] tokio::task::JoinError),
     /// Core banking can't be called.
     #[error("banking.{field}: {why}")]
     Banking {

@@ -20,7 +20,9 @@ pub mod routes;
 pub mod run;
 pub mod screening;
 pub mod sealing;
+pub mod security;
 pub mod settings;
+pub mod signer;
 pub mod store;
 #[cfg(test)]
 mod testing;
@@ -31,5 +33,5 @@ pub mod turns;
 pub mod webhooks;
 
 pub use error::Error;
-pub use run::{api_key_create, ready::CONDITIONS, run};
+pub use run::{api_key_create, audit::verify as audit_verify, ready::CONDITIONS, run};
 pub use settings::Settings;

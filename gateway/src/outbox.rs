@@ -5,7 +5,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledger_proof::{
     codec::Field,
     item::{Item, ItemKind, Resolve},
-    signature::{Request, sign},
+    signature::{Draft, Request},
 };
 use ledger_types::{Rejection, RequestId, Timestamp, TransferId, TransferState};
 use proto::{
@@ -131,30 +131,33 @@ pub async fn sweep(app: &App) {
     }
 }
 
-/// The signed envelope of items that are all taken or none of them, to be kept before it is sent.
+/// The signed envelope of items that are all taken or none of them, to be kept before it is sent. It
+/// is signed within an SQL transaction, so a token that is away is not waited for.
 ///
 /// # Errors
-/// When the system has no randomness.
-pub fn together(app: &App, rows: &[OutboxRow]) -> Result<EnvelopeRow, Error> {
-    signed(app, (ItemKind::Submit, true), rows.iter())
+/// When the system has no randomness, or nothing signs.
+pub async fn together(app: &App, rows: &[OutboxRow]) -> Result<EnvelopeRow, Error> {
+    let asked = asked(app, ItemKind::Submit, true)?;
+    let items: Vec<_> = rows.iter().map(|row| row.item.clone()).collect();
+    let draft = Draft::new(&asked, &items, &app.signer.public_key());
+    let signature = signed_once(app, draft.message().into()).await?;
+    Ok(to_keep(&asked, draft.signed(signature)))
 }
 
-/// An envelope around items of one kind, signed and not kept.
-fn signed<'a>(
-    app: &App,
-    (kind, all_or_nothing): (ItemKind, bool),
-    rows: impl Iterator<Item = &'a OutboxRow>,
-) -> Result<EnvelopeRow, Error> {
+/// What an envelope of items of one kind is to say of itself.
+fn asked(app: &App, kind: ItemKind, all_or_nothing: bool) -> Result<Request, Error> {
     let request = RequestId(random().map_err(|_| Error::Randomness)?);
     let valid_until = clock::now().plus_micros(VALIDITY_MICROS);
     let (network, author) = (app.network, app.me);
-    let asked = Request { network, author, request, valid_until, kind, all_or_nothing };
-    let items: Vec<_> = rows.map(|row| row.item.clone()).collect();
-    Ok(EnvelopeRow {
-        request: Uuid::from_bytes(request.0),
-        bytes: sign(&asked, &items, &[&app.signing_key]),
-        valid_until: clock::calendar_or_epoch(valid_until),
-    })
+    Ok(Request { network, author, request, valid_until, kind, all_or_nothing })
+}
+
+fn to_keep(asked: &Request, bytes: Vec<u8>) -> EnvelopeRow {
+    EnvelopeRow {
+        request: Uuid::from_bytes(asked.request.0),
+        bytes,
+        valid_until: clock::calendar_or_epoch(asked.valid_until),
+    }
 }
 
 /// Sends a kept envelope to its outcomes; its items are in hand whatever room there is.
@@ -174,7 +177,11 @@ pub async fn send_kept(
 async fn first_send(app: &App, batch: Vec<Queued>) -> Result<(), Error> {
     let kind = batch.first().and_then(|queued| u8::try_from(queued.row.kind).ok());
     let Some(kind) = kind.and_then(ItemKind::from_code) else { return Ok(()) };
-    let envelope = signed(app, (kind, false), batch.iter().map(|queued| &queued.row))?;
+    let asked = asked(app, kind, false)?;
+    let items: Vec<_> = batch.iter().map(|queued| queued.row.item.clone()).collect();
+    let draft = Draft::new(&asked, &items, &app.signer.public_key());
+    let bytes = draft.signed(signed(app, draft.message()).await);
+    let envelope = to_keep(&asked, bytes);
     let ids: Vec<_> = batch.iter().map(|queued| queued.row.id).collect();
     persist(|| app.store.envelope_insert(&envelope, &ids)).await;
     deliver(app, envelope, batch).await
@@ -396,6 +403,25 @@ fn submits(row: &OutboxRow) -> bool {
 pub(crate) fn transfer_of(row: &OutboxRow) -> Option<TransferId> {
     let uetr = ledger_types::Uetr::from_bytes(*row.uetr.as_bytes()).ok()?;
     Some(TransferId { debtor_agent: participant(row.debtor_agent), uetr })
+}
+
+/// Asks for a signature until it is given: a token that is away comes back, and what is durable waits.
+async fn signed(app: &App, message: Vec<u8>) -> [u8; 64] {
+    let message: Arc<[u8]> = message.into();
+    loop {
+        match signed_once(app, Arc::clone(&message)).await {
+            Ok(signature) => return signature,
+            Err(error) => tracing::error!(cause = chain(&error), "not signed, trying again"),
+        }
+        tokio::time::sleep(RESEND_PAUSE).await;
+    }
+}
+
+async fn signed_once(app: &App, message: Arc<[u8]>) -> Result<[u8; 64], Error> {
+    let signer = Arc::clone(&app.signer);
+    // A token may take its time.
+    let signed = tokio::task::spawn_blocking(move || signer.sign(&message)).await;
+    signed.map_err(Error::Signing)?.map_err(Error::Signer)
 }
 
 /// Repeats a write until the store takes it: what the ledger said must not be lost.

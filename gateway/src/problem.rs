@@ -53,7 +53,9 @@ codes! {
     MediaTypeUnsupported = "MEDIA_TYPE_UNSUPPORTED", UNSUPPORTED_MEDIA_TYPE, b"FF01", "The body is labelled as what this resource does not take";
     FieldInvalid = "FIELD_INVALID", BAD_REQUEST, b"FF01", "A field breaks its rule";
     ApiKeyMissing = "API_KEY_MISSING", UNAUTHORIZED, b"DS0H", "No API key was given";
-    ApiKeyUnknown = "API_KEY_UNKNOWN", UNAUTHORIZED, b"DS0H", "The API key is unknown or revoked";
+    ApiKeyUnknown = "API_KEY_UNKNOWN", UNAUTHORIZED, b"DS0H", "The API key is unknown, expired or revoked";
+    TokenInvalid = "TOKEN_INVALID", UNAUTHORIZED, b"DS0H", "The access token opens nothing here";
+    IssuerUnavailable = "ISSUER_UNAVAILABLE", SERVICE_UNAVAILABLE, b"ED06", "The keys of the access token's issuer can't be had";
     ScopeMissing = "SCOPE_MISSING", FORBIDDEN, b"DS0H", "The API key lacks the scope";
     ResourceUnknown = "RESOURCE_UNKNOWN", NOT_FOUND, b"NARR", "There is no such resource";
     MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED, b"NARR", "The resource does not take this method";
@@ -69,6 +71,14 @@ codes! {
     DebitLimitExceeded = "DEBIT_LIMIT_EXCEEDED", UNPROCESSABLE_ENTITY, b"AM14", "The transfer would debit more than the debtor allows";
     QuoteUnavailable = "QUOTE_UNAVAILABLE", UNPROCESSABLE_ENTITY, b"AG03", "No liquidity bank quotes this now";
     QuoteNotFound = "QUOTE_NOT_FOUND", UNPROCESSABLE_ENTITY, b"AG03", "This gateway knows no such quote";
+    RateLimitExceeded = "RATE_LIMIT_EXCEEDED", TOO_MANY_REQUESTS, b"ED06", "The API key sends faster than it may";
+    ApiKeyNotFound = "API_KEY_NOT_FOUND", NOT_FOUND, b"NARR", "This gateway has no such API key, or it has ended";
+    ApprovalNotFound = "APPROVAL_NOT_FOUND", NOT_FOUND, b"NARR", "This gateway has no such approval";
+    ApprovalDecided = "APPROVAL_DECIDED", CONFLICT, b"NARR", "The approval was decided before, or its time is over";
+    FourEyesRequired = "FOUR_EYES_REQUIRED", FORBIDDEN, b"DS0H", "A transfer is approved by another person than its maker";
+    ApprovalRequired = "APPROVAL_REQUIRED", UNPROCESSABLE_ENTITY, b"AM14", "The transfer needs approval, which its batch can't wait for";
+    ApprovalRejected = "APPROVAL_REJECTED", UNPROCESSABLE_ENTITY, b"DS0H", "The transfer was not approved";
+    ApprovalExpired = "APPROVAL_EXPIRED", UNPROCESSABLE_ENTITY, b"TM01", "Nobody approved the transfer in time";
     WebhookNotFound = "WEBHOOK_NOT_FOUND", NOT_FOUND, b"NARR", "This gateway has no such webhook";
     WebhookUrlRefused = "WEBHOOK_URL_REFUSED", UNPROCESSABLE_ENTITY, b"NARR", "Webhooks may not go to this URL";
     WebhookLimitReached = "WEBHOOK_LIMIT_REACHED", UNPROCESSABLE_ENTITY, b"NARR", "This gateway has as many webhooks as it may";

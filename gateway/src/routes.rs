@@ -25,9 +25,13 @@ use crate::{
     app::App,
     measure,
     problem::{Code, Problem},
+    security::rates::Slot,
 };
 
 pub mod actions;
+pub mod api_keys;
+pub mod approvals;
+pub mod audit;
 pub mod batches;
 pub mod body;
 pub mod caller;
@@ -105,7 +109,22 @@ impl Modify for Security {
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Causeway gateway", description = "A participant's gateway.", version = "1.0.0"),
+    info(title = "Causeway gateway", description = "A participant's gateway.", version = "1.0.0",
+        contact(name = "The participant that runs this gateway")),
+    servers((url = "/", description = "This gateway")),
+    tags(
+        (name = "quotes", description = "Firm prices"),
+        (name = "transfers", description = "Sent and received money, and what happened to it"),
+        (name = "actions", description = "What either agent does about a transfer"),
+        (name = "recalls", description = "Money asked back, and enquiries"),
+        (name = "network", description = "The ledger's word: events, balances, rules, members"),
+        (name = "iso20022", description = "Messages in and out"),
+        (name = "batches", description = "Files of many transfers"),
+        (name = "webhooks", description = "Events sent to URLs of the participant's"),
+        (name = "tracking", description = "What a sender sees by a link, without a key"),
+        (name = "security", description = "API keys, and what was done with the gateway"),
+        (name = "approvals", description = "Transfers that wait for a second person"),
+    ),
     modifiers(&Security),
     security(("api_key" = [])),
     components(schemas(ProblemBody))
@@ -150,6 +169,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(webhooks::replay))
         .routes(routes!(webhooks::test))
         .routes(routes!(webhooks::deliveries))
+        .merge(office())
         .routes(routes!(iso::rendered::get))
         .routes(routes!(track::json))
         .routes(routes!(track::live::events))
@@ -177,6 +197,20 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
+/// Who may call, what waits for a second pair of eyes, and what was done.
+fn office() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(api_keys::create, api_keys::list))
+        .routes(routes!(api_keys::get))
+        .routes(routes!(api_keys::rotate))
+        .routes(routes!(api_keys::revoke))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::get))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::reject))
+        .routes(routes!(audit::list))
+}
+
 /// Lets in as many requests as are served soon, of each key no more than its share; the others are
 /// told to come again before their key is looked up or their body read.
 async fn bounded(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -188,8 +222,13 @@ async fn bounded(State(app): State<App>, mut request: Request, next: Next) -> Re
     };
     let place = caller::Place::new(ticket);
     request.extensions_mut().insert(place.clone());
-    let response = next.run(request).await;
+    let slot = Slot::default();
+    request.extensions_mut().insert(slot.clone());
+    let mut response = next.run(request).await;
     drop(place);
+    if let Some(standing) = slot.get() {
+        standing.write(response.headers_mut());
+    }
     response
 }
 

@@ -15,7 +15,6 @@ use services_runtime::{
     trace::Tracer,
 };
 use tonic::transport::Channel;
-use uuid::Uuid;
 
 use crate::{
     Error,
@@ -27,20 +26,24 @@ use crate::{
     events::{self, Heard},
     measure, outbox,
     routes::{
-        caller::{Scope, secret_digest},
+        caller::{Scope, tokens::Tokens},
         idempotency::Running,
         router,
     },
     screening::exact::ExactLists,
-    sealing::random,
-    settings::{Ledger, Settings},
+    security::{Security, UNNAMED},
+    settings::{Ledger, Settings, Signing},
+    signer::{FileKey, Signer, pkcs11::TokenKey},
     store::{Store, book::Book},
     tracking::Tracking,
     turns::Turns,
     webhooks::{self, Webhooks},
 };
 
+pub mod audit;
+pub mod keys;
 pub mod ready;
+mod watch;
 
 /// How often news of the network is asked for.
 const NEWS_EVERY: Duration = Duration::from_secs(3);
@@ -86,6 +89,8 @@ pub async fn run(
         .map_err(Error::Telemetry)?,
         checks: health.map_or_else(|| Checks::new(&ready::CONDITIONS), |state| state.checks()),
         webhooks: Webhooks::new(&settings.webhooks, &sealing_key)?,
+        security: Security::new(&settings.security)?,
+        tokens: settings.security.oauth.as_ref().map(Tokens::new).transpose()?,
         batches: Batches::new(&settings.batches),
         turns: Turns::default(),
         me: ParticipantId(settings.participant),
@@ -94,7 +99,7 @@ pub async fn run(
         directory: Directory::default(),
         heard: Heard::default(),
         running: Running::default(),
-        signing_key: SigningKey::from_bytes(&key("signing_key", &settings.signing_key)?),
+        signer: signer(&settings)?,
         sealing_key,
         fx: fx(&settings, &tls, &limits)?,
         screening: Arc::new(lists),
@@ -108,6 +113,7 @@ pub async fn run(
         work,
         store,
     });
+    watch::started(&app, &settings).await?;
     outbox::resume(&app, &shutdown).await?;
     shutdown.spawn("outbox", outbox::run(app.clone(), outbox_queue, shutdown.clone()));
     shutdown.spawn("events", events::run(app.clone(), shutdown.clone()));
@@ -118,21 +124,21 @@ pub async fn run(
     shutdown.spawn("news", news(app.clone(), shutdown.clone()));
     shutdown.spawn("idempotency", sweep_keys(app.clone(), shutdown.clone()));
     shutdown.spawn("ready", ready::watch(app.clone(), shutdown.clone()));
+    shutdown.spawn("approvals", watch::approvals(app.clone(), shutdown.clone()));
+    let every = Duration::from_millis(settings.security.failures_every_ms.max(1));
+    shutdown.spawn("sign-ins", watch::failures(app.clone(), every, shutdown.clone()));
     serve(&settings, app, &shutdown).await
 }
 
-/// Makes an API key with scopes (`read`, `send`, `decide`, `manage`) and gives its secret, which is shown
-/// this once and kept as a digest only.
+/// Makes an API key of no named owner and gives its secret, which is shown this once and kept as a
+/// digest only.
 ///
 /// # Errors
 /// When the system has no randomness or the store fails.
 pub async fn api_key_create(store: &Store, scopes: &[Scope]) -> Result<String, Error> {
-    let secret = format!("cw_{}", hex::encode(random::<32>().map_err(|_| Error::Randomness)?));
-    let id = Uuid::from_bytes(random().map_err(|_| Error::Randomness)?);
-    let scopes: Vec<_> = scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
-    let digest = secret_digest(&secret);
-    store.api_key_insert(id, &digest, &scopes).await.map_err(Error::Store)?;
-    Ok(secret)
+    let asked =
+        keys::Asked { owner: UNNAMED.to_owned(), scopes: scopes.to_vec(), expires_at: None };
+    Ok(keys::make(store, &keys::Actor::terminal(), asked).await?.secret)
 }
 
 async fn serve(settings: &Settings, app: App, shutdown: &Shutdown) -> Result<(), Error> {
@@ -190,6 +196,21 @@ async fn news(app: App, shutdown: Shutdown) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// What signs envelopes: a key in a file, or one that a token keeps.
+fn signer(settings: &Settings) -> Result<Arc<dyn Signer>, Error> {
+    match (&settings.signing_key, &settings.signing) {
+        (Some(file), None) => {
+            let key = SigningKey::from_bytes(&key("signing_key", file)?);
+            Ok(Arc::new(FileKey::new(key)))
+        }
+        (None, Some(Signing { pkcs11 })) => {
+            let pin = read("signing.pkcs11.pin_file", &pkcs11.pin_file)?;
+            Ok(Arc::new(TokenKey::open(pkcs11, &pin).map_err(Error::Signer)?))
+        }
+        (Some(_), Some(_)) | (None, None) => Err(Error::SigningKeys),
+    }
 }
 
 fn genesis(file: &Path) -> Result<Genesis, Error> {

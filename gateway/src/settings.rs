@@ -7,14 +7,19 @@ use services_runtime::tickets::Tickets;
 
 mod banking;
 mod pickup;
+mod security;
 
 pub use banking::{Banking, Kind as BankingKind};
 pub use pickup::Pickup;
+pub use security::{ApprovalLimit, Approvals, Oauth, Security, TokenAlgorithm};
 
 /// A participant's gateway.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    /// The file that this was read from; its digest goes into the audit log.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     /// The participant's network id.
     pub participant: u32,
     /// Where HTTPS is served.
@@ -31,8 +36,10 @@ pub struct Settings {
     pub listener: services_runtime::http::HttpLimits,
     /// The genesis file.
     pub genesis: PathBuf,
-    /// File of the ed25519 signing key: 32 bytes in hexadecimal.
-    pub signing_key: PathBuf,
+    /// File of the ed25519 signing key: 32 bytes in hexadecimal. Absent where `signing` is given.
+    pub signing_key: Option<PathBuf>,
+    /// What signs where no file does.
+    pub signing: Option<Signing>,
     /// File of the X25519 key that opens sealed data: 32 bytes in hexadecimal.
     pub sealing_key: PathBuf,
     /// The party store.
@@ -56,6 +63,9 @@ pub struct Settings {
     /// Files of many transfers.
     #[serde(default)]
     pub batches: Batches,
+    /// Limits of keys, approvals, the audit log.
+    #[serde(default)]
+    pub security: Security,
     /// Webhooks: where they may go and how they are tried again.
     #[serde(default)]
     pub webhooks: Webhooks,
@@ -74,6 +84,28 @@ pub struct Settings {
     /// Accounts that the built-in book opens if it does not know them.
     #[serde(default)]
     pub accounts: Vec<Account>,
+}
+
+/// A signing key that is kept elsewhere.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signing {
+    /// In a token behind PKCS #11.
+    pub pkcs11: Pkcs11,
+}
+
+/// A key in a token, by PKCS #11 3.0 (OASIS), `CKM_EDDSA`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pkcs11 {
+    /// The vendor's library.
+    pub module: PathBuf,
+    /// `CKA_LABEL` of the token.
+    pub token_label: String,
+    /// `CKA_LABEL` of both halves of the key pair.
+    pub key_label: String,
+    /// File of the user's PIN; white space around it is none of it.
+    pub pin_file: PathBuf,
 }
 
 /// The database and the schema within it that is this gateway's own.

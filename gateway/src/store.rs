@@ -7,6 +7,9 @@ use std::{str::FromStr, time::Duration};
 
 use crate::settings::Database;
 
+pub mod api_keys;
+pub mod approvals;
+pub mod audit;
 pub mod banking;
 pub mod batches;
 pub mod book;

@@ -1,6 +1,7 @@
 //! Transfers from a validated order to signed bytes, the actions on them, and how REST shows them.
 
 pub mod act;
+pub mod approve;
 pub mod create;
 pub mod known;
 pub mod order;

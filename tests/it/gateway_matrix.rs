@@ -5,13 +5,21 @@ use proto::ledger::GetRootRequest;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use services_cli::{
-    admin::commands::api_key,
+    admin::{commands::api_key, gateways::api_key_of},
     demo::{network::Running, postgres::Postgres},
     wallet::Seen,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const SCOPES: [&str; 4] = ["read", "send", "decide", "manage"];
+const SCOPES: [&str; 6] = ["read", "send", "decide", "manage", "approve", "audit"];
+
+/// Resources that a scope of their own opens.
+const OFFICES: [(&str, &str); 4] = [
+    ("/v1/webhooks", "manage"),
+    ("/v1/api-keys", "manage"),
+    ("/v1/approvals", "approve"),
+    ("/v1/audit", "audit"),
+];
 
 /// One operation: its method, its path's template, and whether it asks for a key.
 #[derive(Clone, Debug)]
@@ -83,6 +91,7 @@ fn body(path: &str) -> Value {
         Some("reject" | "cancel" | "return") => json!({ "reason": "AC04" }),
         Some("recall") => json!({ "case": tests::fresh_uetr(), "reason": "DUPL" }),
         Some("answer") => json!({ "answer": "rejected", "reason": "CUST" }),
+        Some("replay") => json!({ "from": 1 }),
         Some("pickup") => json!({ "code": "0000-0000-0000-0000" }),
         Some("confirm") => json!({ "status": "ACCC" }),
         _ => json!({}),
@@ -102,6 +111,7 @@ async fn gateway_matrix_of_callers_operations_and_transfers() {
     keys(&running, &doors, &operations, &uetr).await;
     strangers(&doors, &operations, &uetr).await;
     wrong_sides(&doors, &operations, &uetr).await;
+    others_objects(&running, &doors, &operations).await;
     assert_eq!(root(&running).await, before, "somebody changed something");
     running.stop();
 }
@@ -171,10 +181,11 @@ async fn keys(
             assert_eq!(may, ["send"], "{operation:?}");
             continue;
         }
-        match (operation.path.starts_with("/v1/webhooks"), operation.method == Method::GET) {
-            (true, _) => assert_eq!(may, ["manage"], "{operation:?}"),
-            (false, true) => assert_eq!(may, ["read"], "{operation:?}"),
-            (false, false) => {
+        let office = OFFICES.iter().find(|(path, _)| operation.path.starts_with(path));
+        match (office, operation.method == Method::GET) {
+            (Some((_, scope)), _) => assert_eq!(may, [*scope], "{operation:?}"),
+            (None, true) => assert_eq!(may, ["read"], "{operation:?}"),
+            (None, false) => {
                 assert!(may == ["send"] || may == ["decide"], "{operation:?}: {may:?}");
             }
         }
@@ -211,6 +222,31 @@ async fn wrong_sides(doors: &BTreeMap<String, Door>, operations: &[Operation], u
             }
         }
     }
+}
+
+/// Whoever may do everything at one gateway finds nothing of another's: keys, webhooks, approvals.
+async fn others_objects(
+    running: &Running,
+    doors: &BTreeMap<String, Door>,
+    operations: &[Operation],
+) {
+    let config =
+        |label: &str| running.folder.path.join(format!("participants/{label}/gateway.toml"));
+    let made = api_key_of(&config("HK"), &["read".to_owned()], Some("ada"), None).await.unwrap();
+    let id = made.0.to_string();
+    let mut asked = 0;
+    for (label, stranger) in doors.iter().filter(|(label, _)| *label != "HK") {
+        let every = api_key(&config(label), &SCOPES.map(str::to_owned)).await.unwrap();
+        for operation in operations.iter().filter(|operation| operation.path.contains("{id}")) {
+            let (status, code) = stranger.ask(operation, &id, Some(&every)).await;
+            assert_eq!(status, 404, "{label} {operation:?}: {code}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 20, "{asked}");
+    let own = Operation { method: Method::GET, path: "/v1/transfers".to_owned(), keyed: true };
+    let (status, code) = doors["HK"].ask(&own, "", Some(&made.1)).await;
+    assert_eq!(status, 200, "the key opens as before: {code}");
 }
 
 /// The ledger's records and root.

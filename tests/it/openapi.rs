@@ -1,18 +1,19 @@
-//! The gateway judged by what it says of itself: schemathesis reads /openapi.json and calls everything with good and bad data.
+//! The gateway judged by what it says of itself: a public linter reads /openapi.json, and schemathesis calls everything in it with good and bad data.
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use services_cli::{
     demo::{network::Running, postgres::Postgres},
     wallet::Seen,
 };
 use tests::{fresh_uetr, skipped};
 
-use crate::attack::say;
+use crate::{attack::say, tidy::files};
 
 /// As deploy/prerequisites.sh installs it.
 const VERSION: &str = "4.32.5";
@@ -22,11 +23,99 @@ const EXAMPLES: &str = "12";
 /// Seconds of a run of so few.
 const TIME_MAX: &str = "75";
 
-fn schemathesis() -> Option<PathBuf> {
+/// As deploy/openapi-lint.sh installs it.
+const LINTER: &str = "redocly-2.77.0";
+
+fn cached(name: &str) -> Option<PathBuf> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?;
-    let program = cache.join(format!("causeway/schemathesis-{VERSION}/bin/schemathesis"));
-    program.exists().then_some(program)
+    let path = cache.join("causeway").join(name);
+    path.exists().then_some(path)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openapi_is_clean_to_a_public_linter() {
+    if cached(&format!("{LINTER}/installed")).is_none() {
+        skipped("the linter is not installed; run deploy/openapi-lint.sh --install");
+        return;
+    }
+    let postgres = Postgres::shared().unwrap();
+    let url = postgres.database().await.unwrap();
+    let mut running = Running::start(Some(url), |_| Ok(())).await.unwrap();
+    let client = services_runtime::tls::http_client(&running.ca()).unwrap();
+    let address = running.info()["gateways"]["HK"]["url"].as_str().unwrap().to_owned();
+    let document = client.get(format!("{address}/openapi.json")).send().await.unwrap();
+    let document = document.text().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("openapi.json");
+    std::fs::write(&file, &document).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/openapi-lint.sh");
+    let lint = move || Command::new(script).arg(file).output();
+    let output = tokio::task::spawn_blocking(lint).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}\n{errors}");
+    let document: Value = serde_json::from_str(&document).unwrap();
+    every_operation_has_a_name_and_a_described_group(&document);
+    the_collection_has_every_operation(&document);
+    running.stop();
+}
+
+/// Methods and paths of docs/collection, without hosts and queries.
+fn collected() -> Vec<(String, String)> {
+    let requests = files().into_iter().filter(|file| file.path.ends_with(".bru"));
+    let mut found = Vec::new();
+    for request in requests {
+        for (method, url) in request.text.lines().zip(request.text.lines().skip(1)) {
+            let path = url.trim().strip_prefix("url: {{").and_then(|url| url.split_once("}}"));
+            if let (Some(method), Some((_, path))) = (method.strip_suffix(" {"), path) {
+                let path = path.split('?').next().unwrap_or_default();
+                found.push((method.to_owned(), path.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+fn the_collection_has_every_operation(document: &Value) {
+    let requests = collected();
+    let fits = |template: &str, path: &str| {
+        let (template, path) = (template.split('/'), path.split('/'));
+        template.clone().count() == path.clone().count()
+            && template.zip(path).all(|(own, given)| own.starts_with('{') || own == given)
+    };
+    let mut known = BTreeSet::new();
+    for (template, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            let own = |(verb, path): &&(String, String)| verb == method && fits(template, path);
+            let own: Vec<_> = requests.iter().filter(own).collect();
+            assert!(!own.is_empty(), "docs/collection lacks {method} {template}");
+            known.extend(own);
+        }
+    }
+    for request in &requests {
+        assert!(known.contains(request), "docs/collection asks for {request:?}");
+    }
+}
+
+/// What the linter does not ask for: names that a generated client is made of.
+fn every_operation_has_a_name_and_a_described_group(document: &Value) {
+    let groups: BTreeSet<&str> = document["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|tag| tag["name"].as_str())
+        .collect();
+    let mut names = BTreeSet::new();
+    for operations in document["paths"].as_object().unwrap().values() {
+        for operation in operations.as_object().unwrap().values() {
+            let group = operation["tags"][0].as_str().unwrap();
+            assert!(groups.contains(group), "{group} is described in routes.rs");
+            let name = operation["operationId"].as_str().unwrap();
+            assert!(name.starts_with(&format!("{group}_")) && names.insert(name), "{name}");
+        }
+    }
+    assert!(names.len() > 40, "{names:?}");
 }
 
 /// No made-up token names a transfer, and so many would be stopped.
@@ -38,7 +127,7 @@ fn tokens_may_be_guessed(network: &Path) -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn openapi_says_what_the_gateway_does() {
-    let Some(program) = schemathesis() else {
+    let Some(program) = cached(&format!("schemathesis-{VERSION}/bin/schemathesis")) else {
         skipped("schemathesis is not installed; run deploy/prerequisites.sh");
         return;
     };

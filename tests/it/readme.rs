@@ -56,7 +56,7 @@ fn readme_walk_through_settles_a_transfer() {
 }
 
 /// The fenced blocks marked `sh`, in order.
-fn blocks(text: &str) -> Vec<String> {
+pub(crate) fn blocks(text: &str) -> Vec<String> {
     let parts = text.split("```sh\n").skip(1);
     parts.filter_map(|part| part.split_once("```")).map(|(block, _)| block.to_owned()).collect()
 }

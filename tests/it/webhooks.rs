@@ -273,7 +273,7 @@ async fn log(keeper: &Wallet, path: &str) {
     assert!(seen > 50, "{seen} lines of both deliveries");
 }
 
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?;
     let folder = cache.join(format!("causeway/standardwebhooks-{VERSION}"));

@@ -13,7 +13,7 @@ use crate::{
     transfers::{
         create::{self, one_sided},
         known::{known, refused},
-        order::{self, Order, OrderBody},
+        order::{self, Maker, Order, OrderBody},
     },
 };
 
@@ -71,7 +71,7 @@ pub fn body(row: &WorkRow) -> Result<OrderBody, Problem> {
     serde_json::from_slice(bytes).map_err(|error| Problem::internal(&error))
 }
 
-/// The order of a row under the network's rules.
+/// The order of a row under the network's rules, made by whoever holds the batch's key.
 ///
 /// # Errors
 /// Names the field that breaks its rule.
@@ -85,7 +85,9 @@ pub fn order(
         "pain.001" => by_currency(body, |body| arrives(network, me, body)),
         _ => body,
     };
-    order::read(body, network)
+    let mut order = order::read(body, network)?;
+    order.maker = Some(Maker { key: batch.api_key, owner: batch.owner.clone() });
+    Ok(order)
 }
 
 async fn one(app: &App, batch: &BatchRow, body: OrderBody) -> Result<(), Problem> {

@@ -17,6 +17,7 @@ use crate::{
         outbox::{EnvelopeRow, OutboxRow, envelope_keep},
     },
     transfers::{
+        approve,
         create::{self, Draft, Priced, Terms},
         order::Order,
     },
@@ -214,7 +215,14 @@ async fn priced(app: &App, members: &[Member]) -> Result<Vec<Priced>, Stopped> {
 
 async fn one_priced(app: &App, network: &Network, member: &Member) -> Result<Priced, Problem> {
     let _place = app.batches.rows.acquire().await;
-    create::price(app, network, &member.order, member.terms.clone()).await
+    let priced = create::price(app, network, &member.order, member.terms.clone()).await?;
+    if approve::needed(app, &priced) {
+        // What waits for a second pair of eyes can't move together with what does not.
+        let detail = "the row is above the participant's own limit, and a batch of all or nothing \
+            can't wait for approval; send it best_effort, or the row by POST /v1/transfers";
+        return Err(Problem::new(Code::ApprovalRequired, detail));
+    }
+    Ok(priced)
 }
 
 async fn one_set_aside(app: &App, order: &Order, priced: &Priced) -> Result<(), Problem> {
@@ -299,7 +307,8 @@ async fn keep(
         let kept = (&member.order, priced);
         items.push(create::keep(app, &mut transaction, kept, draft).await?);
     }
-    let envelope = outbox::together(app, &items).map_err(|error| Problem::internal(&error))?;
+    let envelope = outbox::together(app, &items).await;
+    let envelope = envelope.map_err(|error| Problem::internal(&error))?;
     let ids: Vec<i64> = items.iter().map(|row| row.id).collect();
     envelope_keep(&mut transaction, &envelope, &ids).await?;
     Ok((transaction, envelope, items))

@@ -75,6 +75,9 @@ pub enum RowStatus {
     Waiting,
     /// Being sent.
     Sending,
+    /// Waits for a second pair of eyes.
+    #[serde(rename = "AWAITING_APPROVAL")]
+    AwaitingApproval,
     /// Durable, not answered by the ledger yet.
     Queued,
     /// Reserved.
@@ -98,6 +101,7 @@ impl RowStatus {
         match self {
             Self::Waiting => "WAITING",
             Self::Sending => "SENDING",
+            Self::AwaitingApproval => TransferStatus::AwaitingApproval.as_str(),
             Self::Queued => TransferStatus::Queued.as_str(),
             Self::Pending => TransferStatus::Pending.as_str(),
             Self::Settled => TransferStatus::Settled.as_str(),

@@ -1,4 +1,4 @@
-//! Who calls: a bearer API key, compared by digest, and what it may do; a key is shown once and never stored.
+//! Who calls: a bearer API key, compared by digest, or an access token, and what it may do; neither is ever stored.
 use std::sync::Arc;
 
 use axum::{
@@ -6,14 +6,20 @@ use axum::{
     http::{header, request::Parts},
     response::Response,
 };
+use serde_json::Value;
 use services_runtime::{tickets::Ticket, trace};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use self::tokens::Tokens;
 use crate::{
     app::App,
     problem::{Code, Problem},
+    security::{audit::Entry, failures::Failure, rates::Slot, token::resembles},
+    transfers::order::Maker,
 };
+
+pub mod tokens;
 
 /// What a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +30,18 @@ pub enum Scope {
     Send,
     /// Accept, hold, reject, confirm and return.
     Decide,
-    /// Make, change and remove webhooks.
+    /// Make, change and remove webhooks and API keys.
     Manage,
+    /// Look at transfers that wait for approval, and decide about them.
+    Approve,
+    /// Read the audit log.
+    Audit,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 4] = [Self::Read, Self::Send, Self::Decide, Self::Manage];
+    pub const ALL: [Self; 6] =
+        [Self::Read, Self::Send, Self::Decide, Self::Manage, Self::Approve, Self::Audit];
 
     /// The word in a key's scopes.
     #[must_use]
@@ -40,6 +51,8 @@ impl Scope {
             Self::Send => "send",
             Self::Decide => "decide",
             Self::Manage => "manage",
+            Self::Approve => "approve",
+            Self::Audit => "audit",
         }
     }
 }
@@ -59,8 +72,11 @@ impl Place {
 pub struct Caller {
     /// The key's id.
     pub key: Uuid,
+    /// Who holds the key.
+    pub owner: String,
     scopes: Vec<String>,
     place: Option<Place>,
+    app: App,
 }
 
 impl Caller {
@@ -72,8 +88,22 @@ impl Caller {
         if self.scopes.iter().any(|own| own == scope.as_str()) {
             return Ok(());
         }
+        self.app.security.failures.count(Failure::Scope);
         let detail = format!("authorization: the key lacks the scope {}", scope.as_str());
         Err(Problem::new(Code::ScopeMissing, detail))
+    }
+
+    /// Who makes what this request makes.
+    #[must_use]
+    pub fn maker(&self) -> Maker {
+        Maker { key: self.key, owner: self.owner.clone() }
+    }
+
+    /// An administrative act of this caller, for the audit log.
+    #[must_use]
+    pub fn act(&self, act: &'static str, subject: Uuid, detail: Value) -> Entry {
+        let (actor, key) = (self.owner.clone(), Some(self.key));
+        Entry { actor, key, act, subject: subject.to_string(), detail }
     }
 
     /// Goes on with `work` to its end, in this request's place, even when the caller goes away:
@@ -107,13 +137,62 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let secret = header.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
-        let missing =
-            || Problem::new(Code::ApiKeyMissing, "authorization: send `Bearer` and an API key");
-        let digest = secret_digest(secret.ok_or_else(missing)?);
-        let key = app.store.api_key_fetch(&digest).await?;
-        let unknown = || Problem::new(Code::ApiKeyUnknown, "authorization: ask for a new key");
+        let missing = || {
+            app.security.failures.count(Failure::Missing);
+            Problem::new(Code::ApiKeyMissing, "authorization: send `Bearer` and an API key")
+        };
+        let secret = secret.ok_or_else(missing)?;
+        if let Some(tokens) = app.tokens.as_ref().filter(|_| resembles(secret)) {
+            return by_token(app, parts, tokens, secret).await;
+        }
+        let key = app.store.api_key_fetch(&secret_digest(secret)).await?;
+        let unknown = || {
+            app.security.failures.count(Failure::Unknown);
+            Problem::new(Code::ApiKeyUnknown, "authorization: ask for a new key")
+        };
         let key = key.ok_or_else(unknown)?;
+        bounded(app, parts, key.id)?;
+        if !key.noted {
+            app.store.api_key_used(key.id).await?;
+        }
         let place = parts.extensions.get().cloned();
-        Ok(Self { key: key.id, scopes: key.scopes, place })
+        Ok(Self { key: key.id, owner: key.owner, scopes: key.scopes, place, app: app.clone() })
     }
+}
+
+/// A client of an OAuth2 issuer, by its access token.
+async fn by_token(
+    app: &App,
+    parts: &Parts,
+    tokens: &Tokens,
+    token: &str,
+) -> Result<Caller, Problem> {
+    let client = tokens.client(token).await.inspect_err(|problem| {
+        if problem.is(Code::TokenInvalid) {
+            app.security.failures.count(Failure::Token);
+        }
+    })?;
+    bounded(app, parts, client.id)?;
+    if !app.store.oauth_client_used(client.id, &client.name).await? {
+        app.security.failures.count(Failure::Token);
+        let detail = "authorization: the client's access was taken back here";
+        return Err(Problem::new(Code::TokenInvalid, detail));
+    }
+    let place = parts.extensions.get().cloned();
+    let (key, owner, scopes) = (client.id, client.name, client.scopes);
+    Ok(Caller { key, owner, scopes, place, app: app.clone() })
+}
+
+/// Refuses a request that is one too many of its key in this moment.
+fn bounded(app: &App, parts: &Parts, key: Uuid) -> Result<(), Problem> {
+    let standing = app.security.rates.request(key);
+    if let Some(slot) = parts.extensions.get::<Slot>() {
+        slot.put(standing);
+    }
+    if !standing.exceeded {
+        return Ok(());
+    }
+    let detail =
+        "authorization: the key's rate is used up; wait for Retry-After, then go on slower";
+    Err(Problem::new(Code::RateLimitExceeded, detail))
 }

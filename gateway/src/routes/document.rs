@@ -30,6 +30,7 @@ pub fn complete(api: &utoipa::openapi::OpenApi) -> Result<Value, serde_json::Err
         for (method, operation) in methods.as_object_mut().into_iter().flatten() {
             problems(path, method, operation);
             parameters(operation);
+            name(operation);
         }
     }
     if let Some(body) = document.pointer_mut("/paths/~1v1~1iso20022/post/requestBody/content") {
@@ -106,24 +107,21 @@ fn problems(path: &str, method: &str, operation: &mut Value) {
     let mut said: Vec<(u16, &str)> = vec![
         (408, "REQUEST_TIMEOUT"),
         (500, "INTERNAL_ERROR: its log says why"),
-        (429, "TOO_MANY_REQUESTS: come again"),
-        (503, "STORE_UNAVAILABLE, LEDGER_UNAVAILABLE or LEDGER_BUSY: come again"),
+        (429, "TOO_MANY_REQUESTS or RATE_LIMIT_EXCEEDED: come again"),
+        (503, "STORE_, LEDGER_ or ISSUER_UNAVAILABLE, or LEDGER_BUSY: come again"),
     ];
     if key {
-        said.push((401, "API_KEY_MISSING or API_KEY_UNKNOWN"));
-        said.push((403, "SCOPE_MISSING"));
+        said.push((401, "API_KEY_MISSING, API_KEY_UNKNOWN or TOKEN_INVALID"));
+        said.push((403, "SCOPE_MISSING or FOUR_EYES_REQUIRED"));
     }
     if has("parameters") || body {
         said.push((400, "A field, the query, the path, a header or the body breaks its rule"));
     }
     if path.contains('{') {
-        said.push((
-            404,
-            "TRANSFER_NOT_FOUND, BATCH_NOT_FOUND, WEBHOOK_NOT_FOUND or RESOURCE_UNKNOWN",
-        ));
+        said.push((404, "What the path names is not there"));
     }
     if transfer || post {
-        said.push((409, "UETR_AMBIGUOUS or REQUEST_IN_PROGRESS"));
+        said.push((409, "UETR_AMBIGUOUS, REQUEST_IN_PROGRESS or APPROVAL_DECIDED"));
     }
     if body {
         said.push((413, "BODY_TOO_LARGE"));
@@ -159,6 +157,14 @@ fn problem(status: u16, description: &str) -> Value {
         place.insert("headers".to_owned(), json!({ name: { "required": true, "schema": schema } }));
     }
     response
+}
+
+/// Handlers have names within their file; a generated client's functions need one in all.
+fn name(operation: &mut Value) {
+    let word = |place: &str| operation.pointer(place)?.as_str().map(str::to_owned);
+    if let (Some(group), Some(own)) = (word("/tags/0"), word("/operationId")) {
+        operation["operationId"] = json!(format!("{group}_{}", own.trim_end_matches('_')));
+    }
 }
 
 /// A parameter that is absent is left out: there is no null in a path, a query or a header.

@@ -145,7 +145,7 @@ async fn repeat(
         return Err(problem);
     }
     let status = match row.status.as_str() {
-        "QUEUED" => StatusCode::ACCEPTED,
+        "QUEUED" | "AWAITING_APPROVAL" => StatusCode::ACCEPTED,
         _ => StatusCode::CREATED,
     };
     Ok(Some((status, axum::Json(view::transfer(app, &row))).into_response()))

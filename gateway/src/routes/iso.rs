@@ -40,7 +40,8 @@ use crate::{
         Created, create,
         known::known,
         order::{
-            ADDRESS_LINE_CHARS_MAX, ADDRESS_LINES_MAX, AmountBody, OrderBody, read as read_order,
+            ADDRESS_LINE_CHARS_MAX, ADDRESS_LINES_MAX, AmountBody, Maker, OrderBody,
+            read as read_order,
         },
         view::iso_status,
     },
@@ -65,7 +66,8 @@ pub async fn receive(
     let asked = instruction(&inbound);
     caller.may(scope(asked.as_ref().ok()))?;
     body.labelled(&["application/xml", "text/xml"], "+xml")?;
-    caller.to_the_end(async move { take(&app, &inbound, asked).await }).await
+    let maker = caller.maker();
+    caller.to_the_end(async move { take(&app, &inbound, asked, maker).await }).await
 }
 
 /// Does what a message asks for.
@@ -73,6 +75,7 @@ async fn take(
     app: &App,
     inbound: &Inbound,
     asked: Result<Instruction, Refusal>,
+    maker: Maker,
 ) -> Result<Response, Problem> {
     let network = app.directory.current(&app.ledger).await?;
     let judged = asked.and_then(|asked| match asked {
@@ -85,7 +88,7 @@ async fn take(
     });
     let answered = match judged {
         Err(refusal) => Report::refused(refusal),
-        Ok(Instruction::CreditTransfer) => credit_transfer(app, &network, inbound).await?,
+        Ok(Instruction::CreditTransfer) => credit_transfer(app, &network, inbound, maker).await?,
         Ok(Instruction::Return(message)) => life_cycle::returned(app, &network, &message).await?,
         Ok(Instruction::StatusRequest(message)) => {
             match life_cycle::asked(app, &network, &message, inbound.app_hdr.is_some()).await? {
@@ -117,10 +120,11 @@ async fn credit_transfer(
     app: &App,
     network: &Network,
     inbound: &Inbound,
+    maker: Maker,
 ) -> Result<Report, Problem> {
     match judge(app, network, inbound) {
         Err(refusal) => Ok(Report::refused(refusal)),
-        Ok(()) => Report::of_result(transfer(app, network, inbound).await),
+        Ok(()) => Report::of_result(transfer(app, network, inbound, maker).await),
     }
 }
 
@@ -219,10 +223,16 @@ fn judge(app: &App, network: &Network, inbound: &Inbound) -> Result<(), Refusal>
 }
 
 /// The transfer of a message; one that was sent before is answered as it stands.
-async fn transfer(app: &App, network: &Network, inbound: &Inbound) -> Result<Row, Problem> {
+async fn transfer(
+    app: &App,
+    network: &Network,
+    inbound: &Inbound,
+    maker: Maker,
+) -> Result<Row, Problem> {
     let missing = || Problem::field("CdtTrfTxInf", "must be given once");
     let message = inbound.message.credit_transfers.first().ok_or_else(missing)?;
-    let order = read_order(order_body(message), network)?;
+    let mut order = read_order(order_body(message), network)?;
+    order.maker = Some(maker);
     if let Some(known) = known(app, &order).await? {
         return known;
     }

@@ -17,6 +17,9 @@ pub struct Whose {
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum TransferStatus {
+    /// Waits for a second pair of eyes.
+    #[serde(rename = "AWAITING_APPROVAL")]
+    AwaitingApproval,
     /// Not answered by the ledger yet.
     Queued,
     /// Reserved; the creditor agent has yet to decide.
@@ -40,6 +43,7 @@ impl TransferStatus {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::AwaitingApproval => "AWAITING_APPROVAL",
             Self::Queued => "QUEUED",
             Self::Pending => "PENDING",
             Self::Settled => "SETTLED",
@@ -89,6 +93,51 @@ pub struct After {
     /// 1 to 1000, 200 if absent.
     #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<i64>,
+}
+
+/// Where an approval stands, as a filter.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ApprovalState {
+    /// Waits.
+    Open,
+    /// Released.
+    Approved,
+    /// Said no to.
+    Rejected,
+    /// Nobody decided in time.
+    Expired,
+    /// Approved, and then refused by a rule, a price or a partner.
+    Refused,
+}
+
+impl ApprovalState {
+    /// The word of the API and of the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// Which page of the approvals.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalPageOf {
+    /// The cursor of the page before.
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
+    pub cursor: Option<i64>,
+    /// 1 to 500, 100 if absent.
+    #[param(minimum = 1, maximum = 500)]
+    pub limit: Option<i64>,
+    /// Only approvals of this state.
+    #[param(inline)]
+    pub state: Option<ApprovalState>,
 }
 
 /// Which recalls.

@@ -23,7 +23,7 @@ use crate::{
     app::App,
     clock::{self, rfc3339},
     problem::{Code, Problem},
-    store::{self, quotes::QuoteRow, tracking::Usual, transfers::Row},
+    store::{self, approvals::AWAITING, quotes::QuoteRow, tracking::Usual, transfers::Row},
     tracking::{
         costs::{CostsView, ExchangeView, MidView, decimals, six_digits, spread},
         digest,
@@ -46,7 +46,7 @@ pub struct TrackView {
     pub since: String,
     /// Who has the money.
     pub holder: Holder,
-    /// QUEUED, or the ledger's state.
+    /// AWAITING_APPROVAL, QUEUED, or the ledger's state.
     pub status: String,
     /// ISO status.
     pub iso_status: String,
@@ -65,7 +65,7 @@ pub struct TrackView {
     /// The first letter of each word of the creditor's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creditor: Option<String>,
-    /// Fee, rate and spread.
+    /// Fee, rate and spread; absent while it waits for approval, as it is priced anew then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub costs: Option<CostsView>,
     /// How long such transfers took; absent with fewer than 20 of them.
@@ -349,15 +349,23 @@ async fn costs(
     network: Option<&Network>,
     row: &Row,
 ) -> Result<Option<CostsView>, store::Error> {
+    if row.status == AWAITING {
+        // It is priced anew when it is approved.
+        return Ok(None);
+    }
     let (Some(source), Some(currency)) = (row.instructed_amount, &row.instructed_currency) else {
         return Ok(None);
     };
     let shown = |minor_units| body(network, minor_units, currency);
     let fee = row.reserved_amount.saturating_sub(source).max(0);
-    let quote = match row.quotes.first() {
-        Some(id) => app.store.quote_fetch(*id).await?,
-        None => None,
-    };
+    let mut quote = None;
+    // One that was approved has the quote that its order named before the one it was priced by.
+    for id in row.quotes.iter().rev() {
+        quote = app.store.quote_fetch(*id).await?;
+        if quote.is_some() {
+            break;
+        }
+    }
     let exchanged = *currency != row.currency;
     let destination = body(network, row.amount, &row.currency);
     let exchange = exchanged.then(|| exchange(shown(source), &destination, quote)).flatten();

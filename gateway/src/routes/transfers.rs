@@ -15,7 +15,7 @@ use crate::{
     transfers::{
         act::find,
         create as creation,
-        order::{Order, OrderBody, read},
+        order::{Maker, Order, OrderBody, read},
         view::{self, TimelineView, TransferView},
     },
 };
@@ -38,7 +38,8 @@ pub struct TransferPage {
     params(("Idempotency-Key" = String, Header, description = "A value of your own, kept 24 hours")),
     responses(
         (status = 201, description = "The ledger took it", body = TransferView),
-        (status = 202, description = "Durable here, not yet answered", body = TransferView),
+        (status = 202, description = "Durable here: not yet answered, or waiting for approval",
+            body = TransferView),
     ))]
 pub async fn create(
     State(app): State<App>,
@@ -51,8 +52,9 @@ pub async fn create(
         Begun::Repeat(response) => return Ok(*response),
         Begun::First(taken) => taken,
     };
+    let maker = caller.maker();
     let work = async move {
-        match named(&app, &body, &mut taken).await {
+        match named(&app, &body, &mut taken, maker).await {
             Ok(order) => taken.transfer(&app, creation::create(&app, &order).await).await,
             Err(problem) => taken.problem(&app, problem).await,
         }
@@ -61,10 +63,11 @@ pub async fn create(
 }
 
 /// The order that a body holds, under the name that its key has.
-async fn named(app: &App, body: &Body, taken: &mut Taken) -> Result<Order, Problem> {
+async fn named(app: &App, body: &Body, taken: &mut Taken, maker: Maker) -> Result<Order, Problem> {
     let network = app.directory.current(&app.ledger).await?;
     let mut order = read(body.json()?, &network)?;
     order.uetr = taken.name(app, order.uetr).await?;
+    order.maker = Some(maker);
     Ok(order)
 }
 

@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use services_runtime::trace;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -134,8 +135,9 @@ pub struct TestView {
 pub struct DeliveryView {
     /// The message's `webhook-id`.
     pub message: String,
-    /// The event's number.
-    pub number: i64,
+    /// The event's number; absent for this gateway's own events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<i64>,
     /// Its type.
     pub r#type: String,
     /// `waiting`, `parked` or `delivered`.
@@ -195,7 +197,8 @@ pub async fn create(
     let sealed = app.webhooks.vault.seal(id, &secret).map_err(|error| Problem::internal(&error))?;
     let max = app.webhooks.settings.endpoints_max;
     let made = (id, url.as_str(), asked.events.as_slice());
-    let row = app.store.webhook_insert(made, asked.after, &sealed, max).await?;
+    let act = caller.act("webhook.made", id, json!({ "url": url.as_str(), "events": made.2 }));
+    let row = app.store.webhook_insert(made, asked.after, &sealed, max, &act).await?;
     let row = row.ok_or_else(|| {
         let detail = format!("there are {max}; delete one, or raise webhooks.endpoints_max");
         Problem::new(Code::WebhookLimitReached, detail)
@@ -251,7 +254,9 @@ pub async fn delete(
     id: Segment,
 ) -> Result<StatusCode, Problem> {
     caller.may(Scope::Manage)?;
-    let gone = app.store.webhook_delete(parsed(&id)?).await?;
+    let id = parsed(&id)?;
+    let act = caller.act("webhook.removed", id, json!({}));
+    let gone = app.store.webhook_delete(id, &act).await?;
     gone.then_some(StatusCode::NO_CONTENT).ok_or_else(unknown)
 }
 
@@ -278,8 +283,9 @@ pub async fn rotate(
     let secret = fresh(former.first().map_or("v1", |secret| secret.kind.as_str()))?;
     let sealed = app.webhooks.vault.seal(row.id, &secret);
     let sealed = sealed.map_err(|error| Problem::internal(&error))?;
+    let act = caller.act("webhook.rotated", row.id, json!({ "overlap_s": overlap }));
     let overlap = Duration::from_secs(overlap);
-    if !app.store.webhook_rotate(row.id, &sealed, overlap).await? {
+    if !app.store.webhook_rotate(row.id, &sealed, overlap, &act).await? {
         return Err(unknown());
     }
     Ok(Json(view(&app, row, Some(&secret)).await?))
@@ -304,7 +310,8 @@ pub async fn replay(
         return Err(Problem::field("from", "must be 1 or more"));
     }
     let row = found(&app, &id).await?;
-    if !app.store.webhook_replay(row.id, asked.from).await? {
+    let act = caller.act("webhook.replayed", row.id, json!({ "from": asked.from }));
+    if !app.store.webhook_replay(row.id, asked.from, &act).await? {
         return Err(unknown());
     }
     app.webhooks.wake();
@@ -328,7 +335,7 @@ pub async fn test(
     let row = found(&app, &id).await?;
     let number: [u8; 8] = random().map_err(|error| Problem::internal(&error))?;
     let now = OffsetDateTime::now_utc();
-    let body = serde_json::json!({
+    let body = json!({
         "type": "webhook.test", "timestamp": rfc3339(now), "data": { "webhook": row.id },
     });
     let message = Message {
@@ -380,7 +387,10 @@ pub async fn deliveries(
 fn line(app: &App, row: DeliveryRow) -> DeliveryView {
     let waits = row.status == "waiting";
     DeliveryView {
-        message: message::id(app.me, row.number),
+        message: match row.local {
+            Some(own) => message::local_id(app.me, own),
+            None => message::id(app.me, row.number.unwrap_or_default()),
+        },
         number: row.number,
         r#type: row.r#type,
         next_at: waits.then(|| rfc3339(row.next_at)),

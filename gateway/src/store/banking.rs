@@ -219,8 +219,8 @@ impl Store {
         Ok(())
     }
 
-    /// Transfers that were never kept or ended without settling, and have money reserved; of one
-    /// transfer or of all.
+    /// Transfers that were never kept, wait for approval or ended without settling, and have money
+    /// reserved; of one transfer or of all.
     ///
     /// # Errors
     /// When the statement fails.
@@ -229,7 +229,8 @@ impl Store {
             "SELECT o.debtor_agent, o.uetr FROM bank_operation o
              LEFT JOIN transfer t ON t.debtor_agent = o.debtor_agent AND t.uetr = o.uetr
              WHERE o.operation = 'reserve' AND o.state = 'done' AND NOT o.ended
-                AND (t.uetr IS NULL OR t.status IN ('REJECTED', 'EXPIRED', 'CANCELLED', 'BURNED'))
+                AND (t.uetr IS NULL OR t.status IN ('AWAITING_APPROVAL', 'REJECTED', 'EXPIRED',
+                    'CANCELLED', 'BURNED'))
                 AND ($1::bigint IS NULL OR (o.debtor_agent = $1 AND o.uetr = $2))
              ORDER BY o.created_at LIMIT $3",
         )

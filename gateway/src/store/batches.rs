@@ -29,6 +29,10 @@ pub struct BatchRow {
     pub detail: Option<String>,
     /// What a pain.001 says of itself.
     pub original: serde_json::Value,
+    /// The key that sent it.
+    pub api_key: Uuid,
+    /// Who held that key then.
+    pub owner: String,
     /// When its upload began.
     pub created_at: OffsetDateTime,
     /// When every row was here.
@@ -155,8 +159,9 @@ impl Store {
         (api_key, key): (Uuid, &str),
     ) -> Result<BatchRow, Error> {
         sqlx::query(
-            "INSERT INTO batch (id, api_key, idempotency_key, form, mode)
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (api_key, idempotency_key) DO NOTHING",
+            "INSERT INTO batch (id, api_key, owner, idempotency_key, form, mode)
+             SELECT $1, id, owner, $3, $4, $5 FROM api_key WHERE id = $2
+             ON CONFLICT (api_key, idempotency_key) DO NOTHING",
         )
         .bind(id)
         .bind(api_key)

@@ -42,12 +42,14 @@ impl Book {
         Ok(book)
     }
 
-    /// Releases what a process reserved and then stopped before it kept the transfer.
+    /// Releases what a process reserved and then stopped before it kept the transfer, or released
+    /// one that waits for approval.
     async fn release_orphans(&self) -> Result<(), Error> {
         let orphans: Vec<(i64, Uuid)> = sqlx::query_as(
             "SELECT e.debtor_agent, e.uetr FROM book_entry e
              LEFT JOIN transfer t ON t.debtor_agent = e.debtor_agent AND t.uetr = e.uetr
-             WHERE e.kind = 'debit' AND e.state = 'reserved' AND t.uetr IS NULL",
+             WHERE e.kind = 'debit' AND e.state = 'reserved'
+                AND (t.uetr IS NULL OR t.status = 'AWAITING_APPROVAL')",
         )
         .fetch_all(&self.store.pool)
         .await?;

@@ -1,18 +1,9 @@
-//! API keys as digests, and idempotency keys with the answers they got; a key itself is never stored.
+//! Idempotency keys with the answers they got, each under the API key that used it.
 use ledger_types::Uetr;
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{Error, Store, transfers::uuid};
-
-/// An API key that may be used.
-#[derive(Clone, Debug, FromRow)]
-pub struct ApiKey {
-    /// Its id.
-    pub id: Uuid,
-    /// What it may do.
-    pub scopes: Vec<String>,
-}
 
 /// What is known of an idempotency key.
 #[derive(Clone, Debug, FromRow)]
@@ -28,38 +19,6 @@ pub struct Idempotency {
 }
 
 impl Store {
-    /// Keeps a key's digest.
-    ///
-    /// # Errors
-    /// When the statement fails.
-    pub async fn api_key_insert(
-        &self,
-        id: Uuid,
-        secret_sha256: &[u8],
-        scopes: &[String],
-    ) -> Result<(), Error> {
-        sqlx::query("INSERT INTO api_key (id, secret_sha256, scopes) VALUES ($1, $2, $3)")
-            .bind(id)
-            .bind(secret_sha256)
-            .bind(scopes)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
-
-    /// The key of a digest, unless it is revoked.
-    ///
-    /// # Errors
-    /// When the statement fails.
-    pub async fn api_key_fetch(&self, secret_sha256: &[u8]) -> Result<Option<ApiKey>, Error> {
-        Ok(sqlx::query_as(
-            "SELECT id, scopes FROM api_key WHERE secret_sha256 = $1 AND revoked_at IS NULL",
-        )
-        .bind(secret_sha256)
-        .fetch_optional(&self.pool)
-        .await?)
-    }
-
     /// Takes an idempotency key: `None` when it is new and now ours, else what is known of it.
     ///
     /// # Errors

@@ -27,6 +27,24 @@ pub async fn party_insert(
     Ok(())
 }
 
+/// Keeps who and whom of a transfer that is known, as it is sealed now.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn party_replace(
+    connection: &mut Connection,
+    transfer: TransferId,
+    personal: &Personal,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE party SET personal = $3 WHERE debtor_agent = $1 AND uetr = $2")
+        .bind(i64::from(transfer.debtor_agent.0))
+        .bind(uuid(transfer.uetr))
+        .bind(sqlx::types::Json(personal))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Keeps what screening said, for the inside.
 ///
 /// # Errors

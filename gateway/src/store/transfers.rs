@@ -115,7 +115,7 @@ pub struct New {
     pub return_of: Option<Uetr>,
     /// Its corridor.
     pub corridor: u32,
-    /// QUEUED, or REJECTED if it is refused here.
+    /// QUEUED; REJECTED if it is refused here, AWAITING_APPROVAL if it is parked.
     pub status: &'static str,
     /// ISO reason of a refusal.
     pub reason: Option<String>,
@@ -152,7 +152,8 @@ pub async fn transfer_insert(connection: &mut Connection, new: &New) -> Result<b
             reserved_amount, payout_method, purpose, end_to_end_id, quotes, tracking_sha256,
             traceparent, ended_at, booked)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-            $19, $20, CASE WHEN $7 = 'REJECTED' THEN now() END, $7 = 'REJECTED')
+            $19, $20, CASE WHEN $7 = 'REJECTED' THEN now() END,
+            $7 IN ('REJECTED', 'AWAITING_APPROVAL'))
          ON CONFLICT (debtor_agent, uetr) DO NOTHING",
     )
     .bind(i64::from(new.transfer.debtor_agent.0))

@@ -6,9 +6,12 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Connection, Error, Store, commit,
+    Connection, Error, Store,
+    audit::audit_append,
+    commit,
     events::{EventRow, event_list},
 };
+use crate::security::audit::Entry;
 
 /// An endpoint and how it fares.
 #[derive(Clone, Debug, FromRow)]
@@ -64,8 +67,10 @@ pub struct SecretRow {
 pub struct DeliveryRow {
     /// Its place in the log.
     pub id: i64,
-    /// The event's number.
-    pub number: i64,
+    /// The event's number; none of this gateway's own events.
+    pub number: Option<i64>,
+    /// The number among this gateway's own events.
+    pub local: Option<i64>,
     /// The event's type.
     pub r#type: String,
     /// `waiting`, `parked` or `delivered`.
@@ -91,6 +96,10 @@ pub struct DueRow {
     pub lane: String,
     /// How often it was sent.
     pub attempts: i32,
+    /// Its type.
+    pub r#type: String,
+    /// The number among this gateway's own events, if it is one; then `event` has none.
+    pub local: Option<i64>,
     /// The event.
     #[sqlx(flatten)]
     pub event: EventRow,
@@ -158,6 +167,7 @@ impl Store {
         after: Option<i64>,
         secret: &SecretRow,
         max: i64,
+        act: &Entry,
     ) -> Result<Option<WebhookRow>, Error> {
         let mut transaction = self.begin().await?;
         let row = sqlx::query_as(sqlx::AssertSqlSafe(format!(
@@ -174,6 +184,7 @@ impl Store {
         .await?;
         if row.is_some() {
             secret_insert(&mut transaction, id, secret).await?;
+            audit_append(&mut transaction, act).await?;
         }
         commit(transaction).await.map(|()| row)
     }
@@ -200,10 +211,14 @@ impl Store {
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn webhook_delete(&self, id: Uuid) -> Result<bool, Error> {
-        let done =
-            sqlx::query("DELETE FROM webhook WHERE id = $1").bind(id).execute(&self.pool).await?;
-        Ok(done.rows_affected() == 1)
+    pub async fn webhook_delete(&self, id: Uuid, act: &Entry) -> Result<bool, Error> {
+        let mut transaction = self.begin().await?;
+        let gone = sqlx::query("DELETE FROM webhook WHERE id = $1").bind(id);
+        let gone = gone.execute(&mut *transaction).await?.rows_affected() == 1;
+        if gone {
+            audit_append(&mut transaction, act).await?;
+        }
+        commit(transaction).await.map(|()| gone)
     }
 
     /// How far an endpoint is behind.
@@ -250,6 +265,7 @@ impl Store {
         id: Uuid,
         secret: &SecretRow,
         overlap: Duration,
+        act: &Entry,
     ) -> Result<bool, Error> {
         let mut transaction = self.begin().await?;
         if locked(&mut transaction, id).await?.is_none() {
@@ -268,6 +284,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         secret_insert(&mut transaction, id, secret).await?;
+        audit_append(&mut transaction, act).await?;
         commit(transaction).await.map(|()| true)
     }
 
@@ -321,18 +338,22 @@ impl Store {
         commit(transaction).await.map(|()| events.len())
     }
 
-    /// The first waiting delivery of each lane that is due, by number.
+    /// The first waiting delivery of each lane that is due: this gateway's own events, which come
+    /// before the ledger knows the transfer, then by number.
     ///
     /// # Errors
     /// When the statement fails.
     pub async fn webhook_due(&self, id: Uuid) -> Result<Vec<DueRow>, Error> {
         Ok(sqlx::query_as(
-            "SELECT d.id, d.lane, d.attempts, e.number, e.sequence, e.at, e.data
-             FROM (SELECT DISTINCT ON (lane) id, lane, attempts, number, next_at
+            "SELECT d.id, d.lane, d.attempts, d.type, d.local, coalesce(e.number, 0) AS number,
+                coalesce(e.sequence, 0) AS sequence, coalesce(e.at, l.at) AS at,
+                coalesce(e.data, l.data) AS data
+             FROM (SELECT DISTINCT ON (lane) id, lane, attempts, type, number, local, next_at
                 FROM webhook_delivery WHERE webhook = $1 AND status = 'waiting'
-                ORDER BY lane, number) d
-             JOIN event e ON e.number = d.number
-             WHERE d.next_at <= now() ORDER BY d.number",
+                ORDER BY lane, number NULLS FIRST, local) d
+             LEFT JOIN event e ON e.number = d.number
+             LEFT JOIN local_event l ON l.id = d.local
+             WHERE d.next_at <= now() ORDER BY d.number NULLS FIRST, d.local",
         )
         .bind(id)
         .fetch_all(&self.pool)
@@ -392,7 +413,7 @@ impl Store {
     ///
     /// # Errors
     /// When a statement fails.
-    pub async fn webhook_replay(&self, id: Uuid, number: i64) -> Result<bool, Error> {
+    pub async fn webhook_replay(&self, id: Uuid, number: i64, act: &Entry) -> Result<bool, Error> {
         let mut transaction = self.begin().await?;
         if locked(&mut transaction, id).await?.is_none() {
             return Ok(false);
@@ -405,6 +426,14 @@ impl Store {
         .bind(number)
         .execute(&mut *transaction)
         .await?;
+        // This gateway's own events have no such number: those that are parked are sent again.
+        sqlx::query(
+            "UPDATE webhook_delivery SET status = 'waiting', attempts = 0, next_at = now()
+             WHERE webhook = $1 AND local IS NOT NULL AND status = 'parked'",
+        )
+        .bind(id)
+        .execute(&mut *transaction)
+        .await?;
         sqlx::query(
             "UPDATE webhook SET cursor = least(cursor, $2 - 1), state = 'enabled',
                 consecutive_failures = 0 WHERE id = $1",
@@ -413,6 +442,7 @@ impl Store {
         .bind(number)
         .execute(&mut *transaction)
         .await?;
+        audit_append(&mut transaction, act).await?;
         commit(transaction).await.map(|()| true)
     }
 
@@ -427,7 +457,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<DeliveryRow>, Error> {
         Ok(sqlx::query_as(
-            "SELECT id, number, type, status, attempts, next_at, attempted_at, http_status,
+            "SELECT id, number, local, type, status, attempts, next_at, attempted_at, http_status,
                 failure FROM webhook_delivery
              WHERE webhook = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
         )

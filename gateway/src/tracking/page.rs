@@ -182,7 +182,11 @@ fn links(words: &Words) -> Vec<Link> {
 const fn tone(stage: Stage) -> &'static str {
     match stage {
         Stage::Credited | Stage::Collected | Stage::ReadyToCollect => "good",
-        Stage::Queued | Stage::Pending | Stage::Settled | Stage::Accepted => "going",
+        Stage::AwaitingApproval
+        | Stage::Queued
+        | Stage::Pending
+        | Stage::Settled
+        | Stage::Accepted => "going",
         Stage::Held | Stage::Recalled | Stage::Returning | Stage::Blocked => "care",
         Stage::Returned | Stage::Rejected | Stage::Expired | Stage::Cancelled | Stage::Burned => {
             "over"
@@ -197,7 +201,8 @@ fn coming(stage: Stage, cash: bool) -> Vec<&'static str> {
         Stage::Queued => vec!["coming-pending", "coming-settled", last],
         Stage::Pending | Stage::Held => vec!["coming-settled", last],
         Stage::Settled | Stage::Accepted | Stage::ReadyToCollect => vec![last],
-        Stage::Blocked
+        Stage::AwaitingApproval
+        | Stage::Blocked
         | Stage::Credited
         | Stage::Collected
         | Stage::Recalled
@@ -213,7 +218,7 @@ fn coming(stage: Stage, cash: bool) -> Vec<&'static str> {
 /// The message of a timeline's event; none of what is not for senders.
 fn event(line: &TimelineRow, cash: bool) -> Option<&'static str> {
     Some(match (line.event.as_str(), line.iso_status.as_str()) {
-        ("received", _) => "event-received",
+        ("received" | "awaiting_approval", _) => "event-received",
         ("pending", _) => "event-pending",
         ("held", _) => "event-held",
         ("ledger_final", _) => "event-ledger_final",
@@ -222,7 +227,9 @@ fn event(line: &TimelineRow, cash: bool) -> Option<&'static str> {
         ("confirmed", "BLCK") => "event-blocked",
         ("confirmed", _) if cash => "event-ready",
         ("confirmed", _) => "event-accepted",
-        ("rejected", _) => "event-rejected",
+        ("rejected" | "approval_rejected" | "approval_expired" | "approval_refused", _) => {
+            "event-rejected"
+        }
         ("expired", _) => "event-expired",
         ("cancelled", _) => "event-cancelled",
         ("burned", _) => "event-burned",

@@ -9,6 +9,8 @@ use crate::store::{cases, transfers::Row};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
+    /// The debtor agent's own second pair of eyes has yet to approve it; nothing is reserved.
+    AwaitingApproval,
     /// Not on the ledger yet.
     Queued,
     /// Reserved; the creditor agent has yet to decide.
@@ -59,7 +61,8 @@ pub enum Holder {
 
 impl Stage {
     /// Every stage.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
+        Self::AwaitingApproval,
         Self::Queued,
         Self::Pending,
         Self::Held,
@@ -82,6 +85,7 @@ impl Stage {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::AwaitingApproval => "awaiting_approval",
             Self::Queued => "queued",
             Self::Pending => "pending",
             Self::Held => "held",
@@ -112,9 +116,12 @@ impl Stage {
             | Self::Blocked
             | Self::Recalled => Holder::CreditorAgent,
             Self::Credited | Self::Collected => Holder::Creditor,
-            Self::Returned | Self::Rejected | Self::Expired | Self::Cancelled | Self::Burned => {
-                Holder::Debtor
-            }
+            Self::AwaitingApproval
+            | Self::Returned
+            | Self::Rejected
+            | Self::Expired
+            | Self::Cancelled
+            | Self::Burned => Holder::Debtor,
         }
     }
 
@@ -151,6 +158,7 @@ pub fn stage(row: &Row, returns: &[Row], recalls: &[cases::Row]) -> (Stage, Offs
     let ended = row.ended_at.unwrap_or(row.created_at);
     let submitted = row.submitted_at.unwrap_or(row.created_at);
     match (row.status.as_str(), row.confirmation.as_deref()) {
+        ("AWAITING_APPROVAL", _) => (Stage::AwaitingApproval, row.created_at),
         ("QUEUED", _) => (Stage::Queued, row.created_at),
         ("PENDING", _) if row.held_until.is_some() => (Stage::Held, submitted),
         ("PENDING", _) => (Stage::Pending, submitted),

@@ -13,8 +13,14 @@ use ledger_types::{
 };
 use proto::convert::Network;
 use serde_json::json;
+use tokio::sync::OwnedMutexGuard;
 
-use super::{Created, order::Order, pickup, refuse};
+use super::{
+    Created,
+    approve::{self, Approved},
+    order::Order,
+    pickup, refuse,
+};
 use crate::{
     app::{App, enqueue},
     banking::{self, Customer, Reserved},
@@ -30,7 +36,8 @@ use crate::{
     sealing::{self, Sealed, random},
     store::{
         self,
-        parties::{party_insert, screening_insert},
+        approvals::AWAITING,
+        parties::{party_insert, party_replace, screening_insert},
         quotes::QuoteRow,
         transfers::{New, Row, timeline_insert, transfer_insert},
     },
@@ -45,13 +52,13 @@ const DEADLINE_MARGIN_MICROS: u64 = 5_000_000;
 /// What an order comes to under its corridor.
 #[derive(Debug)]
 pub struct Priced {
-    corridor: SetCorridor,
+    pub(super) corridor: SetCorridor,
     fees: Option<SetFeeSchedule>,
     hops: Vec<Hop>,
     legs: ArrayVec<Leg, 8>,
-    source: Money,
-    destination: Money,
-    debtor_total: u64,
+    pub(super) source: Money,
+    pub(super) destination: Money,
+    pub(super) debtor_total: u64,
     /// Until when its quotes are good.
     pub submit_by: Option<Timestamp>,
 }
@@ -85,17 +92,34 @@ pub async fn create(app: &App, order: &Order) -> Result<Created, Problem> {
 }
 
 async fn attempt(app: &App, order: &Order) -> Result<Created, Problem> {
-    let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
     let turn = app.turns.take(order.uetr).await;
     if !app.store.transfer_fetch(order.uetr, Some(app.me)).await?.is_empty() {
         return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
     }
+    go_on(app, order, turn, None).await
+}
+
+/// Goes on with an order in its UETR's turn: a new one, or one that waited and is approved.
+pub(super) async fn go_on(
+    app: &App,
+    order: &Order,
+    turn: OwnedMutexGuard<()>,
+    approved: Option<&Approved<'_>>,
+) -> Result<Created, Problem> {
+    let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
     app.room()?;
     let network = app.directory.current(&app.ledger).await?;
     let terms = check(app, &network, order).await?;
     let priced = price(app, &network, order, terms).await?;
+    match approved {
+        None if approve::needed(app, &priced) => {
+            return approve::park(app, transfer, order, &priced).await;
+        }
+        None => {}
+        Some(approved) => approve::within(approved, &priced)?,
+    }
     set_aside(app, order, &priced).await?;
-    match sign_and_keep(app, &network, order, &priced).await {
+    match sign_and_keep(app, &network, (order, &priced), approved).await {
         Ok(row) => {
             drop(turn);
             Ok(answer(app, transfer, row).await?)
@@ -154,8 +178,13 @@ pub(super) async fn kept_after_all(
 ) -> Result<Created, Problem> {
     match fetch(app, transfer).await {
         // Another request's, under the same UETR.
-        Ok(_) if problem.lasting() => Err(problem),
-        Ok(row) => Ok(Created::Durable(Box::new(row))),
+        Ok(row) if row.status != AWAITING && problem.lasting() => Err(problem),
+        Ok(row) if row.status != AWAITING => Ok(Created::Durable(Box::new(row))),
+        // It waits for approval as before.
+        Ok(_) => {
+            let _repeatable = app.banking.release(transfer).await;
+            Err(problem)
+        }
         Err(missing) => {
             if missing.is(Code::TransferNotFound) {
                 let _repeatable = app.banking.release(transfer).await;
@@ -359,8 +388,11 @@ pub(super) async fn reserve(
     let mut reserved = app.banking.reserve(transfer, customer).await;
     if matches!(reserved, Ok(Reserved::Before)) {
         // Left by a request that was cut off before it kept a transfer, perhaps at another price.
-        if matches!(fetch(app, transfer).await, Err(missing) if missing.is(Code::TransferNotFound))
-        {
+        let kept = match fetch(app, transfer).await {
+            Ok(row) => row.status != AWAITING,
+            Err(missing) => !missing.is(Code::TransferNotFound),
+        };
+        if !kept {
             let _repeatable = app.banking.release(transfer).await;
             reserved = app.banking.reserve(transfer, customer).await;
         }
@@ -417,14 +449,18 @@ fn seal(
 async fn sign_and_keep(
     app: &App,
     network: &Network,
-    order: &Order,
-    priced: &Priced,
+    (order, priced): (&Order, &Priced),
+    approved: Option<&Approved<'_>>,
 ) -> Result<store::outbox::OutboxRow, Problem> {
     let draft = draft(app, network, order, priced)?;
     let mut transaction = app.store.begin().await?;
-    let row = keep(app, &mut transaction, (order, priced), &draft).await?;
+    let row = match approved {
+        Some(approved) => release(app, &mut transaction, (order, priced), &draft, approved).await?,
+        None => keep(app, &mut transaction, (order, priced), &draft).await?,
+    };
     store::commit(transaction).await?;
     measure::reached(true, "QUEUED");
+    app.tracking.changed(TransferId { debtor_agent: app.me, uetr: order.uetr });
     Ok(row)
 }
 
@@ -485,7 +521,23 @@ pub async fn keep(
     Ok(enqueue(connection, transfer, &draft.item, b"", draft.blob.as_deref()).await?)
 }
 
-fn new_row(app: &App, transfer: TransferId, order: &Order, priced: &Priced) -> New {
+/// Keeps the item of a transfer that waited, within the SQL transaction that ends its approval.
+async fn release(
+    app: &App,
+    connection: &mut store::Connection,
+    (order, priced): (&Order, &Priced),
+    draft: &Draft,
+    approved: &Approved<'_>,
+) -> Result<store::outbox::OutboxRow, Problem> {
+    let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
+    let new = new_row(app, transfer, order, priced);
+    approve::released(app, connection, &new, approved).await?;
+    // A cash pickup has its code's digest only now that it is sealed.
+    party_replace(connection, transfer, &draft.personal).await?;
+    Ok(enqueue(connection, transfer, &draft.item, b"", draft.blob.as_deref()).await?)
+}
+
+pub(super) fn new_row(app: &App, transfer: TransferId, order: &Order, priced: &Priced) -> New {
     let token = tracking::token(&app.sealing_key, transfer);
     New {
         transfer,

@@ -116,6 +116,18 @@ pub struct Order {
     pub purpose: Purpose,
     /// Who and whom.
     pub personal: Personal,
+    /// Who gave the order to this gateway; none is nobody that a second pair of eyes could differ
+    /// from.
+    pub maker: Option<Maker>,
+}
+
+/// Who gave an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Maker {
+    /// By which key.
+    pub key: Uuid,
+    /// The key's owner.
+    pub owner: String,
 }
 
 /// Checks every field.
@@ -178,6 +190,7 @@ pub fn read(body: OrderBody, network: &Network) -> Result<Order, Problem> {
             end_to_end_id: body.end_to_end_id,
             pickup: None,
         },
+        maker: None,
     })
 }
 

@@ -35,8 +35,8 @@ pub struct TransferView {
     pub direction: &'static str,
     /// Corridor number.
     pub corridor: i64,
-    /// QUEUED, or the ledger's state: PENDING, SETTLED, CREDITED, REJECTED, EXPIRED, CANCELLED,
-    /// BURNED.
+    /// AWAITING_APPROVAL, QUEUED, or the ledger's state: PENDING, SETTLED, CREDITED, REJECTED,
+    /// EXPIRED, CANCELLED, BURNED.
     pub status: String,
     /// ExternalPaymentTransactionStatus1Code; CANC for a cancellation.
     pub iso_status: String,
@@ -124,7 +124,7 @@ pub struct TimelineView {
 pub fn iso_status(row: &Row) -> &str {
     match (row.status.as_str(), row.confirmation.as_deref()) {
         (_, Some(confirmation)) => confirmation,
-        ("QUEUED", None) => "PDNG",
+        ("QUEUED" | "AWAITING_APPROVAL", None) => "PDNG",
         ("PENDING", None) => "ACSP",
         ("SETTLED" | "CREDITED", None) => "ACSC",
         ("CANCELLED", None) => "CANC",

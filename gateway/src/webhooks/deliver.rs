@@ -149,12 +149,13 @@ async fn attempt(app: &App, endpoint: &WebhookRow, due: &DueRow) -> Result<(), s
     let root = message::about(&due.event).map(|transfer| app.life(transfer));
     // Who receives it finds the transfer's trace, whether or not spans are sent.
     let span = root.map(|root| if root.sampled() { root.child() } else { root });
-    let message = Message {
-        traceparent: span.map(|span| span.traceparent()),
-        id: message::id(app.me, due.event.number),
-        timestamp: OffsetDateTime::now_utc().unix_timestamp(),
-        body: message::body(&due.event),
+    let (id, body) = match due.local {
+        Some(own) => (message::local_id(app.me, own), message::local_body(&due.r#type, &due.event)),
+        None => (message::id(app.me, due.event.number), message::body(&due.event)),
     };
+    let timestamp = OffsetDateTime::now_utc().unix_timestamp();
+    let traceparent = span.map(|span| span.traceparent());
+    let message = Message { id, timestamp, body, traceparent };
     let sent = match secrets(app, endpoint.id).await? {
         Some(secrets) => app.webhooks.sender.post(&endpoint.url, &secrets, &message).await,
         None => Err("the secret cannot be opened; rotate it".to_owned()),
@@ -177,8 +178,8 @@ async fn attempt(app: &App, endpoint: &WebhookRow, due: &DueRow) -> Result<(), s
         app.tracer.finish(span);
     }
     if outcome == "parked" {
-        let number = due.event.number;
-        tracing::warn!(webhook = %endpoint.id, number, "webhook parked, its transfer waits");
+        let (number, own) = (due.event.number, due.local);
+        tracing::warn!(webhook = %endpoint.id, number, own, "webhook parked, its transfer waits");
     }
     app.store.webhook_attempted(endpoint.id, due, &how, FAILING).await
 }

@@ -11,7 +11,7 @@ use crate::{
 mod tests;
 
 /// Every type an endpoint may ask for.
-pub const TYPES: [&str; 13] = [
+pub const TYPES: [&str; 18] = [
     "transfer.pending",
     "transfer.held",
     "transfer.settled",
@@ -25,6 +25,11 @@ pub const TYPES: [&str; 13] = [
     "transfer.recall_answered",
     "transfer.action_refused",
     "ledger.record",
+    "approval.requested",
+    "approval.approved",
+    "approval.rejected",
+    "approval.expired",
+    "approval.refused",
 ];
 
 /// Kinds of records about one transfer.
@@ -52,11 +57,25 @@ pub fn id(me: ParticipantId, number: i64) -> String {
     format!("evt_{}_{number}", me.0)
 }
 
+/// The `webhook-id` of one of this gateway's own events.
+#[must_use]
+pub fn local_id(me: ParticipantId, number: i64) -> String {
+    format!("own_{}_{number}", me.0)
+}
+
+/// The body of one of this gateway's own events, which holds no personal data either.
+#[must_use]
+pub fn local_body(r#type: &str, event: &EventRow) -> Vec<u8> {
+    let at = rfc3339(event.at);
+    let body = json!({ "type": r#type, "timestamp": at, "data": event.data });
+    body.to_string().into_bytes()
+}
+
 /// Its type, and the lane within which the order is kept.
 #[must_use]
 pub fn planned(event: &EventRow) -> Planned {
     let lane = match transfer(event) {
-        Some((agent, uetr)) => format!("{agent}:{uetr}"),
+        Some((agent, uetr)) => lane(agent, uetr),
         None => format!("#{}", event.number),
     };
     Planned { number: event.number, r#type: kind(event).to_owned(), lane }
@@ -91,6 +110,12 @@ pub fn about(event: &EventRow) -> Option<TransferId> {
     let (agent, uetr) = transfer(event)?;
     let debtor_agent = ParticipantId(u32::try_from(agent).ok()?);
     Some(TransferId { debtor_agent, uetr: uetr.parse().ok()? })
+}
+
+/// Within which a transfer's events keep their order.
+#[must_use]
+pub fn lane(debtor_agent: u64, uetr: &str) -> String {
+    format!("{debtor_agent}:{uetr}")
 }
 
 fn transfer(event: &EventRow) -> Option<(u64, &str)> {

@@ -51,28 +51,66 @@ pub struct Request {
     pub all_or_nothing: bool,
 }
 
+/// An envelope that waits for the signature of a key that is kept elsewhere.
+#[derive(Clone, Debug)]
+pub struct Draft<'a> {
+    header: Header,
+    items: &'a [Vec<u8>],
+}
+
+impl<'a> Draft<'a> {
+    /// Of items, in the name of the public key that will sign.
+    #[must_use]
+    pub fn new(request: &Request, items: &'a [Vec<u8>], public_key: &Digest) -> Self {
+        Self::of_key(request, items, key_id(KeyKind::Signing, public_key))
+    }
+
+    fn of_key(request: &Request, items: &'a [Vec<u8>], key: KeyId) -> Self {
+        let header = Header {
+            version: HEADER_VERSION,
+            network: request.network,
+            author: request.author,
+            key,
+            request: request.request,
+            valid_until: request.valid_until,
+            kind: u16::from(request.kind.code()),
+            count: u16::try_from(items.len()).unwrap_or(u16::MAX),
+            flags: u16::from(request.all_or_nothing),
+            reserved: 0,
+            items_root: envelope::items_root(items.iter().map(Vec::as_slice)),
+        };
+        Self { header, items }
+    }
+
+    /// The bytes to sign.
+    #[must_use]
+    pub fn message(&self) -> Vec<u8> {
+        envelope::signed_bytes(&self.header.to_bytes())
+    }
+
+    /// The envelope with that key's signature.
+    #[must_use]
+    pub fn signed(&self, signature: [u8; 64]) -> Vec<u8> {
+        let own = Signature { key: self.header.key, bytes: signature };
+        self.encode(&core::iter::once(own).collect())
+    }
+
+    fn encode(&self, signatures: &ArrayVec<Signature, { envelope::SIGNATURES_MAX }>) -> Vec<u8> {
+        envelope::encode(&self.header, signatures, self.items.iter().map(Vec::as_slice))
+    }
+}
+
 /// Signs items as one envelope with one or more keys.
 #[must_use]
 pub fn sign(request: &Request, items: &[Vec<u8>], keys: &[&SigningKey]) -> Vec<u8> {
     let id = |key: &SigningKey| key_id(KeyKind::Signing, key.verifying_key().as_bytes());
-    let header = Header {
-        version: HEADER_VERSION,
-        network: request.network,
-        author: request.author,
-        key: keys.first().map(|key| id(key)).unwrap_or_default(),
-        request: request.request,
-        valid_until: request.valid_until,
-        kind: u16::from(request.kind.code()),
-        count: u16::try_from(items.len()).unwrap_or(u16::MAX),
-        flags: u16::from(request.all_or_nothing),
-        reserved: 0,
-        items_root: envelope::items_root(items.iter().map(Vec::as_slice)),
-    };
-    let message = envelope::signed_bytes(&header.to_bytes());
+    let first = keys.first().map(|key| id(key)).unwrap_or_default();
+    let draft = Draft::of_key(request, items, first);
+    let message = draft.message();
     let signatures: ArrayVec<_, { envelope::SIGNATURES_MAX }> = keys
         .iter()
         .take(envelope::SIGNATURES_MAX)
         .map(|key| Signature { key: id(key), bytes: key.sign(&message).to_bytes() })
         .collect();
-    envelope::encode(&header, &signatures, items.iter().map(Vec::as_slice))
+    draft.encode(&signatures)
 }

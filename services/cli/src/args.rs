@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+pub mod batch;
 pub mod operator;
+pub mod statement;
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -78,16 +80,6 @@ Examples:
   causeway events --info demo.json --as HK
   causeway events --after 120 --follow | jq .data.state";
 
-const BATCH_EXAMPLES: &str = "\
-Examples:
-  causeway batch send payroll.csv --info demo.json --as HK
-      send a file and wait until every row came to an end; the same file again is the same batch
-  causeway batch send payroll.xml --mode all_or_nothing
-  causeway batch status 5a2ad8e4-7f5a-4f0e-9d86-0d3a4d2c9b10
-  causeway batch rejects 5a2ad8e4-7f5a-4f0e-9d86-0d3a4d2c9b10 > rejects.csv
-
-Exit status 1: the batch was refused, or money of some rows did not move.";
-
 const LISTEN_EXAMPLES: &str = "\
 Examples:
   causeway listen --info demo.json --as HK
@@ -152,14 +144,17 @@ pub enum Command {
     #[command(after_help = EVENTS_EXAMPLES)]
     Events(Events),
     /// Send a file of many transfers, and see what became of its rows.
-    #[command(subcommand, after_help = BATCH_EXAMPLES)]
-    Batch(Batch),
+    #[command(subcommand, after_help = batch::EXAMPLES)]
+    Batch(batch::Batch),
     /// Print a gateway's webhooks while you integrate, verified, one JSON object a line.
     #[command(after_help = LISTEN_EXAMPLES)]
     Listen(Listen),
     /// Messages of ISO 20022, without a network.
     #[command(subcommand)]
     Iso(Iso),
+    /// Account statements, without a database.
+    #[command(subcommand)]
+    Statement(statement::Statement),
     /// The operator's and custodians' commands.
     #[command(subcommand)]
     Admin(Admin),
@@ -335,53 +330,6 @@ pub struct IsoCheck {
     pub profile: IsoProfile,
 }
 
-#[derive(Debug, Subcommand)]
-pub enum Batch {
-    /// Send a file: CSV (.csv), JSON lines (.jsonl, .ndjson) or a pain.001 (.xml).
-    Send(BatchSend),
-    /// Show how far a batch is.
-    Status(BatchOne),
-    /// Print the rows whose money did not move, as CSV.
-    Rejects(BatchOne),
-}
-
-/// How rows hang together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum BatchMode {
-    /// Each row for itself.
-    BestEffort,
-    /// One row that is refused refuses all; to 8,190 rows.
-    AllOrNothing,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct BatchSend {
-    /// The file; its ending says how it is written.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    #[command(flatten)]
-    pub gateway: Gateway,
-    /// How rows hang together.
-    #[arg(long, value_enum, default_value = "best_effort")]
-    pub mode: BatchMode,
-    /// The Idempotency-Key; absent: a digest of the file, so that a file is never sent twice.
-    #[arg(long, value_name = "KEY")]
-    pub key: Option<String>,
-    /// Return when every row is at the gateway, and do not wait for their ends.
-    #[arg(long)]
-    pub no_wait: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct BatchOne {
-    /// The batch's id, as it was shown when it was sent.
-    #[arg(value_name = "ID")]
-    pub id: String,
-    #[command(flatten)]
-    pub gateway: Gateway,
-}
-
 #[derive(Debug, clap::Args)]
 pub struct Listen {
     #[command(flatten)]
@@ -453,9 +401,49 @@ pub enum Admin {
         /// The gateway's settings.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
-        /// read, send, decide or manage; repeat for more.
+        /// read, send, decide, manage, approve or audit; repeat for more.
         #[arg(long = "scope", default_values = ["read", "send", "decide"])]
         scopes: Vec<String>,
+        /// Who will hold it; without one it is nobody's second pair of eyes.
+        #[arg(long, value_name = "NAME")]
+        owner: Option<String>,
+        /// Days after which it ends; absent: it does not end by itself.
+        #[arg(long, value_name = "DAYS")]
+        expires_in: Option<u16>,
+    },
+    /// List a gateway's API keys; no secrets.
+    ApiKeyList {
+        /// The gateway's settings.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Give an API key a new secret and print it once; the former one opens beside it for a while.
+    ApiKeyRotate {
+        /// The gateway's settings.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Seconds for which the former secret opens too.
+        #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+        overlap: u64,
+        /// The key's id.
+        id: String,
+    },
+    /// Take an API key back for ever.
+    ApiKeyRevoke {
+        /// The gateway's settings.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The key's id.
+        id: String,
+    },
+    /// Follow the chain of a gateway's audit log from its first row to its last.
+    AuditVerify {
+        /// The gateway's settings.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// What was noted elsewhere, as NUMBER:DIGEST: the log must hold that row still.
+        #[arg(long, value_name = "NUMBER:DIGEST")]
+        expect: Option<String>,
     },
     #[command(flatten)]
     Operator(operator::Operator),

@@ -13,7 +13,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::args::{Batch, BatchMode, BatchSend};
+use crate::args::batch::{Batch, BatchMode, BatchSend};
 use crate::wallet::Wallet;
 use crate::{Answer, out, partner};
 

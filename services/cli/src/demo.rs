@@ -62,7 +62,8 @@ async fn demonstrate(args: &Demo, as_json: bool) -> anyhow::Result<Answer> {
     out::note(&summary::table(&played).to_string());
     out::note(&format!("{figures:#}"));
     if !args.once {
-        out::note(&format!("the network runs until Ctrl-C:\n{:#}", running.info()));
+        let info = running.info();
+        out::note(&format!("the network runs until Ctrl-C; docs/tutorials go on here:\n{info:#}"));
         let () = std::future::pending().await;
     }
     running.stop();

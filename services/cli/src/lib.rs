@@ -13,6 +13,7 @@ pub mod out;
 pub mod partner;
 pub mod ports;
 mod services;
+mod statement;
 pub mod wallet;
 
 use std::process::ExitCode;
@@ -78,6 +79,9 @@ fn dispatch(args: Args) -> anyhow::Result<Answer> {
         Command::Batch(command) => return batch::run(&command, args.json),
         Command::Listen(args) => return listen::run(&args),
         Command::Iso(args::Iso::Check(check)) => return iso::check(&check, args.json),
+        Command::Statement(args::statement::Statement::Check(check)) => {
+            return statement::check(&check, args.json);
+        }
         Command::Admin(command) => return admin::commands::run(&command, args.json),
         Command::Completions { shell } => {
             let mut script = Vec::new();

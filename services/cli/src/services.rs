@@ -50,7 +50,9 @@ async fn serve(service: Service, config: &Path) -> anyhow::Result<Answer> {
         }
         Service::Gateway => {
             let health = health(&gateway::CONDITIONS);
-            gateway::run(load(config)?, health, stop).await.map_err(Into::into)
+            let mut settings: gateway::Settings = load(config)?;
+            settings.file = Some(config.to_owned());
+            gateway::run(settings, health, stop).await.map_err(Into::into)
         }
         Service::Fx => {
             let health = health(&services_fx::CONDITIONS);

@@ -22,6 +22,7 @@ pub mod pain001;
 pub mod pain002;
 pub mod policy;
 pub mod shape;
+pub mod statement;
 pub mod verdict;
 mod write;
 pub mod xml;

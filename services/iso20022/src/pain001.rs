@@ -84,7 +84,7 @@ pub struct Rows<R> {
     ended: bool,
 }
 
-fn container(name: &str) -> bool {
+fn container(_open: &[String], name: &str) -> bool {
     // Whatever wraps header and document is a container too; within, only these are.
     !matches!(name, "AppHdr" | "GrpHdr" | "CdtTrfTxInf" | "SplmtryData") && !of_payment(name)
 }

@@ -66,6 +66,11 @@ pub(crate) fn date_time(text: &str) -> bool {
     value::Facet::DateTime.check(text).is_ok()
 }
 
+/// Whether a text fits ISODate.
+pub(crate) fn date(text: &str) -> bool {
+    value::Facet::Date.check(text).is_ok()
+}
+
 /// Whether a text fits UUIDv4Identifier.
 pub(crate) fn uetr(text: &str) -> bool {
     value::Facet::Uetr.check(text).is_ok()

@@ -13,6 +13,8 @@ const OWN: &[(&str, &[&str])] = &[
     ("proto", &["ledger-proof", "ledger-types"]),
     ("services-runtime", &[]),
     ("services-iso20022", &["ledger-types"]),
+    ("services-matching", &["ledger-types"]),
+    ("services-statements", &["ledger-types", "services-iso20022"]),
     ("ledger-node", &["ledger-core", "ledger-proof", "ledger-types", "proto", "services-runtime"]),
     (
         "gateway",
@@ -33,6 +35,7 @@ const OWN: &[(&str, &[&str])] = &[
             "services-iso20022",
             "services-reconciliation",
             "services-runtime",
+            "services-statements",
         ],
     ),
 ];

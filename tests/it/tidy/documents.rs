@@ -101,6 +101,19 @@ fn migrations_are_never_edited() {
     assert_eq!(sums, expected, "a migration is added with its line in migrations/CHECKSUMS");
 }
 
+/// How a heading is named in a link: lower case, words joined by hyphens, nothing else kept.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().to_lowercase();
+    let kept = kept.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+    kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+}
+
+/// Whether a page has a heading of this name.
+fn has_anchor(page: &str, name: &str) -> bool {
+    let headings = prose(page).filter(|line| line.starts_with('#'));
+    headings.map(|line| line.trim_start_matches('#')).any(|heading| anchor(heading) == name)
+}
+
 #[test]
 fn documents_have_one_title_and_links_that_lead_somewhere() {
     let mut wrong = Vec::new();
@@ -111,12 +124,67 @@ fn documents_have_one_title_and_links_that_lead_somewhere() {
         }
         let folder = root().join(&file.path);
         for part in prose(&file.text).flat_map(|line| line.split("](").skip(1)) {
-            let target = part.split([')', '#']).next().unwrap_or_default();
-            let outside = target.is_empty() || target.contains("://");
-            if !outside && !folder.parent().unwrap().join(target).exists() {
+            let link = part.split(')').next().unwrap_or_default();
+            if link.contains("://") {
+                continue;
+            }
+            let (target, name) = link.split_once('#').unwrap_or((link, ""));
+            let place = folder.parent().unwrap().join(target);
+            if !target.is_empty() && !place.exists() {
                 wrong.push(format!("{} links to {target}, which is not there", file.path));
+                continue;
+            }
+            let page =
+                if target.is_empty() { Ok(file.text.clone()) } else { fs::read_to_string(place) };
+            if !name.is_empty() && !page.is_ok_and(|page| has_anchor(&page, name)) {
+                wrong.push(format!("{} links to {link}, which has no such heading", file.path));
             }
         }
     }
+    none(&wrong);
+}
+
+#[test]
+fn code_of_tutorials_and_recipes_is_that_of_their_programs() {
+    let files = files();
+    let mut wrong = Vec::new();
+    for folder in ["docs/tutorials/", "docs/recipes/"] {
+        let own = |ending: &'static str| {
+            files
+                .iter()
+                .filter(move |file| file.path.starts_with(folder) && file.path.ends_with(ending))
+        };
+        for page in own(".md") {
+            let shown = page.text.split("```python\n").skip(1);
+            for code in shown.filter_map(|part| part.split("```").next()) {
+                if !own(".py").any(|file| file.text.contains(code)) {
+                    wrong.push(format!("{} shows what no program says:\n{code}", page.path));
+                }
+            }
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn complaints_name_tests_that_are_there() {
+    let page = fs::read_to_string(root().join("docs/complaints.md")).unwrap();
+    let sources: Vec<File> =
+        files().into_iter().filter(|file| file.path.ends_with(".rs")).collect();
+    let mut wrong = Vec::new();
+    let mut named = 0;
+    let digit = |sign: char| sign.is_ascii_digit();
+    let numbered = |row: &&str| row.trim_start_matches(['|', ' ']).starts_with(digit);
+    for row in page.lines().filter(|line| line.starts_with('|')).filter(numbered) {
+        let shown = row.split(" | ").nth(3).unwrap_or_default();
+        for name in shown.split('`').skip(1).step_by(2) {
+            named += 1;
+            let function = format!("fn {name}(");
+            if !sources.iter().any(|file| file.text.contains(&function)) {
+                wrong.push(format!("docs/complaints.md: there is no test {name}"));
+            }
+        }
+    }
+    assert!(named > 40, "{named} tests are named");
     none(&wrong);
 }

@@ -110,7 +110,10 @@ pub struct Overloaded {
     pub polite: (usize, usize, Quantiles),
     /// The most resident KiB of each node while it served its peak, and during this.
     pub memory_kib: Vec<(u64, u64)>,
-    /// The peak's load again, a moment later.
+    /// The peak's load for as long directly before: what a larger ledger costs its disks is felt by
+    /// it too.
+    pub before: Steady,
+    /// The same a moment later.
     pub calm: Steady,
     /// Of a storm: clients, those served, requests seen by the nodes, until the last was served.
     pub storm: Option<(usize, usize, u64, Duration)>,
@@ -265,6 +268,8 @@ impl Bench {
 
     async fn overload(&mut self, kind: Kind, peak: &Steady) -> anyhow::Result<Overloaded> {
         let flood = self.flood().await?;
+        let (callers, per_s) = (peak.callers, peak.transfers_per_s * 5 / 4);
+        let before = self.steady(&flood, callers, per_s, self.window).await?;
         drop(self.memory.most());
         let mut run = match kind {
             Kind::Storm => self.storm().await?,
@@ -272,10 +277,9 @@ impl Bench {
                 self.sustained(kind, peak, &flood).await?
             }
         };
-        run.name = format!("{kind:?}");
+        (run.name, run.before) = (format!("{kind:?}"), before);
         tokio::time::sleep(GRACE).await;
-        let (callers, per_s) = (peak.callers, peak.transfers_per_s * 5 / 4);
-        run.calm = self.steady(&flood, callers, per_s, self.window / 6).await?;
+        run.calm = self.steady(&flood, callers, per_s, self.window).await?;
         run.memory_kib = self.before.iter().copied().zip(self.memory.most()).collect();
         Ok(run)
     }
@@ -428,7 +432,7 @@ impl Measured {
                 }
                 continue;
             }
-            if run.transfers_per_s * 100 < self.peak.transfers_per_s * GOODPUT_PERCENT_MIN {
+            if run.goodput_percent() < GOODPUT_PERCENT_MIN {
                 say(format!("only {} transfers a second", run.transfers_per_s));
             }
             if run.refused == 0 {
@@ -458,6 +462,12 @@ impl Steady {
 }
 
 impl Overloaded {
+    /// What was served, beside what the same nodes served at their peak as long before and after.
+    fn goodput_percent(&self) -> u64 {
+        let around = u64::midpoint(self.before.transfers_per_s, self.calm.transfers_per_s);
+        self.transfers_per_s * 100 / around.max(1)
+    }
+
     /// Its figures beside the peak's, on one line.
     #[must_use]
     pub fn said(&self, peak: &Steady) -> String {
@@ -467,7 +477,8 @@ impl Overloaded {
             .map(|(before, after)| format!("{}→{} MiB", before >> 10, after >> 10))
             .collect();
         let memory = memory.join(", ");
-        let (name, calm) = (&self.name, self.calm.said("then"));
+        let name = &self.name;
+        let calm = [self.before.said("before"), self.calm.said("after")].join("; ");
         if let Some((clients, served, seen, took)) = self.storm {
             return format!(
                 "{name}: {served} of {clients} served {} ms after the nodes were back, {seen} \
@@ -475,11 +486,11 @@ impl Overloaded {
                 took.as_millis()
             );
         }
-        let goodput = self.transfers_per_s * 100 / peak.transfers_per_s.max(1);
+        let goodput = self.goodput_percent();
         let times = self.accepted_us.p99 * 100 / peak.took_us.p99.max(1);
         let (accepted, refused, polite) = (self.accepted, self.refused, self.polite);
         format!(
-            "{name}: offered {} transfers/s, goodput {} ({goodput} % of peak); {accepted} \
+            "{name}: offered {} transfers/s, goodput {} ({goodput} % of the peak around it); {accepted} \
              envelopes accepted, p50 {} ms, p99 {} ms ({times} % of peak's); {refused} refused, \
              p50 {} ms, p99 {} ms; {} other ({:?}); polite {} through, {} refused, p99 {} ms; \
              {memory}; {calm}",

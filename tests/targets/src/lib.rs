@@ -5,6 +5,7 @@ mod machine;
 mod messages;
 mod proof;
 pub mod seeds;
+mod statement;
 mod words;
 mod xml;
 
@@ -26,7 +27,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     Target { name: "envelope", run: proof::envelope },
     Target { name: "item", run: proof::item },
     Target { name: "record", run: proof::record },
@@ -36,6 +37,7 @@ pub const TARGETS: [Target; 11] = [
     Target { name: "words", run: words::words },
     Target { name: "messages", run: messages::messages },
     Target { name: "xml", run: xml::xml },
+    Target { name: "statement", run: statement::statement },
     Target { name: "json", run: json::json },
     Target { name: "machine", run: machine::machine },
 ];

@@ -65,6 +65,7 @@ fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         "words" => words(),
         "messages" => named(messages()),
         "xml" => named(xml()),
+        "statement" => named(crate::statement::seeds()),
         "json" => named(bodies()),
         "machine" => named(vec![
             ("submits", vec![0, 0, 200, 9, 1, 1, 100, 5, 2, 1, 1, 0, 6, 0, 0, 60, 3, 0, 1, 1]),

@@ -217,8 +217,8 @@ async fn cancelled(
     let nothing_moved = Answer::Cancelled { returned_by: None };
     match row.status.as_str() {
         "SETTLED" | "CREDITED" => return Ok(None),
-        "QUEUED" => {
-            let text = "the ledger has not answered: ask again".to_owned();
+        "QUEUED" | "AWAITING_APPROVAL" => {
+            let text = "it has not been sent, or is not answered yet: ask again".to_owned();
             return Ok(Some(Answer::Pending { text }));
         }
         "PENDING" => {}

@@ -79,7 +79,7 @@ impl Rows {
     /// with the next flush of a state.
     pub(crate) fn write(&self, batch: &Batch, synced: bool) -> io::Result<()> {
         let mut rows = WriteBatch::default();
-        for (table, change) in batch.changes() {
+        for (table, change) in self.ordered(batch) {
             let table = self.table(table);
             match change {
                 Change::Put { key, row } => rows.put_cf(table, key, row),
@@ -105,6 +105,19 @@ impl Rows {
     pub(crate) fn checkpoint(&self, folder: &Path) -> io::Result<()> {
         let checkpoint = Checkpoint::new(&self.db).map_err(io::Error::other)?;
         checkpoint.create_checkpoint(folder).map_err(io::Error::other)
+    }
+
+    /// A cut changes thousands of rows, each once: in the order of their keys they enter memory with
+    /// half the work, since each lies near the one before. A log's changes stay in their own order.
+    fn ordered<'a>(&self, batch: &'a Batch) -> Vec<(&'static str, Change<'a>)> {
+        let mut changes: Vec<_> = batch.changes().collect();
+        if self.kind == Kind::State {
+            changes.sort_by_key(|(table, change)| match change {
+                Change::Put { key, .. } | Change::Remove { key } => (*table, *key),
+                Change::RemoveRange { from, .. } => (*table, *from),
+            });
+        }
+        changes
     }
 
     fn table(&self, name: &'static str) -> &ColumnFamily {

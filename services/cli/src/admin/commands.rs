@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway::routes::caller::Scope;
 use ledger_proof::{Item, item::Fund};
 use ledger_types::{Currency, Money, ParticipantId};
 use proto::{LedgerClient, ledger::GetStatusRequest};
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::authority::Folder;
+use super::gateways;
 use crate::args::Admin;
 use crate::network::{founding, plan::account};
 use crate::{Answer, out};
@@ -58,9 +58,16 @@ async fn dispatch(command: &Admin) -> anyhow::Result<(String, Value)> {
             balances(&folder).await
         }
         Admin::Operator(_) => anyhow::bail!("is run elsewhere"),
-        Admin::ApiKey { config, scopes } => {
-            let secret = api_key(config, scopes).await?;
-            Ok((secret.clone(), json!({ "api_key": secret })))
+        Admin::ApiKey { config, scopes, owner, expires_in } => {
+            let owner = owner.as_deref();
+            let (id, secret) = gateways::api_key_of(config, scopes, owner, *expires_in).await?;
+            Ok((secret.clone(), json!({ "id": id, "api_key": secret })))
+        }
+        Admin::ApiKeyList { config } => gateways::list(config).await,
+        Admin::ApiKeyRotate { config, overlap, id } => gateways::rotate(config, id, *overlap).await,
+        Admin::ApiKeyRevoke { config, id } => gateways::revoke(config, id).await,
+        Admin::AuditVerify { config, expect } => {
+            gateways::audit_verify(config, expect.as_deref()).await
         }
     }
 }
@@ -176,20 +183,9 @@ async fn balances(folder: &Folder) -> anyhow::Result<(String, Value)> {
     Ok((table.to_string(), json!({ "records": records, "balances": rows })))
 }
 
-/// Makes an API key in a gateway's store.
+/// Makes an API key of no named owner in a gateway's store.
 pub async fn api_key(config: &std::path::Path, scopes: &[String]) -> anyhow::Result<String> {
-    let settings: gateway::Settings = services_runtime::settings::load(config)?;
-    let scopes: Vec<Scope> = scopes
-        .iter()
-        .map(|scope| {
-            Scope::ALL
-                .into_iter()
-                .find(|known| known.as_str() == scope)
-                .with_context(|| format!("--scope: {scope} is none of read, send, decide, manage"))
-        })
-        .collect::<anyhow::Result<_>>()?;
-    let store = gateway::store::Store::open(&settings.database).await?;
-    Ok(gateway::api_key_create(&store, &scopes).await?)
+    Ok(gateways::api_key_of(config, scopes, None, None).await?.1)
 }
 
 /// Today as yyyymmdd, UTC.

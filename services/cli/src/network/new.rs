@@ -46,11 +46,11 @@ impl fmt::Display for Summary {
         writeln!(f, "made network {} in {}", self.network, self.folder.display())?;
         writeln!(f, "  genesis.bin, network.json, ca (keep its keys offline)")?;
         self.made.iter().try_for_each(|folder| writeln!(f, "  {}", folder.display()))?;
+        let shown = self.folder.display();
         write!(
             f,
-            "next: start each node with `causeway ledger --config nodes/N/node.toml`, then \
-             `causeway admin found {}`",
-            self.folder.display()
+            "next: start each node with `causeway ledger --config {shown}/nodes/N/node.toml`, then \
+             `causeway admin found {shown}`"
         )
     }
 }

@@ -24,12 +24,13 @@ pub(crate) struct Parts<R> {
     buffer: Vec<u8>,
     tree: Tree,
     open: Vec<String>,
-    container: fn(&str) -> bool,
+    container: fn(&[String], &str) -> bool,
 }
 
 impl<R: BufRead> Parts<R> {
-    /// `container` says which elements, by their names, are opened rather than collected.
-    pub(crate) fn new(source: R, container: fn(&str) -> bool) -> Self {
+    /// `container` says which elements are opened rather than collected, by the names of the open
+    /// containers around them and their own.
+    pub(crate) fn new(source: R, container: fn(&[String], &str) -> bool) -> Self {
         let mut reader = NsReader::from_reader(Bounded { source, taken: 0 });
         reader.resolver_mut().set_max_namespace_bindings(NAMESPACES_MAX);
         Self { reader, buffer: Vec::new(), tree: Tree::default(), open: Vec::new(), container }
@@ -46,7 +47,9 @@ impl<R: BufRead> Parts<R> {
             };
             if self.tree.open.is_empty() {
                 match &event {
-                    Event::Start(start) if (self.container)(start.local_name().into_inner()) => {
+                    Event::Start(start)
+                        if (self.container)(&self.open, start.local_name().into_inner()) =>
+                    {
                         let name = start.local_name().into_inner().to_owned();
                         self.restart();
                         if self.open.len() >= DEPTH_MAX {
@@ -56,6 +59,8 @@ impl<R: BufRead> Parts<R> {
                         let opened = Element { name, namespace, ..Element::default() };
                         return Ok(Some(Part::Opened(opened)));
                     }
+                    // What an envelope says beside the message is no concern of its reader.
+                    Event::Text(_) | Event::CData(_) if self.enveloped() => continue,
                     Event::End(_) => {
                         self.restart();
                         return Ok(self.open.pop().map(Part::Closed));
@@ -82,6 +87,11 @@ impl<R: BufRead> Parts<R> {
                 return Ok(Some(Part::Whole(element)));
             }
         }
+    }
+
+    /// Whether what comes stands within an envelope and outside its document.
+    fn enveloped(&self) -> bool {
+        !self.open.is_empty() && !self.open.iter().any(|name| name == "Document")
     }
 
     /// A new part has the whole allowance.

@@ -1,0 +1,243 @@
+//! API keys: owners, scopes and the digests of their secrets; a secret itself is never stored.
+use std::time::Duration;
+
+use sqlx::FromRow;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Connection, Error, Store, audit::audit_append, commit};
+use crate::security::audit::Entry;
+
+/// An API key that may be used.
+#[derive(Clone, Debug, FromRow)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: Uuid,
+    /// Who holds it.
+    pub owner: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// Whether its last use was noted in this minute.
+    pub noted: bool,
+}
+
+/// An API key as a list shows it.
+#[derive(Clone, Debug, FromRow)]
+pub struct KeyRow {
+    /// Its id.
+    pub id: Uuid,
+    /// Who holds it.
+    pub owner: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+    /// When it ends.
+    pub expires_at: Option<OffsetDateTime>,
+    /// When it was taken back.
+    pub revoked_at: Option<OffsetDateTime>,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<OffsetDateTime>,
+    /// Until when a former secret opens too.
+    pub former_until: Option<OffsetDateTime>,
+}
+
+/// A key to be made.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// Its id.
+    pub id: Uuid,
+    /// Who holds it.
+    pub owner: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When it ends.
+    pub expires_at: Option<OffsetDateTime>,
+}
+
+const SHOWN: &str = "SELECT k.id, k.owner, k.scopes, k.created_at, k.expires_at, k.revoked_at,
+        k.last_used_at, max(s.expires_at) FILTER (WHERE s.expires_at > now()) AS former_until
+    FROM api_key k LEFT JOIN api_key_secret s ON s.api_key = k.id";
+
+async fn secret_insert(
+    connection: &mut Connection,
+    key: Uuid,
+    secret_sha256: &[u8],
+) -> Result<(), Error> {
+    sqlx::query("INSERT INTO api_key_secret (api_key, secret_sha256) VALUES ($1, $2)")
+        .bind(key)
+        .bind(secret_sha256)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Keeps a key with its secret's digest, and the act.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn api_key_insert(
+        &self,
+        new: &NewKey,
+        secret_sha256: &[u8],
+        act: &Entry,
+    ) -> Result<(), Error> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("INSERT INTO api_key (id, owner, scopes, expires_at) VALUES ($1, $2, $3, $4)")
+            .bind(new.id)
+            .bind(&new.owner)
+            .bind(&new.scopes)
+            .bind(new.expires_at)
+            .execute(&mut *transaction)
+            .await?;
+        secret_insert(&mut transaction, new.id, secret_sha256).await?;
+        audit_append(&mut transaction, act).await?;
+        commit(transaction).await
+    }
+
+    /// The key that a secret of this digest opens, unless secret or key have ended.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn api_key_fetch(&self, secret_sha256: &[u8]) -> Result<Option<ApiKey>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT k.id, k.owner, k.scopes,
+                coalesce(k.last_used_at >= date_trunc('minute', now()), false) AS noted
+             FROM api_key_secret s JOIN api_key k ON k.id = s.api_key
+             WHERE s.secret_sha256 = $1 AND k.revoked_at IS NULL
+                AND (s.expires_at IS NULL OR s.expires_at > now())
+                AND (k.expires_at IS NULL OR k.expires_at > now())",
+        )
+        .bind(secret_sha256)
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// Notes that a key was used in this minute.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn api_key_used(&self, id: Uuid) -> Result<(), Error> {
+        sqlx::query("UPDATE api_key SET last_used_at = date_trunc('minute', now()) WHERE id = $1")
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes that a client of an OAuth2 issuer came, as a key without secrets and scopes of its own,
+    /// under which its Idempotency-Keys are kept; false when it was taken back.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn oauth_client_used(&self, id: Uuid, name: &str) -> Result<bool, Error> {
+        let known: Option<(bool, bool)> = sqlx::query_as(
+            "SELECT revoked_at IS NULL,
+                coalesce(last_used_at >= date_trunc('minute', now()), false)
+             FROM api_key WHERE id = $1",
+        )
+        .bind(id)
+        .fetch_optional(&self.pool)
+        .await?;
+        if let Some((live, noted)) = known {
+            if live && !noted {
+                self.api_key_used(id).await?;
+            }
+            return Ok(live);
+        }
+        let mut transaction = self.begin().await?;
+        let first = sqlx::query(
+            "INSERT INTO api_key (id, owner, scopes, last_used_at)
+             VALUES ($1, $2, '{}', date_trunc('minute', now())) ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(id)
+        .bind(name)
+        .execute(&mut *transaction)
+        .await?;
+        if first.rows_affected() == 1 {
+            let (actor, subject) = (name.to_owned(), id.to_string());
+            let (act, detail) = ("client.first_seen", serde_json::json!({}));
+            let entry = Entry { actor, key: Some(id), act, subject, detail };
+            audit_append(&mut transaction, &entry).await?;
+        }
+        commit(transaction).await.map(|()| true)
+    }
+
+    /// Every key, the oldest first.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn api_key_list(&self) -> Result<Vec<KeyRow>, Error> {
+        let text = format!("{SHOWN} GROUP BY k.id ORDER BY k.created_at, k.id");
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(text)).fetch_all(&self.pool).await?)
+    }
+
+    /// One key.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn api_key_row(&self, id: Uuid) -> Result<Option<KeyRow>, Error> {
+        let text = format!("{SHOWN} WHERE k.id = $1 GROUP BY k.id");
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(text)).bind(id).fetch_optional(&self.pool).await?)
+    }
+
+    /// Adds a secret; the former one opens beside it for `overlap`, and older ones no more. False
+    /// when there is no such key, or it has ended.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn api_key_rotate(
+        &self,
+        id: Uuid,
+        secret_sha256: &[u8],
+        overlap: Duration,
+        act: &Entry,
+    ) -> Result<bool, Error> {
+        let mut transaction = self.begin().await?;
+        let live: Option<Uuid> = sqlx::query_scalar(
+            "SELECT id FROM api_key WHERE id = $1 AND revoked_at IS NULL
+                AND (expires_at IS NULL OR expires_at > now()) FOR UPDATE",
+        )
+        .bind(id)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if live.is_none() {
+            return Ok(false);
+        }
+        sqlx::query("DELETE FROM api_key_secret WHERE api_key = $1 AND expires_at IS NOT NULL")
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "UPDATE api_key_secret SET expires_at = now() + make_interval(secs => $2)
+             WHERE api_key = $1",
+        )
+        .bind(id)
+        .bind(overlap.as_secs_f64())
+        .execute(&mut *transaction)
+        .await?;
+        secret_insert(&mut transaction, id, secret_sha256).await?;
+        audit_append(&mut transaction, act).await?;
+        commit(transaction).await.map(|()| true)
+    }
+
+    /// Takes a key back for ever; false when there is none or it was taken back before.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn api_key_revoke(&self, id: Uuid, act: &Entry) -> Result<bool, Error> {
+        let mut transaction = self.begin().await?;
+        let done = sqlx::query(
+            "UPDATE api_key SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL",
+        )
+        .bind(id)
+        .execute(&mut *transaction)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        audit_append(&mut transaction, act).await?;
+        commit(transaction).await.map(|()| true)
+    }
+}

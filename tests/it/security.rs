@@ -1,5 +1,5 @@
 //! Security of a running network: a second pair of eyes above the participant's limit, API keys from their making to their end, rates, and the audit log's chain.
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -46,6 +46,8 @@ struct Office {
     issuer: Issuer,
     /// What signs for the Philippines.
     _token: Option<Token>,
+    /// Ends with the last who holds it.
+    _postgres: Arc<Postgres>,
 }
 
 impl Office {
@@ -68,7 +70,7 @@ impl Office {
         let _serving = issuer.serve(&running.folder.path);
         let config = running.folder.path.join("participants/HK/gateway.toml");
         let url = running.info()["gateways"]["HK"]["url"].as_str().unwrap().to_owned();
-        Self { running, config, url, issuer, _token: token }
+        Self { running, config, url, issuer, _token: token, _postgres: postgres }
     }
 
     /// Who holds a key with these scopes.

@@ -216,10 +216,7 @@ fn actor(caller: &Caller) -> Actor {
 }
 
 fn failed(error: Error) -> Problem {
-    match error {
-        Error::Store(error) => error.into(),
-        other => Problem::internal(&other),
-    }
+    if let Error::Store(error) = error { error.into() } else { Problem::internal(&error) }
 }
 
 async fn shown(app: &App, made: Made) -> Result<KeyView, Problem> {

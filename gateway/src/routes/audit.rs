@@ -56,7 +56,7 @@ pub struct AuditPage {
 ///
 /// # Errors
 /// Every problem has its page in docs/errors.
-#[utoipa::path(get, path = "/v1/audit", tag = "security", params(After),
+#[utoipa::path(get, path = "/v1/audit", operation_id = "audit", tag = "security", params(After),
     responses((status = 200, description = "In order, without gaps", body = AuditPage)))]
 pub async fn list(
     State(app): State<App>,

@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 
 /// The fields that are lists; anywhere else a list could only pose as an object, its values in the
 /// order of the fields.
-const LISTS: [&str; 2] = ["address", "events"];
+const LISTS: [&str; 3] = ["address", "events", "scopes"];
 
 /// Reads a body.
 ///

@@ -26,9 +26,9 @@ pub(super) async fn from_their_making_to_their_end(office: &Office) {
     let secret = made["secret"].as_str().unwrap().to_owned();
     let path = format!("/v1/api-keys/{}", made["id"].as_str().unwrap());
     let first = office.holding(secret.clone());
-    let own = order("10.00");
-    let (status, _) = first.create(&own, PATIENCE).await.unwrap();
-    assert_eq!(status, StatusCode::CREATED);
+    let own = order("1000.00");
+    let (status, said) = first.create(&own, PATIENCE).await.unwrap();
+    assert_eq!(status, StatusCode::CREATED, "{said}");
     let used = get(&keeper, &path, 200).await;
     let at = used["last_used_at"].as_str().unwrap();
     assert!(at.ends_with(":00Z"), "to the minute: {at}");

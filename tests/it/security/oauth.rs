@@ -154,7 +154,7 @@ async fn token(office: &Office, scope: &str) -> String {
 
 pub(super) async fn a_client_comes_by_its_token(office: &Office) {
     let wallet = office.holding(token(office, "read send unknown").await);
-    let own = order("20.00");
+    let own = order("1000.00");
     let (status, said) = wallet.create(&own, PATIENCE).await.unwrap();
     assert_eq!(status.as_u16(), 201, "{said}");
     // Another token of the same client is the same caller.

@@ -357,13 +357,14 @@ impl Store {
         taken: &Refusal,
     ) -> Result<Vec<WorkRow>, Error> {
         let mut rows: Vec<WorkRow> = sqlx::query_as(
-            "WITH next AS (
-                SELECT r.number, EXISTS (SELECT FROM transfer t
-                    WHERE t.debtor_agent = $2 AND t.uetr = r.uetr) AS taken
-                FROM batch_row r
-                WHERE r.batch = $1 AND r.status = 'waiting' AND r.number > $3
+            // Only those that are claimed are looked for among transfers, not all that wait.
+            "WITH waiting AS MATERIALIZED (
+                SELECT number, uetr FROM batch_row
+                WHERE batch = $1 AND status = 'waiting' AND number > $3
                     AND EXISTS (SELECT FROM batch WHERE id = $1 AND state = 'processing')
-                ORDER BY r.number LIMIT $4)
+                ORDER BY number LIMIT $4),
+             next AS (SELECT number, EXISTS (SELECT FROM transfer t
+                WHERE t.debtor_agent = $2 AND t.uetr = waiting.uetr) AS taken FROM waiting)
              UPDATE batch_row r SET status = CASE WHEN taken THEN 'rejected' ELSE 'sending' END,
                 code = CASE WHEN taken THEN $5 END, reason = CASE WHEN taken THEN $6 END,
                 field = CASE WHEN taken THEN $7 END, detail = CASE WHEN taken THEN $8 END,

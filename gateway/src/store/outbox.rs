@@ -144,8 +144,8 @@ pub async fn envelope_keep(
     .execute(&mut *connection)
     .await?;
     sqlx::query(
-        "UPDATE outbox o SET request = $1, place = (i.place - 1)::smallint
-         FROM unnest($2::bigint[]) WITH ORDINALITY AS i (id, place) WHERE o.id = i.id",
+        "UPDATE outbox SET request = $1, place = (array_position($2, id) - 1)::smallint
+         WHERE id = ANY ($2)",
     )
     .bind(envelope.request)
     .bind(items)

@@ -31,7 +31,7 @@ use crate::{
         router,
     },
     screening::exact::ExactLists,
-    security::{Security, UNNAMED},
+    security::{Security, UNNAMED, audit::Actor},
     settings::{Ledger, Settings, Signing},
     signer::{FileKey, Signer, pkcs11::TokenKey},
     store::{Store, book::Book},
@@ -138,7 +138,7 @@ pub async fn run(
 pub async fn api_key_create(store: &Store, scopes: &[Scope]) -> Result<String, Error> {
     let asked =
         keys::Asked { owner: UNNAMED.to_owned(), scopes: scopes.to_vec(), expires_at: None };
-    Ok(keys::make(store, &keys::Actor::terminal(), asked).await?.secret)
+    Ok(keys::make(store, &Actor::terminal(), asked).await?.secret)
 }
 
 async fn serve(settings: &Settings, app: App, shutdown: &Shutdown) -> Result<(), Error> {

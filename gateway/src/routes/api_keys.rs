@@ -21,7 +21,7 @@ use crate::{
     app::App,
     clock::rfc3339,
     problem::{Code, Problem},
-    run::keys::{self, Actor, Asked, Made},
+    run::keys::{self, Asked, Made},
     security::{UNNAMED, owner},
     store::api_keys::KeyRow,
 };
@@ -103,7 +103,7 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     caller.may(Scope::Manage)?;
     let asked = asked(body.json()?)?;
-    let made = keys::make(&app.store, &actor(&caller), asked).await.map_err(failed)?;
+    let made = keys::make(&app.store, &caller.actor(), asked).await.map_err(failed)?;
     let shown = shown(&app, made).await?;
     Ok((StatusCode::CREATED, Json(shown)).into_response())
 }
@@ -155,7 +155,7 @@ pub async fn rotate(
     let overlap = u64::try_from(overlap).ok().filter(|_| overlap <= OVERLAP_S_MAX);
     let overlap = overlap.ok_or_else(|| Problem::field("overlap_s", "must be 0 to 604800"))?;
     let overlap = Duration::from_secs(overlap);
-    let made = keys::rotate(&app.store, &actor(&caller), parsed(&id)?, overlap).await;
+    let made = keys::rotate(&app.store, &caller.actor(), parsed(&id)?, overlap).await;
     let made = made.map_err(failed)?.ok_or_else(unknown)?;
     Ok(Json(shown(&app, made).await?))
 }
@@ -175,7 +175,7 @@ pub async fn revoke(
     caller.may(Scope::Manage)?;
     let id = parsed(&id)?;
     // What was taken back before stays so, and is shown as it is.
-    let _first = keys::revoke(&app.store, &actor(&caller), id).await?;
+    let _first = keys::revoke(&app.store, &caller.actor(), id).await?;
     let row = app.store.api_key_row(id).await?.ok_or_else(unknown)?;
     Ok(Json(view(row, None)))
 }
@@ -185,12 +185,8 @@ fn asked(body: KeyBody) -> Result<Asked, Problem> {
     let named = named.ok_or_else(|| {
         Problem::field("owner", "must be 1 to 70 visible ASCII characters and single spaces")
     })?;
-    let scope = |(place, text): (usize, &String)| {
-        let known = Scope::ALL.into_iter().find(|scope| scope.as_str() == text);
-        known.ok_or_else(|| {
-            let all = Scope::ALL.map(Scope::as_str).join(", ");
-            Problem::field(&format!("scopes[{place}]"), &format!("must be one of {all}"))
-        })
+    let scope = |(place, text): (usize, &String)| -> Result<Scope, Problem> {
+        text.parse().map_err(|rule: String| Problem::field(&format!("scopes[{place}]"), &rule))
     };
     let mut scopes = Vec::new();
     for scope in body.scopes.iter().enumerate().map(scope) {
@@ -211,10 +207,6 @@ fn asked(body: KeyBody) -> Result<Asked, Problem> {
     Ok(Asked { owner: named.to_owned(), scopes, expires_at })
 }
 
-fn actor(caller: &Caller) -> Actor {
-    Actor { owner: caller.owner.clone(), key: Some(caller.key) }
-}
-
 fn failed(error: Error) -> Problem {
     if let Error::Store(error) = error { error.into() } else { Problem::internal(&error) }
 }
@@ -233,17 +225,11 @@ fn parsed(id: &Segment) -> Result<Uuid, Problem> {
 }
 
 fn view(row: KeyRow, secret: Option<String>) -> KeyView {
-    let over = row.expires_at.is_some_and(|at| at <= OffsetDateTime::now_utc());
-    let state = match (row.revoked_at.is_some(), over) {
-        (true, _) => "revoked",
-        (false, true) => "expired",
-        (false, false) => "live",
-    };
     KeyView {
         id: row.id.to_string(),
+        state: row.state(),
         owner: row.owner,
         scopes: row.scopes,
-        state,
         created_at: rfc3339(row.created_at),
         expires_at: row.expires_at.map(rfc3339),
         revoked_at: row.revoked_at.map(rfc3339),

@@ -1,12 +1,11 @@
 //! Who calls: a bearer API key, compared by digest, or an access token, and what it may do; neither is ever stored.
-use std::sync::Arc;
+use std::{str::FromStr, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
     http::{header, request::Parts},
     response::Response,
 };
-use serde_json::Value;
 use services_runtime::{tickets::Ticket, trace};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -15,7 +14,7 @@ use self::tokens::Tokens;
 use crate::{
     app::App,
     problem::{Code, Problem},
-    security::{audit::Entry, failures::Failure, rates::Slot, token::resembles},
+    security::{audit::Actor, failures::Failure, rates::Slot, token::resembles},
     transfers::order::Maker,
 };
 
@@ -54,6 +53,15 @@ impl Scope {
             Self::Approve => "approve",
             Self::Audit => "audit",
         }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|scope| scope.as_str() == text);
+        known.ok_or_else(|| format!("must be one of {}", Self::ALL.map(Self::as_str).join(", ")))
     }
 }
 
@@ -99,11 +107,10 @@ impl Caller {
         Maker { key: self.key, owner: self.owner.clone() }
     }
 
-    /// An administrative act of this caller, for the audit log.
+    /// The same for the audit log.
     #[must_use]
-    pub fn act(&self, act: &'static str, subject: Uuid, detail: Value) -> Entry {
-        let (actor, key) = (self.owner.clone(), Some(self.key));
-        Entry { actor, key, act, subject: subject.to_string(), detail }
+    pub fn actor(&self) -> Actor {
+        self.maker().actor()
     }
 
     /// Goes on with `work` to its end, in this request's place, even when the caller goes away:

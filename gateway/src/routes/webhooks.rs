@@ -197,7 +197,8 @@ pub async fn create(
     let sealed = app.webhooks.vault.seal(id, &secret).map_err(|error| Problem::internal(&error))?;
     let max = app.webhooks.settings.endpoints_max;
     let made = (id, url.as_str(), asked.events.as_slice());
-    let act = caller.act("webhook.made", id, json!({ "url": url.as_str(), "events": made.2 }));
+    let act =
+        caller.actor().entry("webhook.made", id, json!({ "url": url.as_str(), "events": made.2 }));
     let row = app.store.webhook_insert(made, asked.after, &sealed, max, &act).await?;
     let row = row.ok_or_else(|| {
         let detail = format!("there are {max}; delete one, or raise webhooks.endpoints_max");
@@ -255,7 +256,7 @@ pub async fn delete(
 ) -> Result<StatusCode, Problem> {
     caller.may(Scope::Manage)?;
     let id = parsed(&id)?;
-    let act = caller.act("webhook.removed", id, json!({}));
+    let act = caller.actor().entry("webhook.removed", id, json!({}));
     let gone = app.store.webhook_delete(id, &act).await?;
     gone.then_some(StatusCode::NO_CONTENT).ok_or_else(unknown)
 }
@@ -283,7 +284,7 @@ pub async fn rotate(
     let secret = fresh(former.first().map_or("v1", |secret| secret.kind.as_str()))?;
     let sealed = app.webhooks.vault.seal(row.id, &secret);
     let sealed = sealed.map_err(|error| Problem::internal(&error))?;
-    let act = caller.act("webhook.rotated", row.id, json!({ "overlap_s": overlap }));
+    let act = caller.actor().entry("webhook.rotated", row.id, json!({ "overlap_s": overlap }));
     let overlap = Duration::from_secs(overlap);
     if !app.store.webhook_rotate(row.id, &sealed, overlap, &act).await? {
         return Err(unknown());
@@ -310,7 +311,7 @@ pub async fn replay(
         return Err(Problem::field("from", "must be 1 or more"));
     }
     let row = found(&app, &id).await?;
-    let act = caller.act("webhook.replayed", row.id, json!({ "from": asked.from }));
+    let act = caller.actor().entry("webhook.replayed", row.id, json!({ "from": asked.from }));
     if !app.store.webhook_replay(row.id, asked.from, &act).await? {
         return Err(unknown());
     }

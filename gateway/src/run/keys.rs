@@ -10,31 +10,9 @@ use crate::{
     clock::rfc3339,
     routes::caller::{Scope, secret_digest},
     sealing::random,
-    security::audit::Entry,
+    security::audit::Actor,
     store::{self, Store, api_keys::NewKey},
 };
-
-/// Who acts.
-#[derive(Clone, Debug)]
-pub struct Actor {
-    /// A key's owner, or the terminal.
-    pub owner: String,
-    /// By which key.
-    pub key: Option<Uuid>,
-}
-
-impl Actor {
-    /// Who has a shell beside the settings.
-    #[must_use]
-    pub fn terminal() -> Self {
-        Self { owner: "terminal".to_owned(), key: None }
-    }
-
-    fn entry(&self, act: &'static str, subject: Uuid, detail: serde_json::Value) -> Entry {
-        let subject = subject.to_string();
-        Entry { actor: self.owner.clone(), key: self.key, act, subject, detail }
-    }
-}
 
 /// A key that is wanted.
 #[derive(Clone, Debug)]

@@ -1,20 +1,16 @@
 //! What security does by the clock and at start: ends approvals that nobody decided, writes the start and failed sign-ins to the audit log; it decides nothing else.
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use services_runtime::{error::chain, shutdown::Shutdown};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Error, app::App, run::read, security::audit::Entry, settings::Settings, transfers::approve,
+    Error, app::App, run::read, security::audit::Actor, settings::Settings, transfers::approve,
 };
 
 /// How often approvals are looked at.
 const APPROVALS_EVERY: Duration = Duration::from_secs(1);
-
-fn entry(act: &'static str, subject: String, detail: Value) -> Entry {
-    Entry { actor: "gateway".to_owned(), key: None, act, subject, detail }
-}
 
 /// Writes the start down, with the digest of the settings' file.
 pub(super) async fn started(app: &App, settings: &Settings) -> Result<(), Error> {
@@ -25,7 +21,7 @@ pub(super) async fn started(app: &App, settings: &Settings) -> Result<(), Error>
         "settings_sha256": digest,
         "version": env!("CARGO_PKG_VERSION"),
     });
-    let started = entry("gateway.started", settings.participant.to_string(), detail);
+    let started = Actor::gateway().entry("gateway.started", settings.participant, detail);
     app.store.audit_append(&started).await.map_err(Error::Store)
 }
 
@@ -48,7 +44,7 @@ pub(super) async fn failures(app: App, every: Duration, shutdown: Shutdown) -> R
     loop {
         let goes_on = token.run_until_cancelled(ticks.tick()).await.is_some();
         if let Some(counts) = app.security.failures.take() {
-            let failed = entry("sign_in.failed", app.me.0.to_string(), counts);
+            let failed = Actor::gateway().entry("sign_in.failed", app.me.0, counts);
             if let Err(error) = app.store.audit_append(&failed).await {
                 tracing::error!(cause = chain(&error), "failed sign-ins not written");
             }

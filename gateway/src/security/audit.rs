@@ -15,6 +15,36 @@ pub const START: Digest = [0; 32];
 /// Sets these digests apart from every other use of SHA-256.
 const DOMAIN: &[u8] = b"causeway audit v1\0";
 
+/// Who acts.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// A key's owner, the terminal, or this program.
+    pub owner: String,
+    /// By which key.
+    pub key: Option<Uuid>,
+}
+
+impl Actor {
+    /// Who has a shell beside the settings.
+    #[must_use]
+    pub fn terminal() -> Self {
+        Self { owner: "terminal".to_owned(), key: None }
+    }
+
+    /// This program, by the clock or at its start.
+    #[must_use]
+    pub fn gateway() -> Self {
+        Self { owner: "gateway".to_owned(), key: None }
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn entry(&self, act: &'static str, subject: impl ToString, detail: Value) -> Entry {
+        let (actor, subject) = (self.owner.clone(), subject.to_string());
+        Entry { actor, key: self.key, act, subject, detail }
+    }
+}
+
 /// An administrative act, before it has a number.
 #[derive(Clone, Debug)]
 pub struct Entry {

@@ -25,7 +25,7 @@ const OCTETS_32: [u8; 2] = [0x04, 0x20];
 
 /// A key in a token.
 pub struct TokenKey {
-    library: Pkcs11,
+    module: Pkcs11,
     token_label: String,
     key_label: String,
     pin: AuthPin,
@@ -49,18 +49,18 @@ impl TokenKey {
     /// Opens the token and finds the key pair.
     ///
     /// # Errors
-    /// When library, token, PIN or key are not what the settings say.
+    /// When module, token, PIN or key are not what the settings say.
     pub fn open(settings: &settings::Pkcs11, pin: &[u8]) -> Result<Self, Error> {
-        let library = Pkcs11::new(&settings.module).map_err(at("loading the module"))?;
-        let begun = library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
+        let module = Pkcs11::new(&settings.module).map_err(at("loading the module"))?;
+        let begun = module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
         match begun {
-            // Another key of this process uses the same library.
+            // Another key of this process uses the same module.
             Err(TokenError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
             begun => begun.map_err(at("C_Initialize"))?,
         }
         let pin = std::str::from_utf8(pin).map_err(|_| Error::Pin)?.trim();
         let mut key = Self {
-            library,
+            module,
             token_label: settings.token_label.clone(),
             key_label: settings.key_label.clone(),
             pin: AuthPin::new(pin.into()),
@@ -74,13 +74,13 @@ impl TokenKey {
     }
 
     fn session(&self) -> Result<(Session, ObjectHandle), Error> {
-        let slots = self.library.get_slots_with_token().map_err(at("C_GetSlotList"))?;
+        let slots = self.module.get_slots_with_token().map_err(at("C_GetSlotList"))?;
         let labelled = slots.into_iter().find(|slot| {
-            let token = self.library.get_token_info(*slot);
+            let token = self.module.get_token_info(*slot);
             token.is_ok_and(|token| token.label().trim_end() == self.token_label)
         });
         let slot = labelled.ok_or(Error::NoToken)?;
-        let session = self.library.open_ro_session(slot).map_err(at("C_OpenSession"))?;
+        let session = self.module.open_ro_session(slot).map_err(at("C_OpenSession"))?;
         match session.login(UserType::User, Some(&self.pin)) {
             Ok(()) | Err(TokenError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
             Err(source) => return Err(Error::Token { step: "C_Login", source }),

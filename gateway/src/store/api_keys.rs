@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Connection, Error, Store, audit::audit_append, commit};
-use crate::security::audit::Entry;
+use crate::security::audit::{Actor, Entry};
 
 /// An API key that may be used.
 #[derive(Clone, Debug, FromRow)]
@@ -40,6 +40,19 @@ pub struct KeyRow {
     pub last_used_at: Option<OffsetDateTime>,
     /// Until when a former secret opens too.
     pub former_until: Option<OffsetDateTime>,
+}
+
+impl KeyRow {
+    /// `live`, `expired` or `revoked`.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        let over = self.expires_at.is_some_and(|at| at <= OffsetDateTime::now_utc());
+        match (self.revoked_at.is_some(), over) {
+            (true, _) => "revoked",
+            (false, true) => "expired",
+            (false, false) => "live",
+        }
+    }
 }
 
 /// A key to be made.
@@ -156,9 +169,8 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         if first.rows_affected() == 1 {
-            let (actor, subject) = (name.to_owned(), id.to_string());
-            let (act, detail) = ("client.first_seen", serde_json::json!({}));
-            let entry = Entry { actor, key: Some(id), act, subject, detail };
+            let actor = Actor { owner: name.to_owned(), key: Some(id) };
+            let entry = actor.entry("client.first_seen", id, serde_json::json!({}));
             audit_append(&mut transaction, &entry).await?;
         }
         commit(transaction).await.map(|()| true)

@@ -14,7 +14,11 @@ use crate::{
     clock, measure,
     problem::{Code, Problem},
     sealing::random,
-    security::{UNNAMED, audit::Entry, two_people},
+    security::{
+        UNNAMED,
+        audit::{Actor, Entry},
+        two_people,
+    },
     store::{
         self, Connection,
         approvals::{
@@ -90,14 +94,9 @@ pub(super) async fn park(
     tell(&mut transaction, &told, ("approval.requested", AWAITING), amounts).await?;
     let words = ("awaiting_approval", "PDNG", None);
     timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
-    let key = approval.maker_key;
-    let entry = Entry {
-        actor: approval.maker_owner.clone(),
-        key,
-        act: "approval.requested",
-        subject: approval.id.to_string(),
-        detail: json!({ "uetr": transfer.uetr.to_string() }),
-    };
+    let actor = Actor { owner: approval.maker_owner.clone(), key: approval.maker_key };
+    let detail = json!({ "uetr": transfer.uetr.to_string() });
+    let entry = actor.entry("approval.requested", approval.id, detail);
     audit_append(&mut transaction, &entry).await?;
     store::commit(transaction).await?;
     measure::reached(true, AWAITING);
@@ -151,7 +150,7 @@ pub(super) async fn released(
     });
     tell(connection, &told, ("approval.approved", "QUEUED"), amounts).await?;
     let detail = json!({ "uetr": new.transfer.uetr.to_string(), "maker": row.maker_owner });
-    audit_append(connection, &entry(by, "approval.approved", row.id, detail)).await?;
+    audit_append(connection, &by.actor().entry("approval.approved", row.id, detail)).await?;
     app.webhooks.wake();
     Ok(())
 }
@@ -230,7 +229,7 @@ async fn refuse(
         reason: Some(&reason),
         refusal: Some(problem.code),
     };
-    let act = entry(by, "approval.refused", row.id, Value::Null);
+    let act = by.actor().entry("approval.refused", row.id, Value::Null);
     end(app, (row, transfer), &decided, act).await.map(|_| ())
 }
 
@@ -255,7 +254,7 @@ pub async fn reject(
         reason: Some(&reason),
         refusal: Some(Code::ApprovalRejected.name()),
     };
-    let act = entry(by, "approval.rejected", id, Value::Null);
+    let act = by.actor().entry("approval.rejected", id, Value::Null);
     let done = end(app, (&found, transfer), &decided, act).await?;
     let row = app.store.approval_fetch(id).await?.ok_or_else(unknown)?;
     match done || row.state == "rejected" {
@@ -279,13 +278,7 @@ pub async fn expire(app: &App) -> Result<(), Problem> {
             reason: Some("TM01"),
             refusal: Some(Code::ApprovalExpired.name()),
         };
-        let act = Entry {
-            actor: "gateway".to_owned(),
-            key: None,
-            act: "approval.expired",
-            subject: row.id.to_string(),
-            detail: Value::Null,
-        };
+        let act = Actor::gateway().entry("approval.expired", row.id, Value::Null);
         end(app, (&row, transfer), &decided, act).await?;
     }
     Ok(())
@@ -356,10 +349,6 @@ async fn tell(
     data["creditor_agent"] = json!(told.creditor_agent);
     let lane = message::lane(u64::from(debtor_agent), &uetr);
     local_event_insert(connection, kind, &lane, &data).await
-}
-
-fn entry(by: &Maker, act: &'static str, id: Uuid, detail: Value) -> Entry {
-    Entry { actor: by.owner.clone(), key: Some(by.key), act, subject: id.to_string(), detail }
 }
 
 fn transfer_of(row: &ApprovalRow) -> Result<TransferId, Problem> {

@@ -12,6 +12,7 @@ use crate::{
     personal::{Person, Personal},
     problem::Problem,
     sealing::random,
+    security::audit::Actor,
 };
 
 /// The longest remittance text: what several structured references of a pacs.008 come to, and still
@@ -128,6 +129,14 @@ pub struct Maker {
     pub key: Uuid,
     /// The key's owner.
     pub owner: String,
+}
+
+impl Maker {
+    /// The same for the audit log.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor { owner: self.owner.clone(), key: Some(self.key) }
+    }
 }
 
 /// Checks every field.

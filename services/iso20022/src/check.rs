@@ -9,9 +9,11 @@ use crate::{
 /// What comes of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
+    /// Nothing is wrong.
     Ok,
-    /// Taken, with warnings.
+    /// It can be taken; somebody should look.
     Findings,
+    /// Nothing of it is taken.
     Refused,
 }
 

@@ -4,6 +4,8 @@
 mod table;
 mod value;
 
+pub use value::calendar_day;
+
 use std::fmt;
 
 use crate::{codes, xml::Element};

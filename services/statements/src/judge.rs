@@ -3,9 +3,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    io::{self, BufRead, Read},
+    io::{self, BufRead, BufReader, Read},
 };
 
+use services_iso20022::check::Verdict;
 use services_iso20022::statement::{Balance, Code, Finding, Head, Item, Kind, Severity, Sum};
 use sha2::{Digest as _, Sha256};
 
@@ -21,28 +22,6 @@ use crate::{
 pub const FINDINGS_MAX: usize = 1_000;
 /// The most statements of one file.
 pub const STATEMENTS_MAX: usize = 100_000;
-
-/// What comes of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing is wrong.
-    Ok,
-    /// It can be taken; somebody should look.
-    Findings,
-    /// There is no honest reading: nothing of it is taken.
-    Refused,
-}
-
-impl Verdict {
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Findings => "findings",
-            Self::Refused => "refused",
-        }
-    }
-}
 
 /// What was counted of a statement's entries, whatever their currencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -139,7 +118,7 @@ pub fn judge<R: BufRead>(
     map: Option<&ColumnMap>,
     each: &mut dyn FnMut(&Item),
 ) -> Judged {
-    let mut source = Digesting { source, digest: Sha256::new() };
+    let mut source = BufReader::new(Digesting { source, digest: Sha256::new() });
     let mut judged = Judged {
         format: None,
         verdict: Verdict::Ok,
@@ -162,7 +141,7 @@ pub fn judge<R: BufRead>(
     if let Err(error) = io::copy(&mut source, &mut io::sink()) {
         judged.find(Finding::with(Code::Truncated, "", error.to_string()));
     }
-    judged.digest = hex::encode(source.digest.finalize());
+    judged.digest = hex::encode(source.into_inner().digest.finalize());
     judged
 }
 
@@ -305,28 +284,10 @@ struct Digesting<R> {
     digest: Sha256,
 }
 
-impl<R: BufRead> Read for Digesting<R> {
+impl<R: Read> Read for Digesting<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let taken = available.len().min(into.len());
-        if let (Some(to), Some(from)) = (into.get_mut(..taken), available.get(..taken)) {
-            to.copy_from_slice(from);
-        }
-        self.consume(taken);
-        Ok(taken)
-    }
-}
-
-impl<R: BufRead> BufRead for Digesting<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.source.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        // What is consumed was buffered before, so that this asks nothing of the source.
-        if let Ok(buffered) = self.source.fill_buf() {
-            self.digest.update(buffered.get(..amount).unwrap_or_default());
-        }
-        self.source.consume(amount);
+        let read = self.source.read(into)?;
+        self.digest.update(into.get(..read).unwrap_or_default());
+        Ok(read)
     }
 }

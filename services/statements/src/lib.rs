@@ -15,7 +15,8 @@ mod source;
 mod tally;
 mod text;
 
-pub use judge::{Judged, Statement, Verdict, judge};
+pub use judge::{Judged, Statement, judge};
+pub use services_iso20022::check::Verdict;
 pub use services_iso20022::statement::{
     Account, Balance, Batch, Charges, Code, CreditDebit, Detail, Entry, EntryStatus, Finding, Head,
     Item, Kind, Money, Page, Parties, References, Severity, Sum, Summary, Total,

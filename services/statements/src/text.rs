@@ -2,41 +2,27 @@
 
 use std::io::{BufRead, Read};
 
-use services_iso20022::statement::{Code, Finding};
+use services_iso20022::{
+    shape::calendar_day,
+    statement::{Code, Finding},
+};
 
 /// The longest line read.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Windows-1252 where it departs from ISO 8859-1, from 0x80 on; a zero is not assigned.
-const WINDOWS_1252: [u16; 32] = [
-    0x20ac, 0, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160, 0x2039,
-    0x0152, 0, 0x017d, 0, 0, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x02dc,
-    0x2122, 0x0161, 0x203a, 0x0153, 0, 0x017e, 0x0178,
-];
-
-/// Reads bytes as Windows-1252, which every byte is.
+/// Text in Windows-1252; what it does not assign, and zero, is marked as unreadable.
 #[must_use]
 pub(crate) fn windows_1252(bytes: &[u8]) -> String {
-    let character = |byte: &u8| {
-        let high = byte.checked_sub(0x80).and_then(|at| WINDOWS_1252.get(usize::from(at)));
-        let code = high.copied().unwrap_or_else(|| u16::from(*byte));
-        char::from_u32(u32::from(code)).filter(|one| *one != '\0').unwrap_or('\u{fffd}')
-    };
-    bytes.iter().map(character).collect()
+    // The code page of the web gives the control characters of Latin-1 for what is not assigned.
+    let (text, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes);
+    let readable = |one| if matches!(one, '\0' | '\u{80}'..='\u{9f}') { '\u{fffd}' } else { one };
+    text.chars().map(readable).collect()
 }
 
 /// A day of the calendar as ISO 8601 writes it.
 pub(crate) fn calendar(year: u32, month: u32, day: u32) -> Option<String> {
-    let leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => 0,
-    };
-    let valid = (1..=9_999).contains(&year) && (1..=days).contains(&day);
-    valid.then(|| format!("{year:04}-{month:02}-{day:02}"))
+    let text = format!("{year:04}-{month:02}-{day:02}");
+    calendar_day(&text).then_some(text)
 }
 
 /// Lines with their numbers.

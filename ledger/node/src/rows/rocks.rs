@@ -107,8 +107,8 @@ impl Rows {
         checkpoint.create_checkpoint(folder).map_err(io::Error::other)
     }
 
-    /// A cut changes thousands of rows, each once: in the order of their keys they enter memory with
-    /// half the work, since each lies near the one before. A log's changes stay in their own order.
+    /// A cut changes thousands of rows, each once: in the order of their keys each lies near the
+    /// one before, and its place in memory is found sooner. A log's stay in their own order.
     fn ordered<'a>(&self, batch: &'a Batch) -> Vec<(&'static str, Change<'a>)> {
         let mut changes: Vec<_> = batch.changes().collect();
         if self.kind == Kind::State {

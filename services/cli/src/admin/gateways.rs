@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use gateway::{
     audit_verify as verify,
     routes::caller::Scope,
-    run::keys::{self, Actor, Asked},
-    security::{UNNAMED, owner as named},
+    run::keys::{self, Asked},
+    security::{UNNAMED, audit::Actor, owner as named},
     store::Store,
 };
 use serde_json::{Value, json};
@@ -28,10 +28,8 @@ pub async fn api_key_of(
     owner: Option<&str>,
     expires_in: Option<u16>,
 ) -> anyhow::Result<(Uuid, String)> {
-    let known = |text: &String| {
-        let scope = Scope::ALL.into_iter().find(|scope| scope.as_str() == text);
-        let all = Scope::ALL.map(Scope::as_str).join(", ");
-        scope.with_context(|| format!("--scope: {text} is none of {all}"))
+    let known = |text: &String| -> anyhow::Result<Scope> {
+        text.parse().map_err(|rule: String| anyhow::anyhow!("--scope: {text}: {rule}"))
     };
     let scopes = scopes.iter().map(known).collect::<anyhow::Result<_>>()?;
     let owner = named(owner.unwrap_or(UNNAMED))
@@ -47,12 +45,7 @@ pub async fn list(config: &Path) -> anyhow::Result<(String, Value)> {
     let mut lines = Vec::new();
     let mut values = Vec::new();
     for row in store(config).await?.api_key_list().await? {
-        let now = OffsetDateTime::now_utc();
-        let state = match (row.revoked_at, row.expires_at) {
-            (Some(_), _) => "revoked",
-            (None, Some(at)) if at <= now => "expired",
-            (None, _) => "live",
-        };
+        let state = row.state();
         let scopes = row.scopes.join(",");
         lines.push(format!("{}  {state:<7}  {scopes}  {}", row.id, row.owner));
         values.push(json!({

@@ -215,7 +215,9 @@ fn date(text: &str) -> bool {
     calendar_day(day) && zone_valid(zone)
 }
 
-fn calendar_day(text: &str) -> bool {
+/// Whether a text is a day of the calendar as ISO 8601 writes it, of the years 0001 to 9999.
+#[must_use]
+pub fn calendar_day(text: &str) -> bool {
     if !pattern(text, "9999-99-99") {
         return false;
     }

@@ -6,16 +6,15 @@ use ledger_proof::{
     item::{Item, ItemKind},
 };
 use ledger_types::{NetworkId, ParticipantId, TransferId};
-use proto::{LedgerClient, fx::quoting_client::QuotingClient};
+use proto::LedgerClient;
 use services_iso20022::policy::Profile;
 use services_runtime::{
     health::Checks,
     tickets::{Ticket, Tickets},
-    trace::Tracer,
+    trace::{self, Tracer},
 };
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
-use tonic::transport::Channel;
 
 use crate::{
     banking::CoreBanking,
@@ -24,12 +23,16 @@ use crate::{
     events::Heard,
     outbox::{Answer, Queued},
     problem::{Code, Problem},
+    quotes::Quoter,
     routes::{caller::tokens::Tokens, idempotency::Running},
     screening::Screening,
     security::Security,
     settings::{Decision, Demo, Pickup},
     signer::Signer,
-    store::{self, Connection, Store, outbox::OutboxRow},
+    store::{
+        self, Connection, Store,
+        outbox::{NewItem, OutboxRow, outbox_insert},
+    },
     tracking::Tracking,
     turns::Turns,
     webhooks::Webhooks,
@@ -73,7 +76,7 @@ pub struct Inner {
     /// UETRs of running requests.
     pub turns: Turns,
     /// Quoting services.
-    pub fx: Vec<(ParticipantId, QuotingClient<Channel>)>,
+    pub fx: Vec<Arc<Quoter>>,
     /// Sanctions lists.
     pub screening: Arc<dyn Screening>,
     /// The participant's own books.
@@ -233,6 +236,19 @@ impl std::ops::Deref for App {
     }
 }
 
+/// An item for the outbox, with the span of who asks for it.
+#[must_use]
+pub fn to_send(transfer: TransferId, item: &Item, asked: &[u8]) -> NewItem {
+    NewItem {
+        kind: item.kind(),
+        transfer,
+        fingerprint: Sha256::digest(asked).into(),
+        item: item.to_bytes(),
+        blob: None,
+        traceparent: trace::kept(),
+    }
+}
+
 /// Puts an item into the outbox within an SQL transaction.
 ///
 /// # Errors
@@ -242,12 +258,9 @@ pub async fn enqueue(
     transfer: TransferId,
     item: &Item,
     asked: &[u8],
-    blob: Option<&[u8]>,
 ) -> Result<OutboxRow, store::Error> {
-    let fingerprint: Digest = Sha256::digest(asked).into();
-    let kind: ItemKind = item.kind();
-    let bytes = item.to_bytes();
-    store::outbox::outbox_insert(connection, kind, transfer, &fingerprint, &bytes, blob).await
+    let rows = outbox_insert(connection, &[to_send(transfer, item, asked)]).await?;
+    rows.into_iter().next().ok_or(store::Error::Unanswered)
 }
 
 /// Whether the same is in the outbox already, and was not refused.
@@ -278,7 +291,9 @@ impl From<store::Error> for Problem {
             store::Error::Schema
             | store::Error::Open(_)
             | store::Error::Migrate(_)
-            | store::Error::Statement(_) => Self::internal(&error),
+            | store::Error::Statement(_)
+            | store::Error::Unanswered
+            | store::Error::Shared(_) => Self::internal(&error),
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
     Error,
-    app::{App, Work, enqueue},
+    app::{App, Work, to_send},
     banking::{self, Customer},
     clock, events, measure, outbox,
     personal::Personal,
@@ -20,14 +20,15 @@ use crate::{
     settings::Decision,
     store::{
         self,
+        keep::{Booked, Decide},
         parties::screening_insert,
-        transfers::{Row, transfer_book, transfer_decide},
+        transfers::Row,
     },
     traced,
 };
 
 /// Transfers attended to at one time.
-const CONCURRENCY: usize = 12;
+const CONCURRENCY: usize = 64;
 /// How often what was left undone is looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How long an automatic hold lasts before the next look.
@@ -164,12 +165,10 @@ async fn decide(app: &App, transfer: TransferId) -> Result<bool, Failure> {
             reason.to_string(),
         ),
     };
-    let mut transaction = app.store.begin().await?;
-    if !transfer_decide(&mut transaction, transfer, word).await? {
+    let item = to_send(transfer, &item, asked.as_bytes());
+    let Some(sent) = app.store.transfer_decided(Decide { word, item }).await? else {
         return Ok(false);
-    }
-    let sent = enqueue(&mut transaction, transfer, &item, asked.as_bytes(), None).await?;
-    store::commit(transaction).await?;
+    };
     // The answer is written by the sender; nobody waits for it here.
     drop(app.send(sent));
     wake_after_hold(app, transfer, &verdict);
@@ -286,9 +285,7 @@ async fn book(app: &App, transfer: TransferId) -> Result<bool, Failure> {
         (false, true) => return credit(app, transfer, &row).await.map(|()| true),
         (false, false) => {}
     }
-    let mut transaction = app.store.begin().await?;
-    transfer_book(&mut transaction, transfer).await?;
-    store::commit(transaction).await?;
+    app.store.transfer_booked(Booked { transfer, item: None }).await?;
     Ok(true)
 }
 
@@ -316,12 +313,7 @@ async fn credit(app: &App, transfer: TransferId, row: &Row) -> Result<(), Failur
         Some(_) | None => Some(ConfirmationStatus::AcceptedWithoutPosting),
     };
     let nonce = random().map_err(|_| Failure::Randomness)?;
-    let mut transaction = app.store.begin().await?;
-    if !transfer_book(&mut transaction, transfer).await? {
-        return Ok(());
-    }
-    let mut sent = None;
-    if let Some(status) = credited {
+    let item = credited.map(|status| {
         let confirm = Item::Confirm(Confirm {
             nonce,
             debtor_agent: transfer.debtor_agent,
@@ -330,11 +322,9 @@ async fn credit(app: &App, transfer: TransferId, row: &Row) -> Result<(), Failur
             confirmed_at: clock::now(),
             reference: ShortText::EMPTY,
         });
-        let asked = status.as_str().as_bytes();
-        sent = Some(enqueue(&mut transaction, transfer, &confirm, asked, None).await?);
-    }
-    store::commit(transaction).await?;
-    if let Some(row) = sent {
+        to_send(transfer, &confirm, status.as_str().as_bytes())
+    });
+    if let Some(row) = app.store.transfer_booked(Booked { transfer, item }).await? {
         drop(app.send(row));
     }
     Ok(())

@@ -8,7 +8,7 @@ use futures_util::{Stream, StreamExt};
 use ledger_proof::{
     codec::Field,
     item::ItemKind,
-    record::{ConfirmDetail, DebtorDetail, Part, PartyPart, RecordKind, SharedPart, SubmitDetail},
+    record::{ConfirmDetail, Part, RecordKind, SharedPart},
 };
 use ledger_types::{ConfirmationStatus, ParticipantId, Rejection, TransferId, TransferState, Uetr};
 use proto::convert::{Event, RecordEvent};
@@ -19,18 +19,17 @@ use crate::{
     Error,
     app::{App, Work},
     clock, measure,
-    personal::Personal,
-    sealing,
     store::{
         self, Connection,
-        events::{cursor_move, event_insert},
-        parties::party_insert,
-        transfers::{Change, Changed, New, transfer_change, transfer_insert, uuid},
+        changes::{Change, Changed, Told, transfer_changes},
+        events::{NewEvent, cursor_move, event_insert},
+        transfers::uuid,
     },
     traced,
 };
 
 mod cases;
+mod learn;
 
 /// Records written in one SQL transaction at most.
 const BATCH_MAX: usize = 256;
@@ -132,18 +131,24 @@ async fn next<T>(batches: &mut (impl Stream<Item = T> + Unpin)) -> Option<T> {
     }
 }
 
-/// Writes a batch and the cursor, then wakes who has something to do.
+/// Writes a batch and the cursor, then wakes who has something to do. The ledger tells again what is
+/// lost, so the commit does not wait for the disk.
 async fn write(app: &App, cursor: u64, records: &[RecordEvent]) -> Result<u64, Error> {
-    let mut transaction = app.store.begin().await.map_err(Error::Store)?;
-    let mut done = Done::default();
     let mut last = cursor;
     for record in records {
         if record.number != last + 1 {
             return Err(Error::Gap { expected: last + 1, found: record.number });
         }
         last = record.number;
-        apply(app, &mut transaction, record, &mut done).await?;
     }
+    let read = records.iter().map(read).collect::<Result<Vec<Read<'_>>, Error>>()?;
+    let mut transaction = app.store.begin_lazy().await.map_err(Error::Store)?;
+    event_insert(&mut transaction, &read.iter().map(shown).collect::<Vec<_>>())
+        .await
+        .map_err(Error::Store)?;
+    let mut done = Done::default();
+    learn::learn(app, &mut transaction, &read).await?;
+    apply(app, &mut transaction, &read, &mut done).await?;
     if !cursor_move(&mut transaction, cursor, last).await.map_err(Error::Store)? {
         return Err(Error::Fenced);
     }
@@ -164,52 +169,69 @@ struct Done {
     touched: Vec<TransferId>,
 }
 
-async fn apply(
-    app: &App,
-    connection: &mut Connection,
-    event: &RecordEvent,
-    done: &mut Done,
-) -> Result<(), Error> {
-    let unreadable = |source| Error::Record { sequence: event.sequence, source };
-    let shared = match event.kind {
+/// A record with what is readable of it.
+struct Read<'a> {
+    event: &'a RecordEvent,
+    /// The shared part; none of a record that is no item's.
+    shared: Option<SharedPart>,
+    /// The transfer that it is about.
+    transfer: Option<TransferId>,
+}
+
+fn read(event: &RecordEvent) -> Result<Read<'_>, Error> {
+    let bytes = match event.kind {
         RecordKind::Item(_) | RecordKind::Expiry => event.part(Part::Shared),
         RecordKind::Entry | RecordKind::Genesis | RecordKind::EnvelopeRefusal => None,
     };
-    let Some(bytes) = shared else {
-        let data = json!({ "kind": format!("{:?}", event.kind) });
-        return keep(connection, event, data).await;
-    };
-    let shared = SharedPart::from_bytes(bytes).map_err(unreadable)?;
-    keep(connection, event, shown(event, &shared)).await?;
-    let Some(transfer) = transfer_of(event.kind, &shared) else { return Ok(()) };
-    let originals = shared.links.iter().map(|link| link.uetr);
-    let originals = originals.map(|uetr| TransferId { debtor_agent: app.me, uetr });
-    done.touched.extend(originals.chain([transfer]));
-    learn(app, connection, event, &shared, transfer).await?;
-    cases::follow(app, connection, event, (&shared, transfer)).await?;
-    let Some(change) = change(event, &shared).map_err(unreadable)? else { return Ok(()) };
-    let changed = transfer_change(connection, transfer, &change, event.at, event.sequence).await;
-    done.changes.extend(changed.map_err(Error::Store)?);
-    let incoming = shared.creditor_agent == app.me && transfer.debtor_agent != app.me;
-    done.work.extend(match change {
-        Change::Pending { .. } => incoming.then_some(Work::Decide(transfer)),
-        Change::Settled | Change::Ended { .. } => Some(Work::Book(transfer)),
-        Change::Held { .. } | Change::Confirmed { .. } => None,
-    });
+    let shared = bytes.map(|bytes| SharedPart::from_bytes(bytes).map_err(unreadable(event)));
+    let shared = shared.transpose()?;
+    let transfer = shared.as_ref().and_then(|shared| transfer_of(event.kind, shared));
+    Ok(Read { event, shared, transfer })
+}
+
+fn unreadable(event: &RecordEvent) -> impl Fn(ledger_proof::DecodeError) -> Error {
+    let sequence = event.sequence;
+    move |source| Error::Record { sequence, source }
+}
+
+async fn apply(
+    app: &App,
+    connection: &mut Connection,
+    read: &[Read<'_>],
+    done: &mut Done,
+) -> Result<(), Error> {
+    let mut told = Vec::with_capacity(read.len());
+    for Read { event, shared, transfer } in read {
+        let (Some(shared), Some(transfer)) = (shared, *transfer) else { continue };
+        let originals = shared.links.iter().map(|link| link.uetr);
+        let originals = originals.map(|uetr| TransferId { debtor_agent: app.me, uetr });
+        done.touched.extend(originals.chain([transfer]));
+        cases::follow(app, connection, event, (shared, transfer)).await?;
+        let Some(change) = change(event, shared).map_err(unreadable(event))? else { continue };
+        let incoming = shared.creditor_agent == app.me && transfer.debtor_agent != app.me;
+        done.work.extend(match change {
+            Change::Pending { .. } => incoming.then_some(Work::Decide(transfer)),
+            Change::Settled | Change::Ended { .. } => Some(Work::Book(transfer)),
+            Change::Held { .. } | Change::Confirmed { .. } => None,
+        });
+        told.push(Told { transfer, change, at: event.at, record: event.sequence });
+    }
+    done.changes = transfer_changes(connection, &told).await.map_err(Error::Store)?;
     Ok(())
 }
 
-async fn keep(
-    connection: &mut Connection,
-    event: &RecordEvent,
-    data: serde_json::Value,
-) -> Result<(), Error> {
-    let at = clock::calendar_or_epoch(event.at);
-    event_insert(connection, event.number, event.sequence, at, data).await.map_err(Error::Store)
+/// What REST shows of a record: the shared part, which holds no personal data.
+fn shown(read: &Read<'_>) -> NewEvent {
+    let Read { event, shared, .. } = read;
+    let data = match shared {
+        Some(shared) => of_item(event, shared),
+        None => json!({ "kind": format!("{:?}", event.kind) }),
+    };
+    let (number, sequence, at) = (event.number, event.sequence, event.at);
+    NewEvent { number, sequence, at: clock::calendar_or_epoch(at), data }
 }
 
-/// What REST shows of a record: the shared part, which holds no personal data.
-fn shown(event: &RecordEvent, shared: &SharedPart) -> serde_json::Value {
+fn of_item(event: &RecordEvent, shared: &SharedPart) -> serde_json::Value {
     let kind = match event.kind {
         RecordKind::Item(kind) => format!("{kind:?}"),
         RecordKind::Expiry => "Expiry".to_owned(),
@@ -251,69 +273,6 @@ fn transfer_of(kind: RecordKind, shared: &SharedPart) -> Option<TransferId> {
     };
     let uetr = Uetr::from_bytes(shared.subject).ok().filter(|_| about_transfer)?;
     Some(TransferId { debtor_agent: shared.debtor_agent, uetr })
-}
-
-/// Inserts a transfer that this gateway hears of for the first time, with its party data if the
-/// blob is for us.
-async fn learn(
-    app: &App,
-    connection: &mut Connection,
-    event: &RecordEvent,
-    shared: &SharedPart,
-    transfer: TransferId,
-) -> Result<(), Error> {
-    let submitted = matches!(event.kind, RecordKind::Item(ItemKind::Submit | ItemKind::Return));
-    let outgoing = transfer.debtor_agent == app.me;
-    if !submitted || shared.outcome != 0 || !(outgoing || shared.creditor_agent == app.me) {
-        return Ok(());
-    }
-    let detail = SubmitDetail::from_bytes(&shared.detail.0)
-        .map_err(|source| Error::Record { sequence: event.sequence, source })?;
-    let returns = event.kind == RecordKind::Item(ItemKind::Return);
-    let instructed = event
-        .part(Part::Debtor)
-        .filter(|_| outgoing)
-        .and_then(|bytes| PartyPart::from_bytes(bytes).ok())
-        .and_then(|part| DebtorDetail::from_bytes(&part.detail.0).ok())
-        .map(|debtor| (debtor.instructed_amount, debtor.instructed_currency.to_string()));
-    let new = New {
-        transfer,
-        creditor_agent: shared.creditor_agent,
-        outgoing,
-        return_of: shared.links.first().filter(|_| returns).map(|link| link.uetr),
-        corridor: shared.corridor.0,
-        status: "QUEUED",
-        reason: None,
-        refusal: None,
-        instructed,
-        settlement: (shared.amount, shared.currency.to_string()),
-        reserved_amount: 0,
-        payout_method: detail.payout_method.as_str(),
-        purpose: detail.purpose.to_string(),
-        end_to_end_id: None,
-        quotes: Vec::new(),
-        tracking_sha256: None,
-    };
-    let fresh = transfer_insert(connection, &new).await.map_err(Error::Store)?;
-    if !fresh || outgoing || detail.blob_digest == [0; 32] {
-        return Ok(());
-    }
-    let opened = opened(app, event, &detail);
-    let (personal, failure) = match &opened {
-        Ok(personal) => (Some(personal), None),
-        Err(failure) => (None, Some(failure.as_str())),
-    };
-    party_insert(connection, transfer, personal, failure).await.map_err(Error::Store)
-}
-
-fn opened(app: &App, event: &RecordEvent, detail: &SubmitDetail) -> Result<Personal, String> {
-    let blob = event.blob.as_ref().ok_or("the blob is gone")?;
-    if ledger_proof::sealed::blob_digest(blob) != detail.blob_digest {
-        return Err("the blob is not the one that was signed".to_owned());
-    }
-    let plaintext = sealing::open(blob, &app.sealing_key, &detail.commitment)
-        .map_err(|failure| failure.to_string())?;
-    serde_json::from_slice(&plaintext).map_err(|_| "the data is not in the agreed form".to_owned())
 }
 
 /// What a record does to its transfer; a refused command does nothing to it.

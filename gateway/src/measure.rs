@@ -5,7 +5,7 @@ use metrics::{counter, gauge, histogram};
 use services_runtime::telemetry::{Measured, Metric};
 
 use crate::banking::Unresolved;
-use crate::store::transfers::{Change, Changed};
+use crate::store::changes::{Change, Changed};
 
 /// A transfer was kept for the first time in a status.
 pub fn reached(outgoing: bool, status: &'static str) {

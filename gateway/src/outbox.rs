@@ -23,8 +23,9 @@ use crate::{
     sealing::random,
     store::{
         self,
+        changes::{Change, Changed, Told, transfer_changes},
         outbox::{EnvelopeRow, OutboxRow, envelope_done, outbox_done, outbox_requeue},
-        transfers::{Change, Changed, participant, transfer_change},
+        transfers::participant,
     },
     traced::{self, Flight},
 };
@@ -267,20 +268,20 @@ async fn write_outcomes(
     batch: &[Queued],
     submitted: &Submitted,
 ) -> Result<Vec<Changed>, store::Error> {
-    let mut transaction = app.store.begin().await?;
-    let mut changes = Vec::new();
-    for (queued, outcome) in batch.iter().zip(&submitted.outcomes) {
-        let refusal = outcome.rejection.map(Rejection::code);
-        outbox_done(&mut transaction, queued.row.id, refusal).await?;
-        let (Some(transfer), Some(change)) =
-            (transfer_of(&queued.row), change(&queued.row, outcome))
-        else {
-            continue;
-        };
-        let at = submitted.at;
-        let record = outcome.sequence;
-        changes.extend(transfer_change(&mut transaction, transfer, &change, at, record).await?);
-    }
+    let outcomes = || batch.iter().zip(&submitted.outcomes);
+    let done: Vec<_> = outcomes()
+        .map(|(queued, outcome)| (queued.row.id, outcome.rejection.map(Rejection::code)))
+        .collect();
+    let told: Vec<Told> = outcomes()
+        .filter_map(|(queued, outcome)| {
+            let (transfer, change) = (transfer_of(&queued.row)?, change(&queued.row, outcome)?);
+            Some(Told { transfer, change, at: submitted.at, record: outcome.sequence })
+        })
+        .collect();
+    // What the ledger said it says again to the same bytes.
+    let mut transaction = app.store.begin_lazy().await?;
+    outbox_done(&mut transaction, &done).await?;
+    let changes = transfer_changes(&mut transaction, &told).await?;
     envelope_done(&mut transaction, envelope.request).await?;
     store::commit(transaction).await.map(|()| changes)
 }
@@ -331,20 +332,21 @@ fn wake(app: &App, transfer: TransferId, outcome: &Outcome) {
 async fn not_taken(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>, why: &str) {
     let changes = persist(|| async {
         let mut transaction = app.store.begin().await?;
-        let mut changes = Vec::new();
-        for queued in &batch {
-            outbox_done(&mut transaction, queued.row.id, Some(why)).await?;
-            let Some(transfer) = transfer_of(&queued.row).filter(|_| submits(&queued.row)) else {
-                continue;
-            };
-            let change = Change::Ended {
-                status: "REJECTED",
-                reason: Some("ED05".to_owned()),
-                refusal: Some("LEDGER_REFUSED_REQUEST".to_owned()),
-            };
-            let now = clock::now();
-            changes.extend(transfer_change(&mut transaction, transfer, &change, now, 0).await?);
-        }
+        let done: Vec<_> = batch.iter().map(|queued| (queued.row.id, Some(why))).collect();
+        outbox_done(&mut transaction, &done).await?;
+        let submitted = batch.iter().filter(|queued| submits(&queued.row));
+        let told: Vec<Told> = submitted
+            .filter_map(|queued| {
+                let change = Change::Ended {
+                    status: "REJECTED",
+                    reason: Some("ED05".to_owned()),
+                    refusal: Some("LEDGER_REFUSED_REQUEST".to_owned()),
+                };
+                let transfer = transfer_of(&queued.row)?;
+                Some(Told { transfer, change, at: clock::now(), record: 0 })
+            })
+            .collect();
+        let changes = transfer_changes(&mut transaction, &told).await?;
         envelope_done(&mut transaction, envelope.request).await?;
         store::commit(transaction).await.map(|()| changes)
     })
@@ -371,9 +373,10 @@ async fn give_up(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>) -> Resul
         for (queued, nonce) in batch.iter().zip(&nonces) {
             match transfer_of(&queued.row).filter(|_| submits(&queued.row)) {
                 Some(transfer) => {
-                    outbox_done(&mut transaction, queued.row.id, Some("RESOLVING")).await?;
+                    let done = (queued.row.id, Some("RESOLVING"));
+                    outbox_done(&mut transaction, &[done]).await?;
                     let resolve = Item::Resolve(Resolve { nonce: *nonce, uetr: transfer.uetr });
-                    rows.push(enqueue(&mut transaction, transfer, &resolve, b"", None).await?);
+                    rows.push(enqueue(&mut transaction, transfer, &resolve, b"").await?);
                 }
                 None => {
                     outbox_requeue(&mut transaction, queued.row.id).await?;

@@ -1,4 +1,9 @@
 //! Asks liquidity banks for firm quotes: one hop when a bank serves the pair, else two through a bridge currency; it prices nothing itself.
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
 use crate::store::Json;
 use ledger_types::{AccountId, CorridorId, Currency, ParticipantId, QuoteId, Timestamp};
 use proto::fx::{
@@ -7,6 +12,7 @@ use proto::fx::{
 };
 use proto::trace::TRACEPARENT_KEY;
 use services_runtime::trace;
+use tokio::sync::Mutex;
 use tonic::{Code as GrpcCode, Status, transport::Channel};
 use uuid::Uuid;
 
@@ -44,12 +50,43 @@ pub struct Asked {
     pub fixed: Fixed,
 }
 
-type Quoter = (ParticipantId, QuotingClient<Channel>);
+/// How long a bank's list of pairs is good; whether it quotes one is said by the quote.
+const PAIRS_KEPT: Duration = Duration::from_secs(1);
+
+/// The quoting service of a liquidity bank.
+#[derive(Debug)]
+pub struct Quoter {
+    bank: ParticipantId,
+    client: QuotingClient<Channel>,
+    pairs: Mutex<Option<(Instant, Arc<[Pair]>)>>,
+}
+
+impl Quoter {
+    /// Of a bank, over a channel to it.
+    #[must_use]
+    pub fn new(bank: ParticipantId, channel: Channel) -> Self {
+        Self { bank, client: QuotingClient::new(channel), pairs: Mutex::default() }
+    }
+
+    /// What it serves, asked at most once in a while; all who want to know wait for one answer.
+    async fn pairs(&self) -> Result<Arc<[Pair]>, Status> {
+        let mut known = self.pairs.lock().await;
+        if let Some((at, pairs)) = &*known
+            && at.elapsed() < PAIRS_KEPT
+        {
+            return Ok(Arc::clone(pairs));
+        }
+        let answer = self.client.clone().list_pairs(ListPairsRequest {}).await?;
+        let pairs: Arc<[Pair]> = answer.into_inner().pairs.into();
+        *known = Some((Instant::now(), Arc::clone(&pairs)));
+        Ok(pairs)
+    }
+}
 
 /// One bank's offer to change one currency into another.
 #[derive(Clone, Debug)]
 struct Served {
-    quoter: Quoter,
+    quoter: Arc<Quoter>,
     pair: Pair,
 }
 
@@ -72,7 +109,7 @@ pub async fn quote(app: &App, asked: Asked) -> Result<QuoteRow, Problem> {
     }
     let none = || Problem::new(Code::QuoteUnavailable, "no liquidity bank serves this pair");
     let row = best.ok_or_else(|| failure.unwrap_or_else(none))?;
-    app.store.quote_insert(&row).await?;
+    app.store.quote_insert(row.clone()).await?;
     Ok(row)
 }
 
@@ -81,14 +118,13 @@ async fn served(app: &App, corridor: CorridorId) -> Result<Vec<Served>, Problem>
     let mut served = Vec::new();
     let mut answers = app.fx.is_empty();
     for quoter in &app.fx {
-        match quoter.1.clone().list_pairs(ListPairsRequest {}).await {
-            Ok(response) => {
+        match quoter.pairs().await {
+            Ok(pairs) => {
                 answers = true;
-                let pairs = response.into_inner().pairs.into_iter();
-                let own = pairs.filter(|pair| pair.corridor == corridor.0);
-                served.extend(own.map(|pair| Served { quoter: quoter.clone(), pair }));
+                let own = pairs.iter().filter(|pair| pair.corridor == corridor.0).cloned();
+                served.extend(own.map(|pair| Served { quoter: Arc::clone(quoter), pair }));
             }
-            Err(status) => tracing::warn!(bank = %quoter.0, code = ?status.code(), "no pairs"),
+            Err(status) => tracing::warn!(bank = %quoter.bank, code = ?status.code(), "no pairs"),
         }
     }
     if answers {
@@ -186,7 +222,7 @@ async fn hop(
     if let Some(span) = trace::kept().and_then(|span| span.parse().ok()) {
         request.metadata_mut().insert(TRACEPARENT_KEY, span);
     }
-    let response = served.quoter.1.clone().request_quote(request).await;
+    let response = served.quoter.client.clone().request_quote(request).await;
     measure::quoted(response.is_ok());
     let response = response.map_err(|status| refused(&status))?.into_inner();
     stored(pair, response)

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use ed25519_dalek::SigningKey;
 use ledger_proof::{Genesis, codec::Digest};
 use ledger_types::ParticipantId;
-use proto::{LedgerClient, fx::quoting_client::QuotingClient};
+use proto::LedgerClient;
 use services_runtime::{
     grpc::ClientLimits,
     health::{self, Checks},
@@ -14,7 +14,6 @@ use services_runtime::{
     tls::{self, ClientTls},
     trace::Tracer,
 };
-use tonic::transport::Channel;
 
 use crate::{
     Error,
@@ -25,6 +24,7 @@ use crate::{
     directory::Directory,
     events::{self, Heard},
     measure, outbox,
+    quotes::Quoter,
     routes::{
         caller::{Scope, tokens::Tokens},
         idempotency::Running,
@@ -243,11 +243,11 @@ fn fx(
     settings: &Settings,
     tls: &Arc<ClientTls>,
     limits: &ClientLimits,
-) -> Result<Vec<(ParticipantId, QuotingClient<Channel>)>, Error> {
+) -> Result<Vec<Arc<Quoter>>, Error> {
     let mut services = Vec::new();
     for row in &settings.fx {
         let channel = tls.channel(&row.uri, "fx", limits).map_err(Error::Tls)?;
-        services.push((ParticipantId(row.participant), QuotingClient::new(channel)));
+        services.push(Arc::new(Quoter::new(ParticipantId(row.participant), channel)));
     }
     Ok(services)
 }

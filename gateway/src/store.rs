@@ -1,10 +1,11 @@
 //! The party store in Postgres: opens it, migrates it, and gives connections to its parts; the only module family that knows SQL.
 use sqlx::{
-    AssertSqlSafe, PgConnection, PgPool, Postgres,
+    AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
+use self::groups::Grouped;
 use crate::settings::Database;
 
 pub mod api_keys;
@@ -14,7 +15,10 @@ pub mod banking;
 pub mod batches;
 pub mod book;
 pub mod cases;
+pub mod changes;
 pub mod events;
+mod groups;
+pub mod keep;
 pub mod keys;
 pub mod outbox;
 pub mod parties;
@@ -23,6 +27,11 @@ pub mod quotes;
 pub mod tracking;
 pub mod transfers;
 pub mod webhooks;
+
+/// Connections whose commits do not wait for the disk.
+const LAZY_CONNECTIONS: u32 = 8;
+/// A connection that rested for so long may be broken.
+const RESTED: Duration = Duration::from_secs(1);
 
 /// A failure of the party store.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +51,12 @@ pub enum Error {
     /// A number exceeds what the store holds.
     #[error("{0}: exceeds 2⁶³ − 1")]
     Range(&'static str),
+    /// A statement answered for fewer than it was asked.
+    #[error("a statement gave no row for what it was asked")]
+    Unanswered,
+    /// What failed for all that went together.
+    #[error("statements for many failed")]
+    Shared(#[source] Arc<Self>),
 }
 
 impl Error {
@@ -51,7 +66,8 @@ impl Error {
         match self {
             Self::Open(_) => true,
             Self::Statement(error) => unavailable(error),
-            Self::Schema | Self::Migrate(_) | Self::Range(_) => false,
+            Self::Shared(error) => error.unavailable(),
+            Self::Schema | Self::Migrate(_) | Self::Range(_) | Self::Unanswered => false,
         }
     }
 }
@@ -85,6 +101,42 @@ impl From<sqlx::Error> for Error {
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
+    /// The same for what need not be on disk when it is committed: what the ledger tells again, or
+    /// what means nothing without a later commit of the other pool, which flushes it too.
+    lazy: PgPool,
+    groups: Arc<Groups>,
+}
+
+/// What many callers do together.
+#[derive(Debug)]
+struct Groups {
+    keeping: Grouped<keep::Keeping>,
+    deciding: Grouped<keep::Deciding>,
+    booking: Grouped<keep::Booking>,
+    transfers: Grouped<transfers::Fetching>,
+    parties: Grouped<parties::Fetching>,
+    quotes: Grouped<quotes::Keeping>,
+    api_keys: Grouped<api_keys::Opening>,
+    keys: Grouped<keys::Beginning>,
+    answers: Grouped<keys::Finishing>,
+    batch_rows: Grouped<batches::Ending>,
+}
+
+impl Groups {
+    fn new(pool: &PgPool, lazy: &PgPool) -> Self {
+        Self {
+            keeping: Grouped::new("keep", pool, 2),
+            deciding: Grouped::new("decide", lazy, 1),
+            booking: Grouped::new("booked", lazy, 1),
+            transfers: Grouped::new("transfers", lazy, 2),
+            parties: Grouped::new("parties", lazy, 1),
+            quotes: Grouped::new("quotes", lazy, 1),
+            api_keys: Grouped::new("api keys", lazy, 2),
+            keys: Grouped::new("idempotency keys", lazy, 1),
+            answers: Grouped::new("answers", pool, 1),
+            batch_rows: Grouped::new("batch rows", lazy, 1),
+        }
+    }
 }
 
 impl Store {
@@ -98,15 +150,10 @@ impl Store {
         if schema.is_empty() || !schema.bytes().all(word) {
             return Err(Error::Schema);
         }
-        let options = PgConnectOptions::from_str(&settings.url)
-            .map_err(Error::Open)?
-            .options([("search_path", schema.as_str())]);
-        let pool = PgPoolOptions::new()
-            .max_connections(settings.connections_max)
-            .acquire_timeout(Duration::from_secs(5))
-            .connect_with(options)
-            .await
-            .map_err(Error::Open)?;
+        let options = options(settings)?;
+        let pool = open_pool(settings.connections_max, options.clone()).await?;
+        let lazily = options.options([("synchronous_commit", "off")]);
+        let lazy = open_pool(LAZY_CONNECTIONS, lazily).await?;
         // The name is a plain word, checked above.
         let create = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}"));
         // IF NOT EXISTS alone fails when two who start at once both find none.
@@ -117,7 +164,8 @@ impl Store {
         sqlx::query(create).execute(&mut *transaction).await?;
         transaction.commit().await?;
         sqlx::migrate!("../migrations/gateway").run(&pool).await.map_err(Error::Migrate)?;
-        Ok(Self { pool })
+        let groups = Arc::new(Groups::new(&pool, &lazy));
+        Ok(Self { pool, lazy, groups })
     }
 
     /// Begins an SQL transaction.
@@ -128,6 +176,14 @@ impl Store {
         Ok(self.pool.begin().await?)
     }
 
+    /// Begins an SQL transaction whose commit does not wait for the disk.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn begin_lazy(&self) -> Result<Transaction, Error> {
+        Ok(self.lazy.begin().await?)
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors
@@ -136,6 +192,35 @@ impl Store {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
     }
+}
+
+fn options(settings: &Database) -> Result<PgConnectOptions, Error> {
+    let options = PgConnectOptions::from_str(&settings.url).map_err(Error::Open)?;
+    // Everything here is found by its key, so that one plan serves all. A plan made while a table was
+    // young must not stay a scan of all of it once it has grown. What is left of scans looks so dear that it would be compiled.
+    let ways = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"];
+    let plans = ways.map(|way| (way, "off")).into_iter();
+    let plans = plans.chain([("plan_cache_mode", "force_generic_plan")]);
+    Ok(options.options([("search_path", settings.schema.as_str())]).options(plans))
+}
+
+async fn open_pool(connections_max: u32, options: PgConnectOptions) -> Result<PgPool, Error> {
+    PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(Duration::from_secs(5))
+        // Asked after only when it rested: else every statement would take two turns.
+        .test_before_acquire(false)
+        .before_acquire(|connection, rest| {
+            Box::pin(async move {
+                if rest.idle_for > RESTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_with(options)
+        .await
+        .map_err(Error::Open)
 }
 
 /// Commits what was begun.

@@ -11,8 +11,8 @@ use crate::{
     clock, measure,
     outbox::transfer_of,
     store::{
+        changes::{Change, Changed},
         outbox::OutboxRow,
-        transfers::{Change, Changed},
     },
 };
 

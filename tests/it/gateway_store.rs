@@ -13,12 +13,12 @@ use gateway::{
     store::{
         Store,
         book::Book,
+        changes::{Change, Told, transfer_changes},
         commit,
-        events::{cursor_move, event_insert},
-        outbox::{EnvelopeRow, envelope_done, outbox_done, outbox_insert},
-        transfers::{
-            Change, New, transfer_book, transfer_change, transfer_decide, transfer_insert,
-        },
+        events::{NewEvent, cursor_move, event_insert},
+        keys::NewKey,
+        outbox::{EnvelopeRow, NewItem, envelope_done, outbox_done, outbox_insert},
+        transfers::{New, transfer_book, transfer_decide, transfer_insert},
     },
 };
 use sqlx::{Connection, PgConnection};
@@ -61,6 +61,7 @@ fn new(transfer: TransferId, outgoing: bool) -> New {
         end_to_end_id: None,
         quotes: vec![],
         tracking_sha256: None,
+        traceparent: None,
     }
 }
 
@@ -71,8 +72,9 @@ async fn a_transfer_only_goes_forward() {
     let id = transfer();
     let at = clock::now();
     let mut transaction = store.begin().await.unwrap();
-    assert!(transfer_insert(&mut transaction, &new(id, false)).await.unwrap());
-    assert!(!transfer_insert(&mut transaction, &new(id, false)).await.unwrap());
+    let twice = [new(id, false), new(id, false)];
+    assert_eq!(transfer_insert(&mut transaction, &twice).await.unwrap().len(), 1);
+    assert!(transfer_insert(&mut transaction, &twice).await.unwrap().is_empty());
     let deadline = at.plus_micros(60_000_000);
     let ended = |status| Change::Ended { status, reason: None, refusal: None };
     let cases = [
@@ -87,13 +89,24 @@ async fn a_transfer_only_goes_forward() {
         (Change::Confirmed { status: "CPUC", credited: true }, true, "CREDITED"),
         (Change::Confirmed { status: "CPUC", credited: true }, false, "CREDITED"),
     ];
+    let told = |change: &Change| Told { transfer: id, change: change.clone(), at, record: 7 };
     for (change, changed, _) in &cases {
-        let done = transfer_change(&mut transaction, id, change, at, 7).await.unwrap();
-        assert_eq!(done.is_some(), *changed, "{change:?}");
+        let done = transfer_changes(&mut transaction, &[told(change)]).await.unwrap();
+        assert_eq!(!done.is_empty(), *changed, "{change:?}");
     }
-    assert!(!transfer_decide(&mut transaction, id, "accept").await.unwrap());
-    assert!(transfer_book(&mut transaction, id).await.unwrap());
-    assert!(!transfer_book(&mut transaction, id).await.unwrap());
+    // The same of another all at once: each change finds what the one before left.
+    let other = transfer();
+    transfer_insert(&mut transaction, &[new(other, false)]).await.unwrap();
+    let all: Vec<Told> =
+        cases.iter().map(|(change, ..)| Told { transfer: other, ..told(change) }).collect();
+    let done = transfer_changes(&mut transaction, &all).await.unwrap();
+    let done: Vec<_> = done.into_iter().map(|done| done.change).collect();
+    let meant: Vec<_> =
+        cases.iter().filter(|case| case.1).map(|(change, ..)| change.clone()).collect();
+    assert_eq!(done, meant);
+    assert!(transfer_decide(&mut transaction, &[(id, "accept")]).await.unwrap().is_empty());
+    assert_eq!(transfer_book(&mut transaction, &[id, other]).await.unwrap().len(), 2);
+    assert!(transfer_book(&mut transaction, &[id, other]).await.unwrap().is_empty());
     commit(transaction).await.unwrap();
     let row = store.transfer_fetch(id.uetr, None).await.unwrap().remove(0);
     assert_eq!(row.status, "CREDITED");
@@ -107,9 +120,18 @@ async fn the_outbox_survives_and_answers_a_repeat_with_the_same_bytes() {
     let store = &fixture.store;
     let (id, kind) = (transfer(), ledger_proof::ItemKind::Accept);
     let mut transaction = store.begin().await.unwrap();
-    let first = outbox_insert(&mut transaction, kind, id, &[1; 32], b"first", None).await.unwrap();
-    let again = outbox_insert(&mut transaction, kind, id, &[1; 32], b"again", None).await.unwrap();
-    let other = outbox_insert(&mut transaction, kind, id, &[2; 32], b"other", None).await.unwrap();
+    let item = |fingerprint, bytes: &[u8]| NewItem {
+        kind,
+        transfer: id,
+        fingerprint: [fingerprint; 32],
+        item: bytes.to_vec(),
+        blob: None,
+        traceparent: None,
+    };
+    let first = outbox_insert(&mut transaction, &[item(1, b"first")]).await.unwrap().remove(0);
+    let both = [item(2, b"other"), item(1, b"again")];
+    let both = outbox_insert(&mut transaction, &both).await.unwrap();
+    let [other, again] = <[_; 2]>::try_from(both).unwrap();
     commit(transaction).await.unwrap();
     assert_eq!((again.id, again.item.as_slice()), (first.id, &b"first"[..]));
     let request = ledger_types::RequestId(random().unwrap());
@@ -125,7 +147,7 @@ async fn the_outbox_survives_and_answers_a_repeat_with_the_same_bytes() {
     let rows = store.envelope_items(envelope.request).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), items);
     let mut transaction = store.begin().await.unwrap();
-    outbox_done(&mut transaction, first.id, None).await.unwrap();
+    outbox_done(&mut transaction, &[(first.id, None)]).await.unwrap();
     envelope_done(&mut transaction, envelope.request).await.unwrap();
     commit(transaction).await.unwrap();
     assert!(store.envelope_open().await.unwrap().is_empty());
@@ -199,22 +221,28 @@ async fn keys_are_kept_as_digests_and_the_cursor_is_fenced() {
     let fixture = fixture().await;
     let store = &fixture.store;
     let secret = api_key_create(store, &[Scope::Read]).await.unwrap();
-    let key = store.api_key_fetch(&secret_digest(&secret)).await.unwrap().unwrap();
+    let key = store.api_key_fetch(secret_digest(&secret)).await.unwrap().unwrap();
     assert_eq!(key.scopes, ["read"]);
-    assert!(store.api_key_fetch(&secret_digest("other")).await.unwrap().is_none());
-    assert!(store.idempotency_begin(key.id, "k", &[1]).await.unwrap().is_none());
-    assert!(store.idempotency_begin(key.id, "k", &[1]).await.unwrap().is_some());
+    assert!(store.api_key_fetch(secret_digest("other")).await.unwrap().is_none());
+    let begun = |fingerprint: u8| {
+        let (api_key, key) = (key.id, "k".to_owned());
+        NewKey { api_key, key, fingerprint: vec![fingerprint], uetr: None }
+    };
+    let two = tokio::join!(store.idempotency_begin(begun(1)), store.idempotency_begin(begun(1)));
+    let taken = [two.0.unwrap(), two.1.unwrap()].iter().filter(|known| known.is_none()).count();
+    assert_eq!(taken, 1, "one of two at once has the key");
     let (first, late) = (Uetr::from_random([1; 16]), Uetr::from_random([2; 16]));
     assert_eq!(store.idempotency_name(key.id, "k", first).await.unwrap(), Some(first));
     assert_eq!(store.idempotency_name(key.id, "k", late).await.unwrap(), Some(first));
     store.idempotency_sweep().await.unwrap();
-    assert!(store.idempotency_begin(key.id, "k", &[1]).await.unwrap().is_some(), "cut off");
+    assert!(store.idempotency_begin(begun(1)).await.unwrap().is_some(), "cut off");
     store.idempotency_forget(key.id, "k").await.unwrap();
     assert_eq!(store.idempotency_name(key.id, "k", late).await.unwrap(), None);
-    assert!(store.idempotency_begin(key.id, "k", &[2]).await.unwrap().is_none());
+    assert!(store.idempotency_begin(begun(2)).await.unwrap().is_none());
     let mut transaction = store.begin().await.unwrap();
     let at = time::OffsetDateTime::UNIX_EPOCH;
-    event_insert(&mut transaction, 1, 40, at, serde_json::json!({})).await.unwrap();
+    let event = NewEvent { number: 1, sequence: 40, at, data: serde_json::json!({}) };
+    event_insert(&mut transaction, &[event]).await.unwrap();
     assert!(cursor_move(&mut transaction, 0, 1).await.unwrap());
     assert!(!cursor_move(&mut transaction, 0, 1).await.unwrap());
     commit(transaction).await.unwrap();

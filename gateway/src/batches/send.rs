@@ -9,7 +9,7 @@ use crate::{
     app::App,
     measure,
     problem::{Code, Problem},
-    store::batches::{BatchRow, Refusal, WorkRow},
+    store::batches::{BatchRow, Refusal, RowEnd, WorkRow},
     transfers::{
         create::{self, one_sided},
         known::{known, refused},
@@ -27,8 +27,9 @@ const FAILURES_MAX: u32 = 5;
 pub async fn row(app: &App, batch: &BatchRow, row: WorkRow) {
     let Ok(_place) = app.batches.rows.acquire().await else { return };
     let refused = outcome(app, batch, &row).await;
-    again(|| app.store.batch_row_end((batch.id, row.number), refused.as_ref())).await;
     measure::batch_rows(if refused.is_some() { "rejected" } else { "sent" }, 1);
+    let ended = RowEnd { batch: batch.id, number: row.number, refusal: refused };
+    again(|| app.store.batch_row_end(ended.clone())).await;
 }
 
 async fn outcome(app: &App, batch: &BatchRow, row: &WorkRow) -> Option<Refusal> {

@@ -13,7 +13,8 @@ use crate::{
     problem::{Code, Problem},
     store::{
         self,
-        batches::{BatchRow, Refusal, WorkRow, batch_rows_sent},
+        batches::{BatchRow, Refusal, RowEnd, WorkRow, batch_rows_sent},
+        keep::{self, Keep},
         outbox::{EnvelopeRow, OutboxRow, envelope_keep},
     },
     transfers::{
@@ -29,6 +30,8 @@ const AGAIN_PAUSE: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A quote that ends sooner would be refused by the ledger.
 const QUOTE_MARGIN_MICROS: u64 = 1_000_000;
+/// Rows of one statement.
+const KEPT_AT_ONCE: usize = 512;
 /// How often all rows are quoted before a batch is too long for its quotes.
 const QUOTES_MAX: u32 = 3;
 
@@ -70,7 +73,9 @@ pub async fn run(app: &App, batch: &BatchRow) {
             Ok(()) => {}
             Err(Stopped::Refused(rows)) => {
                 for (number, refused) in &rows {
-                    again(|| app.store.batch_row_end((batch.id, *number), Some(refused))).await;
+                    let (number, refusal) = (*number, Some(refused.clone()));
+                    let ended = RowEnd { batch: batch.id, number, refusal };
+                    again(|| app.store.batch_row_end(ended.clone())).await;
                 }
                 measure::batch_rows("rejected", u64::try_from(rows.len()).unwrap_or(u64::MAX));
             }
@@ -153,7 +158,7 @@ async fn attempt(app: &App, batch: &BatchRow, rows: Vec<WorkRow>) -> Result<(), 
         release(app, &members).await;
         return Err(Stopped::QuotesEnded);
     }
-    let kept = keep(app, batch, &members, &priced, &drafts).await;
+    let kept = keep_all(app, batch, &members, &priced, drafts).await;
     let (transaction, envelope, items) = match kept {
         Ok(kept) => kept,
         Err(problem) => {
@@ -290,12 +295,12 @@ async fn release(app: &App, members: &[Member]) {
 type Kept = (store::Transaction, EnvelopeRow, Vec<OutboxRow>);
 
 /// Keeps every transfer, the envelope that carries them, and that the rows were sent.
-async fn keep(
+async fn keep_all(
     app: &App,
     batch: &BatchRow,
     members: &[Member],
     priced: &[Priced],
-    drafts: &[Draft],
+    drafts: Vec<Draft>,
 ) -> Result<Kept, Problem> {
     let mut transaction = app.store.begin().await?;
     if !batch_rows_sent(&mut transaction, batch.id).await? {
@@ -303,9 +308,17 @@ async fn keep(
         return Err(Problem::new(Code::RequestInProgress, detail));
     }
     let mut items = Vec::with_capacity(members.len());
-    for ((member, priced), draft) in members.iter().zip(priced).zip(drafts) {
-        let kept = (&member.order, priced);
-        items.push(create::keep(app, &mut transaction, kept, draft).await?);
+    let all: Vec<Keep> = members
+        .iter()
+        .zip(priced)
+        .zip(drafts)
+        .map(|((member, priced), draft)| create::to_keep(app, (&member.order, priced), draft))
+        .collect();
+    for some in all.chunks(KEPT_AT_ONCE) {
+        for (row, kept) in keep::keep(&mut transaction, some).await?.into_iter().zip(some) {
+            let uetr = kept.new.transfer.uetr;
+            items.push(row.ok_or_else(|| Problem::refused(Rejection::UetrReused).of(uetr))?);
+        }
     }
     let envelope = outbox::together(app, &items).await;
     let envelope = envelope.map_err(|error| Problem::internal(&error))?;

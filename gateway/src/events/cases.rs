@@ -14,7 +14,7 @@ use crate::{
     store::{
         Connection,
         cases::{Asked, Said, recall_answer, recall_insert},
-        transfers::timeline_insert,
+        transfers::{Line, timeline_insert},
     },
 };
 
@@ -66,7 +66,13 @@ pub(super) async fn follow(
         | RecordKind::Genesis
         | RecordKind::EnvelopeRefusal => return Ok(()),
     };
-    let line = (word.0, word.1, Some(reason));
-    let sequence = i64::try_from(event.sequence).ok();
-    timeline_insert(connection, transfer, event.at, line, sequence).await.map_err(Error::Store)
+    let line = Line {
+        transfer,
+        at: event.at,
+        event: word.0.into(),
+        iso_status: word.1,
+        reason: Some(reason.to_owned()),
+        record: i64::try_from(event.sequence).ok(),
+    };
+    timeline_insert(connection, &[line]).await.map_err(Error::Store)
 }

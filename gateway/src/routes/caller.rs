@@ -152,7 +152,7 @@ impl FromRequestParts<App> for Caller {
         if let Some(tokens) = app.tokens.as_ref().filter(|_| resembles(secret)) {
             return by_token(app, parts, tokens, secret).await;
         }
-        let key = app.store.api_key_fetch(&secret_digest(secret)).await?;
+        let key = app.store.api_key_fetch(secret_digest(secret)).await?;
         let unknown = || {
             app.security.failures.count(Failure::Unknown);
             Problem::new(Code::ApiKeyUnknown, "authorization: ask for a new key")

@@ -16,7 +16,7 @@ use super::{caller::Caller, json};
 use crate::{
     app::App,
     problem::{Code, Problem},
-    store::keys::Idempotency,
+    store::keys::{Finished, Idempotency, NewKey},
     transfers::{Created, known::refused, view},
 };
 
@@ -59,6 +59,8 @@ pub struct Taken {
     entered: Entered,
     /// The transfer that an earlier request of this key named and may have kept, or be keeping yet.
     earlier: Option<Uetr>,
+    /// The transfer that was named when the key was taken.
+    named: Option<Uetr>,
 }
 
 /// Whether a request is the first of its key.
@@ -70,15 +72,29 @@ pub enum Begun {
     Repeat(Box<Response>),
 }
 
-/// Takes the request's key.
+/// Takes the key of a request that makes no transfer.
 ///
 /// # Errors
-/// When it is missing, belongs to another request, or its first request is still running.
+/// Those of [`begin_named`].
 pub async fn begin(
     app: &App,
     caller: &Caller,
     headers: &HeaderMap,
+    request: (&str, &[u8]),
+) -> Result<Begun, Problem> {
+    begin_named(app, caller, headers, request, None).await
+}
+
+/// Takes the request's key, for a transfer to be made under the name that is given.
+///
+/// # Errors
+/// When it is missing, belongs to another request, or its first request is still running.
+pub async fn begin_named(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
     (path, body): (&str, &[u8]),
+    named: Option<Uetr>,
 ) -> Result<Begun, Problem> {
     let key = given(headers)?;
     let mut fingerprint = Sha256::new();
@@ -87,9 +103,16 @@ pub async fn begin(
     fingerprint.update(body);
     let fingerprint = fingerprint.finalize();
     let entered = app.running.enter(caller.key, key);
-    let known = app.store.idempotency_begin(caller.key, key, &fingerprint).await?;
-    let mut uetr = None;
+    let new = NewKey {
+        api_key: caller.key,
+        key: key.to_owned(),
+        fingerprint: fingerprint.to_vec(),
+        uetr: named,
+    };
+    let known = app.store.idempotency_begin(new).await?;
+    let (mut uetr, mut named) = (None, named);
     if let Some(known) = known {
+        named = None;
         if known.fingerprint != fingerprint.as_slice() {
             let detail = "Idempotency-Key: use a new one for another request";
             return Err(Problem::new(Code::IdempotencyKeyReused, detail));
@@ -99,7 +122,7 @@ pub async fn begin(
             return Ok(Begun::Repeat(Box::new(response)));
         }
     }
-    Ok(Begun::First(Taken { entered: entered.ok_or_else(running)?, earlier: uetr }))
+    Ok(Begun::First(Taken { entered: entered.ok_or_else(running)?, earlier: uetr, named }))
 }
 
 /// The key of a request.
@@ -164,6 +187,9 @@ impl Taken {
     /// # Errors
     /// When the store fails.
     pub async fn name(&mut self, app: &App, uetr: Uetr) -> Result<Uetr, Problem> {
+        if self.named == Some(uetr) {
+            return Ok(uetr);
+        }
         let (caller, key) = &self.entered.key;
         let name = app.store.idempotency_name(*caller, key, uetr).await?.ok_or_else(running)?;
         if name != uetr {
@@ -193,9 +219,20 @@ impl Taken {
             Err(problem) => return self.problem(app, problem).await,
         };
         let uetr = row.transfer().map(|transfer| transfer.uetr);
-        let answer = (status.as_u16(), None);
-        app.store.idempotency_finish(self.entered.key.0, &self.entered.key.1, uetr, answer).await?;
+        self.finish(app, uetr, status, None).await?;
         Ok((status, axum::Json(view::transfer(app, &row))).into_response())
+    }
+
+    async fn finish(
+        &self,
+        app: &App,
+        uetr: Option<Uetr>,
+        status: StatusCode,
+        body: Option<serde_json::Value>,
+    ) -> Result<(), Problem> {
+        let (api_key, key) = self.entered.key.clone();
+        let answer = Finished { api_key, key, uetr, status: status.as_u16(), body };
+        Ok(app.store.idempotency_finish(answer).await?)
     }
 
     /// Answers with a value.
@@ -203,8 +240,7 @@ impl Taken {
     /// # Errors
     /// When the store fails.
     pub async fn value(self, app: &App, value: serde_json::Value) -> Result<Response, Problem> {
-        let answer = (201, Some(value.clone()));
-        app.store.idempotency_finish(self.entered.key.0, &self.entered.key.1, None, answer).await?;
+        self.finish(app, None, StatusCode::CREATED, Some(value.clone())).await?;
         Ok(json(StatusCode::CREATED, &value))
     }
 
@@ -218,10 +254,7 @@ impl Taken {
         if problem.lasting() {
             let body = services_runtime::error::Problem::from(&problem);
             let body = serde_json::to_value(body).map_err(|error| Problem::internal(&error))?;
-            let answer = (problem.status.as_u16(), Some(body));
-            app.store
-                .idempotency_finish(self.entered.key.0, &self.entered.key.1, problem.uetr, answer)
-                .await?;
+            self.finish(app, problem.uetr, problem.status, Some(body)).await?;
         } else if self.earlier.is_none() && !problem.is(Code::StoreUnavailable) {
             app.store.idempotency_forget(self.entered.key.0, &self.entered.key.1).await?;
         }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::{
     Body, Query, Segment,
     caller::{Caller, Scope},
-    idempotency::{Begun, Taken, begin},
+    idempotency::{Begun, Taken, begin_named},
     params::{Page, TransferStatus, Whose, counted, limited, next},
 };
 use crate::{
@@ -48,13 +48,16 @@ pub async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Send)?;
-    let mut taken = match begin(&app, &caller, &headers, ("/v1/transfers", &body.0)).await? {
+    let order = given(&app, &body).await;
+    let (name, request) =
+        (order.as_ref().ok().map(|order| order.uetr), ("/v1/transfers", &*body.0));
+    let mut taken = match begin_named(&app, &caller, &headers, request, name).await? {
         Begun::Repeat(response) => return Ok(*response),
         Begun::First(taken) => taken,
     };
     let maker = caller.maker();
     let work = async move {
-        match named(&app, &body, &mut taken, maker).await {
+        match named(&app, order, &mut taken, maker).await {
             Ok(order) => taken.transfer(&app, creation::create(&app, &order).await).await,
             Err(problem) => taken.problem(&app, problem).await,
         }
@@ -62,10 +65,20 @@ pub async fn create(
     caller.to_the_end(work).await
 }
 
-/// The order that a body holds, under the name that its key has.
-async fn named(app: &App, body: &Body, taken: &mut Taken, maker: Maker) -> Result<Order, Problem> {
+/// The order that a body holds.
+async fn given(app: &App, body: &Body) -> Result<Order, Problem> {
     let network = app.directory.current(&app.ledger).await?;
-    let mut order = read(body.json()?, &network)?;
+    read(body.json()?, &network)
+}
+
+/// The same under the name that its key has.
+async fn named(
+    app: &App,
+    order: Result<Order, Problem>,
+    taken: &mut Taken,
+    maker: Maker,
+) -> Result<Order, Problem> {
+    let mut order = order?;
     order.uetr = taken.name(app, order.uetr).await?;
     order.maker = Some(maker);
     Ok(order)

@@ -5,7 +5,12 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Connection, Error, Store, audit::audit_append, commit};
+use super::{
+    Connection, Error, Store,
+    audit::audit_append,
+    commit,
+    groups::{Group, in_order},
+};
 use crate::security::audit::{Actor, Entry};
 
 /// An API key that may be used.
@@ -113,18 +118,8 @@ impl Store {
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn api_key_fetch(&self, secret_sha256: &[u8]) -> Result<Option<ApiKey>, Error> {
-        Ok(sqlx::query_as(
-            "SELECT k.id, k.owner, k.scopes,
-                coalesce(k.last_used_at >= date_trunc('minute', now()), false) AS noted
-             FROM api_key_secret s JOIN api_key k ON k.id = s.api_key
-             WHERE s.secret_sha256 = $1 AND k.revoked_at IS NULL
-                AND (s.expires_at IS NULL OR s.expires_at > now())
-                AND (k.expires_at IS NULL OR k.expires_at > now())",
-        )
-        .bind(secret_sha256)
-        .fetch_optional(&self.pool)
-        .await?)
+    pub async fn api_key_fetch(&self, secret_sha256: Vec<u8>) -> Result<Option<ApiKey>, Error> {
+        self.groups.api_keys.ask(secret_sha256).await
     }
 
     /// Notes that a key was used in this minute.
@@ -251,5 +246,51 @@ impl Store {
         }
         audit_append(&mut transaction, act).await?;
         commit(transaction).await.map(|()| true)
+    }
+}
+
+#[derive(FromRow)]
+struct Opened {
+    place: i64,
+    #[sqlx(flatten)]
+    key: ApiKey,
+}
+
+#[derive(Debug)]
+pub(super) struct Opening;
+
+impl Group for Opening {
+    type Item = Vec<u8>;
+    type Answer = Option<ApiKey>;
+    const READS: bool = true;
+
+    async fn run(
+        connection: &mut Connection,
+        digests: &[Vec<u8>],
+    ) -> Result<Vec<Option<ApiKey>>, Error> {
+        // Few keys send many requests.
+        let mut asked: Vec<&[u8]> = digests.iter().map(Vec::as_slice).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        let opened: Vec<Opened> = sqlx::query_as(
+            "SELECT c.place, k.id, k.owner, k.scopes,
+                coalesce(k.last_used_at >= date_trunc('minute', now()), false) AS noted
+             FROM unnest($1::bytea[]) WITH ORDINALITY AS c (secret_sha256, place)
+             JOIN api_key_secret s ON s.secret_sha256 = c.secret_sha256
+             JOIN api_key k ON k.id = s.api_key
+             WHERE k.revoked_at IS NULL
+                AND (s.expires_at IS NULL OR s.expires_at > now())
+                AND (k.expires_at IS NULL OR k.expires_at > now())",
+        )
+        .bind(&asked)
+        .fetch_all(connection)
+        .await?;
+        let opened = opened.into_iter().map(|opened| (opened.place, opened.key));
+        let found = in_order(asked.len(), opened);
+        let key = |digest: &Vec<u8>| {
+            let at = asked.binary_search(&digest.as_slice()).ok()?;
+            found.get(at)?.first().cloned()
+        };
+        Ok(digests.iter().map(key).collect())
     }
 }

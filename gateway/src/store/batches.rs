@@ -4,7 +4,7 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Connection, Error, Store, commit};
+use super::{Connection, Error, Store, commit, groups::Group};
 
 pub mod shown;
 
@@ -425,26 +425,49 @@ impl Store {
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn batch_row_end(
-        &self,
-        (batch, number): (Uuid, i32),
-        refusal: Option<&Refusal>,
-    ) -> Result<(), Error> {
+    pub async fn batch_row_end(&self, ended: RowEnd) -> Result<(), Error> {
+        self.groups.batch_rows.ask(ended).await
+    }
+}
+
+/// What became of a row.
+#[derive(Clone, Debug)]
+pub struct RowEnd {
+    /// Of which batch.
+    pub batch: Uuid,
+    /// Its number.
+    pub number: i32,
+    /// Why it is not sent.
+    pub refusal: Option<Refusal>,
+}
+
+#[derive(Debug)]
+pub(super) struct Ending;
+
+impl Group for Ending {
+    type Item = RowEnd;
+    type Answer = ();
+
+    async fn run(connection: &mut Connection, rows: &[RowEnd]) -> Result<Vec<()>, Error> {
+        let texts = |of: fn(&Refusal) -> Option<&str>| {
+            rows.iter().map(|row| row.refusal.as_ref().and_then(of)).collect::<Vec<_>>()
+        };
         sqlx::query(
-            "UPDATE batch_row SET status = $3, body = NULL, code = $4, reason = $5, field = $6,
-                detail = $7
-             WHERE batch = $1 AND number = $2 AND status IN ('waiting', 'sending')",
+            "UPDATE batch_row r SET body = NULL, code = c.code, reason = c.reason, field = c.field,
+                detail = c.detail, status = CASE WHEN c.code IS NULL THEN 'sent' ELSE 'rejected' END
+             FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[])
+                AS c (batch, number, code, reason, field, detail)
+             WHERE r.batch = c.batch AND r.number = c.number AND r.status IN ('waiting', 'sending')",
         )
-        .bind(batch)
-        .bind(number)
-        .bind(if refusal.is_some() { "rejected" } else { "sent" })
-        .bind(refusal.map(|refusal| &refusal.code))
-        .bind(refusal.map(|refusal| &refusal.reason))
-        .bind(refusal.and_then(|refusal| refusal.field.as_ref()))
-        .bind(refusal.map(|refusal| &refusal.detail))
-        .execute(&self.pool)
+        .bind(rows.iter().map(|row| row.batch).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.number).collect::<Vec<_>>())
+        .bind(texts(|refusal| Some(&refusal.code)))
+        .bind(texts(|refusal| Some(&refusal.reason)))
+        .bind(texts(|refusal| refusal.field.as_deref()))
+        .bind(texts(|refusal| Some(&refusal.detail)))
+        .execute(connection)
         .await?;
-        Ok(())
+        Ok(vec![(); rows.len()])
     }
 }
 

@@ -1,22 +1,30 @@
 //! The built-in book of customer accounts: a core banking for participants that have none at hand; balances never go below zero.
+use std::collections::{BTreeMap, HashMap};
+
 use futures_util::future::BoxFuture;
 use ledger_types::{PayoutMethod, StatusReason, TransferId, Uetr};
-
+use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{
     Connection, Error, Store, big,
-    transfers::{participant, uuid},
+    groups::{Group, Grouped},
+    transfers::{ids, participant},
 };
 use crate::{
     banking::{self, CoreBanking, Customer, Reserved, account_key},
     settings::Account,
 };
 
+mod ledger;
+
+use ledger::{Asked, Books, Done, Kind, Movement, State};
+
 /// The book.
 #[derive(Clone, Debug)]
 pub struct Book {
     store: Store,
+    moves: Grouped<Moves>,
 }
 
 impl Book {
@@ -25,19 +33,23 @@ impl Book {
     /// # Errors
     /// When a statement fails.
     pub async fn open(store: Store, accounts: &[Account]) -> Result<Self, Error> {
-        for account in accounts {
-            sqlx::query(
-                "INSERT INTO book_account (account, currency, status, balance)
-                 VALUES ($1, $2, $3, $4) ON CONFLICT (account) DO NOTHING",
-            )
-            .bind(account_key(&account.account))
-            .bind(&account.currency)
-            .bind(&account.status)
-            .bind(big("balance", account.balance)?)
-            .execute(&store.pool)
-            .await?;
-        }
-        let book = Self { store };
+        let balances: Result<Vec<i64>, Error> =
+            accounts.iter().map(|account| big("balance", account.balance)).collect();
+        let texts = |of: fn(&Account) -> &str| accounts.iter().map(of).collect::<Vec<_>>();
+        sqlx::query(
+            "INSERT INTO book_account (account, currency, status, balance)
+             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+             ON CONFLICT (account) DO NOTHING",
+        )
+        .bind(accounts.iter().map(|row| account_key(&row.account)).collect::<Vec<_>>())
+        .bind(texts(|account| &account.currency))
+        .bind(texts(|account| &account.status))
+        .bind(balances?)
+        .execute(&store.pool)
+        .await?;
+        // One after the other: a second would only wait for the first one's lock.
+        let moves = Grouped::new("book", &store.lazy, 1);
+        let book = Self { store, moves };
         book.release_orphans().await?;
         Ok(book)
     }
@@ -56,107 +68,38 @@ impl Book {
         for (debtor_agent, reference) in orphans {
             let debtor_agent = participant(debtor_agent);
             if let Ok(uetr) = Uetr::from_bytes(*reference.as_bytes()) {
-                self.end(TransferId { debtor_agent, uetr }, false).await?;
+                let transfer = TransferId { debtor_agent, uetr };
+                // A release is never refused.
+                let _done = self.moves.ask(Asked::End { transfer, to: State::Released }).await?;
             }
         }
         Ok(())
     }
 
-    async fn reserve_now(
-        &self,
-        id: TransferId,
-        debtor: Customer<'_>,
-    ) -> Result<Reserved, banking::Error> {
-        let account = debtor.account.ok_or_else(|| refused(b"AC01"))?;
-        let account = account_key(account);
-        let amount = big("amount", debtor.money.minor_units).map_err(unavailable)?;
-        let mut transaction = self.store.begin().await.map_err(unavailable)?;
-        if !entry(&mut transaction, id, "debit", &account, amount, "reserved").await? {
-            return Ok(Reserved::Before);
-        }
-        usable(&mut transaction, &account, debtor.money.currency.as_str()).await?;
-        let done = sqlx::query(
-            "UPDATE book_account SET reserved = reserved + $2
-             WHERE account = $1 AND balance - reserved >= $2",
-        )
-        .bind(&account)
-        .bind(amount)
-        .execute(&mut *transaction)
-        .await
-        .map_err(|error| unavailable(error.into()))?;
-        if done.rows_affected() == 0 {
-            return Err(refused(b"AM04"));
-        }
-        super::commit(transaction).await.map_err(unavailable)?;
-        Ok(Reserved::Now)
+    async fn ask(&self, asked: Asked) -> Result<Done, banking::Error> {
+        let done = self.moves.ask(asked).await.map_err(unavailable)?;
+        done.map_err(banking::Error::Refused)
     }
 
-    async fn end(&self, id: TransferId, captured: bool) -> Result<(), Error> {
-        let mut transaction = self.store.begin().await?;
-        let ended: Option<(String, i64)> = sqlx::query_as(
-            "UPDATE book_entry SET state = $3
-             WHERE debtor_agent = $1 AND uetr = $2 AND kind = 'debit' AND state = 'reserved'
-             RETURNING account, amount",
-        )
-        .bind(i64::from(id.debtor_agent.0))
-        .bind(uuid(id.uetr))
-        .bind(if captured { "captured" } else { "released" })
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let Some((account, amount)) = ended else { return Ok(()) };
-        sqlx::query(
-            "UPDATE book_account SET reserved = reserved - $2,
-                balance = balance - CASE WHEN $3 THEN $2 ELSE 0 END
-             WHERE account = $1",
-        )
-        .bind(account)
-        .bind(amount)
-        .bind(captured)
-        .execute(&mut *transaction)
-        .await?;
-        super::commit(transaction).await
-    }
-
-    async fn check_now(&self, creditor: Customer<'_>) -> Result<(), banking::Error> {
-        if creditor.payout_method == PayoutMethod::CashPickup {
-            return Ok(());
-        }
-        let account = account_key(creditor.account.ok_or_else(|| refused(b"AC03"))?);
-        let mut connection =
-            self.store.pool.acquire().await.map_err(|error| unavailable(error.into()))?;
-        usable(&mut connection, &account, creditor.money.currency.as_str()).await
-    }
-
-    async fn credit_now(
-        &self,
-        id: TransferId,
-        creditor: Customer<'_>,
-    ) -> Result<(), banking::Error> {
-        let account = account_key(creditor.account.ok_or_else(|| refused(b"AC03"))?);
-        let amount = big("amount", creditor.money.minor_units).map_err(unavailable)?;
-        let mut transaction = self.store.begin().await.map_err(unavailable)?;
-        if !entry(&mut transaction, id, "credit", &account, amount, "credited").await? {
-            return Ok(());
-        }
-        sqlx::query("UPDATE book_account SET balance = balance + $2 WHERE account = $1")
-            .bind(&account)
-            .bind(amount)
-            .execute(&mut *transaction)
-            .await
-            .map_err(|error| unavailable(error.into()))?;
-        super::commit(transaction).await.map_err(unavailable)
-    }
-}
-
-impl Book {
     async fn credited_now(&self, id: TransferId) -> Result<bool, Error> {
         let credited = sqlx::query_scalar(
             "SELECT EXISTS (SELECT FROM book_entry
              WHERE debtor_agent = $1 AND uetr = $2 AND kind = 'credit')",
         );
-        let credited = credited.bind(i64::from(id.debtor_agent.0)).bind(uuid(id.uetr));
+        let (agents, uetrs) = ids(std::iter::once(id));
+        let credited = credited.bind(agents.first().copied()).bind(uetrs.first().copied());
         Ok(credited.fetch_one(&self.store.pool).await?)
     }
+}
+
+/// A customer's account and amount as the book names them.
+fn movement(customer: Customer<'_>, missing: &[u8; 4]) -> Result<Movement, banking::Error> {
+    let unnamed = || banking::Error::Refused(StatusReason::known(missing));
+    Ok(Movement {
+        account: account_key(customer.account.ok_or_else(unnamed)?),
+        currency: customer.money.currency.to_string(),
+        amount: big("amount", customer.money.minor_units).map_err(unavailable)?,
+    })
 }
 
 impl CoreBanking for Book {
@@ -165,19 +108,33 @@ impl CoreBanking for Book {
         transfer: TransferId,
         debtor: Customer<'a>,
     ) -> BoxFuture<'a, Result<Reserved, banking::Error>> {
-        Box::pin(self.reserve_now(transfer, debtor))
+        Box::pin(async move {
+            let of = movement(debtor, b"AC01")?;
+            let done = self.ask(Asked::Reserve { transfer, of }).await?;
+            Ok(if done == Done::Now { Reserved::Now } else { Reserved::Before })
+        })
     }
 
     fn capture(&self, transfer: TransferId) -> BoxFuture<'_, Result<(), banking::Error>> {
-        Box::pin(async move { self.end(transfer, true).await.map_err(unavailable) })
+        Box::pin(
+            async move { self.ask(Asked::End { transfer, to: State::Captured }).await.map(drop) },
+        )
     }
 
     fn release(&self, transfer: TransferId) -> BoxFuture<'_, Result<(), banking::Error>> {
-        Box::pin(async move { self.end(transfer, false).await.map_err(unavailable) })
+        Box::pin(
+            async move { self.ask(Asked::End { transfer, to: State::Released }).await.map(drop) },
+        )
     }
 
     fn check<'a>(&'a self, creditor: Customer<'a>) -> BoxFuture<'a, Result<(), banking::Error>> {
-        Box::pin(self.check_now(creditor))
+        Box::pin(async move {
+            if creditor.payout_method == PayoutMethod::CashPickup {
+                return Ok(());
+            }
+            let of = movement(creditor, b"AC03")?;
+            self.ask(Asked::Check { of }).await.map(drop)
+        })
     }
 
     fn credit<'a>(
@@ -185,7 +142,10 @@ impl CoreBanking for Book {
         transfer: TransferId,
         creditor: Customer<'a>,
     ) -> BoxFuture<'a, Result<(), banking::Error>> {
-        Box::pin(self.credit_now(transfer, creditor))
+        Box::pin(async move {
+            let of = movement(creditor, b"AC03")?;
+            self.ask(Asked::Credit { transfer, of }).await.map(drop)
+        })
     }
 
     fn credited(&self, transfer: TransferId) -> BoxFuture<'_, Result<bool, banking::Error>> {
@@ -193,62 +153,122 @@ impl CoreBanking for Book {
     }
 }
 
-/// Notes a movement; false when it was noted before and stands. An unknown account is refused.
-async fn entry(
-    connection: &mut Connection,
-    id: TransferId,
-    kind: &str,
-    account: &str,
-    amount: i64,
-    state: &str,
-) -> Result<bool, banking::Error> {
-    let done = sqlx::query(
-        "INSERT INTO book_entry (debtor_agent, uetr, kind, account, amount, state)
-         VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (debtor_agent, uetr, kind) DO UPDATE
-            SET account = excluded.account, amount = excluded.amount, state = excluded.state
-            WHERE book_entry.state = 'released'",
-    )
-    .bind(i64::from(id.debtor_agent.0))
-    .bind(uuid(id.uetr))
-    .bind(kind)
-    .bind(account)
-    .bind(amount)
-    .bind(state)
-    .execute(connection)
-    .await
-    .map_err(|error| match error.as_database_error() {
-        Some(cause) if cause.is_foreign_key_violation() => refused(b"AC01"),
-        Some(_) | None => unavailable(error.into()),
-    })?;
-    Ok(done.rows_affected() == 1)
+fn unavailable(error: Error) -> banking::Error {
+    banking::Error::Unavailable(Box::new(error))
 }
 
-/// Refuses an account that is unknown, closed, blocked, or of another currency.
-async fn usable(
-    connection: &mut Connection,
-    account: &str,
-    currency: &str,
-) -> Result<(), banking::Error> {
-    let row: Option<(String, String)> =
-        sqlx::query_as("SELECT status, currency FROM book_account WHERE account = $1")
-            .bind(account)
-            .fetch_optional(connection)
-            .await
-            .map_err(|error| unavailable(error.into()))?;
-    match row.as_ref().map(|(status, held)| (status.as_str(), held.as_str())) {
-        None => Err(refused(b"AC01")),
-        Some(("closed", _)) => Err(refused(b"AC04")),
-        Some(("open", held)) if held == currency => Ok(()),
-        Some(("open", _)) => Err(refused(b"AC11")),
-        Some(_) => Err(refused(b"AC06")),
+/// What is asked of the book by many at a time: accounts and entries are read, everything is done in
+/// order, and what differs is written.
+#[derive(Debug)]
+struct Moves;
+
+impl Group for Moves {
+    type Item = Asked;
+    type Answer = Result<Done, StatusReason>;
+
+    async fn run(
+        connection: &mut Connection,
+        asked: &[Asked],
+    ) -> Result<Vec<Result<Done, StatusReason>>, Error> {
+        // Another process of the same gateway may not have ended yet.
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' book'))")
+            .execute(&mut *connection)
+            .await?;
+        let entries = entries(connection, asked).await?;
+        let names = asked.iter().filter_map(Asked::account).map(str::to_owned);
+        let names = names.chain(entries.values().map(|entry| entry.account.clone()));
+        let accounts = accounts(connection, names.collect()).await?;
+        let mut books = Books::new(accounts, entries);
+        let answers = asked.iter().map(|one| books.apply(one)).collect();
+        write(connection, &books).await?;
+        Ok(answers)
     }
 }
 
-fn refused(reason: &[u8; 4]) -> banking::Error {
-    banking::Error::Refused(StatusReason::known(reason))
+#[derive(FromRow)]
+struct EntryRow {
+    debtor_agent: i64,
+    uetr: Uuid,
+    kind: String,
+    account: String,
+    amount: i64,
+    state: String,
 }
 
-fn unavailable(error: Error) -> banking::Error {
-    banking::Error::Unavailable(Box::new(error))
+async fn entries(
+    connection: &mut Connection,
+    asked: &[Asked],
+) -> Result<HashMap<(TransferId, Kind), ledger::Entry>, Error> {
+    let (agents, uetrs) = ids(asked.iter().filter_map(Asked::transfer));
+    if agents.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<EntryRow> = sqlx::query_as(
+        "SELECT e.debtor_agent, e.uetr, e.kind, e.account, e.amount, e.state
+         FROM unnest($1::bigint[], $2::uuid[]) AS c (debtor_agent, uetr)
+         JOIN book_entry e ON e.debtor_agent = c.debtor_agent AND e.uetr = c.uetr",
+    )
+    .bind(agents)
+    .bind(uetrs)
+    .fetch_all(connection)
+    .await?;
+    let read = |row: EntryRow| {
+        let id = super::transfers::identity(row.debtor_agent, row.uetr)?;
+        let (kind, state) = (Kind::read(&row.kind)?, State::read(&row.state)?);
+        let entry = ledger::Entry { account: row.account, amount: row.amount, state };
+        Some(((id, kind), entry))
+    };
+    Ok(rows.into_iter().filter_map(read).collect())
+}
+
+async fn accounts(
+    connection: &mut Connection,
+    names: Vec<String>,
+) -> Result<BTreeMap<String, ledger::Account>, Error> {
+    let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
+        "SELECT account, currency, status, balance, reserved FROM book_account
+         WHERE account = ANY ($1)",
+    )
+    .bind(names)
+    .fetch_all(connection)
+    .await?;
+    let read = |(name, currency, status, balance, reserved)| {
+        (name, ledger::Account { currency, status, balance, reserved })
+    };
+    Ok(rows.into_iter().map(read).collect())
+}
+
+async fn write(connection: &mut Connection, books: &Books) -> Result<(), Error> {
+    let entries: Vec<_> = books.changed_entries().collect();
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let (agents, uetrs) = ids(entries.iter().map(|((id, _), _)| *id));
+    sqlx::query(
+        "INSERT INTO book_entry (debtor_agent, uetr, kind, account, amount, state)
+         SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::bigint[],
+            $6::text[])
+         ON CONFLICT (debtor_agent, uetr, kind) DO UPDATE
+            SET account = excluded.account, amount = excluded.amount, state = excluded.state",
+    )
+    .bind(agents)
+    .bind(uetrs)
+    .bind(entries.iter().map(|((_, kind), _)| kind.as_str()).collect::<Vec<_>>())
+    .bind(entries.iter().map(|(_, entry)| entry.account.as_str()).collect::<Vec<_>>())
+    .bind(entries.iter().map(|(_, entry)| entry.amount).collect::<Vec<_>>())
+    .bind(entries.iter().map(|(_, entry)| entry.state.as_str()).collect::<Vec<_>>())
+    .execute(&mut *connection)
+    .await?;
+    let accounts: Vec<_> = books.changed_accounts().collect();
+    sqlx::query(
+        "UPDATE book_account a SET balance = c.balance, reserved = c.reserved
+         FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS c (account, balance, reserved)
+         WHERE a.account = c.account",
+    )
+    .bind(accounts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+    .bind(accounts.iter().map(|(_, account)| account.balance).collect::<Vec<_>>())
+    .bind(accounts.iter().map(|(_, account)| account.reserved).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
 }

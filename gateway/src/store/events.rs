@@ -17,24 +17,38 @@ pub struct EventRow {
     pub data: serde_json::Value,
 }
 
-/// Keeps an event.
+/// An event to be kept.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// This participant's own number.
+    pub number: u64,
+    /// The record's number.
+    pub sequence: u64,
+    /// Replicated time.
+    pub at: OffsetDateTime,
+    /// What it says, without personal data.
+    pub data: serde_json::Value,
+}
+
+/// Keeps events.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn event_insert(
-    connection: &mut Connection,
-    number: u64,
-    sequence: u64,
-    at: OffsetDateTime,
-    data: serde_json::Value,
-) -> Result<(), Error> {
-    sqlx::query("INSERT INTO event (number, sequence, at, data) VALUES ($1, $2, $3, $4)")
-        .bind(big("number", number)?)
-        .bind(big("sequence", sequence)?)
-        .bind(at)
-        .bind(data)
-        .execute(connection)
-        .await?;
+pub async fn event_insert(connection: &mut Connection, events: &[NewEvent]) -> Result<(), Error> {
+    let numbers: Result<Vec<i64>, Error> =
+        events.iter().map(|event| big("number", event.number)).collect();
+    let sequences: Result<Vec<i64>, Error> =
+        events.iter().map(|event| big("sequence", event.sequence)).collect();
+    sqlx::query(
+        "INSERT INTO event (number, sequence, at, data)
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::jsonb[])",
+    )
+    .bind(numbers?)
+    .bind(sequences?)
+    .bind(events.iter().map(|event| event.at).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| &event.data).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -43,7 +57,7 @@ pub async fn event_insert(
 /// # Errors
 /// When the statement fails.
 pub async fn cursor_move(connection: &mut Connection, from: u64, to: u64) -> Result<bool, Error> {
-    let done = sqlx::query("UPDATE event_cursor SET number = $2 WHERE number = $1")
+    let done = sqlx::query("UPDATE event_cursor SET number = $2 WHERE one AND number = $1")
         .bind(big("number", from)?)
         .bind(big("number", to)?)
         .execute(connection)

@@ -1,9 +1,15 @@
 //! Idempotency keys with the answers they got, each under the API key that used it.
+use std::collections::HashSet;
+
 use ledger_types::Uetr;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{Error, Store, transfers::uuid};
+use super::{
+    Connection, Error, Store,
+    groups::{Group, in_order},
+    transfers::uuid,
+};
 
 /// What is known of an idempotency key.
 #[derive(Clone, Debug, FromRow)]
@@ -18,41 +24,126 @@ pub struct Idempotency {
     pub body: Option<serde_json::Value>,
 }
 
+/// The first thing that is known of a request.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// Whose.
+    pub api_key: Uuid,
+    /// The Idempotency-Key.
+    pub key: String,
+    /// Digest of the request.
+    pub fingerprint: Vec<u8>,
+    /// The transfer it makes, if it makes one.
+    pub uetr: Option<Uetr>,
+}
+
+/// The answer of a request.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Whose.
+    pub api_key: Uuid,
+    /// The Idempotency-Key.
+    pub key: String,
+    /// The transfer it made.
+    pub uetr: Option<Uetr>,
+    /// The status.
+    pub status: u16,
+    /// The body; none where repeats show the transfer as it is then.
+    pub body: Option<serde_json::Value>,
+}
+
+#[derive(Debug)]
+pub(super) struct Beginning;
+
+impl Group for Beginning {
+    type Item = NewKey;
+    /// Whether it is taken now, else what is known of it, if it was not given back meanwhile.
+    type Answer = Result<(), Option<Idempotency>>;
+
+    async fn run(
+        connection: &mut Connection,
+        new: &[NewKey],
+    ) -> Result<Vec<Result<(), Option<Idempotency>>>, Error> {
+        let texts = new.iter().map(|row| row.key.as_str()).collect::<Vec<_>>();
+        let callers = new.iter().map(|row| row.api_key).collect::<Vec<_>>();
+        let taken: Vec<(Uuid, String)> = sqlx::query_as(
+            "INSERT INTO idempotency (api_key, key, fingerprint, uetr)
+             SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[])
+             ON CONFLICT (api_key, key) DO NOTHING RETURNING api_key, key",
+        )
+        .bind(&callers)
+        .bind(&texts)
+        .bind(new.iter().map(|row| row.fingerprint.as_slice()).collect::<Vec<_>>())
+        .bind(new.iter().map(|row| row.uetr.map(uuid)).collect::<Vec<_>>())
+        .fetch_all(&mut *connection)
+        .await?;
+        let mut taken: HashSet<(Uuid, String)> = taken.into_iter().collect();
+        // The second of two with one key finds it taken.
+        let first: Vec<bool> =
+            new.iter().map(|row| taken.remove(&(row.api_key, row.key.clone()))).collect();
+        if first.iter().all(|first| *first) {
+            return Ok(vec![Ok(()); new.len()]);
+        }
+        let known: Vec<Known> = sqlx::query_as(
+            "SELECT c.place, i.fingerprint, i.uetr, i.status, i.body
+             FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS c (api_key, key, place)
+             JOIN idempotency i ON i.api_key = c.api_key AND i.key = c.key",
+        )
+        .bind(&callers)
+        .bind(&texts)
+        .fetch_all(connection)
+        .await?;
+        let known = in_order(new.len(), known.into_iter().map(|known| (known.place, known.row)));
+        let known = known.into_iter().map(|own| own.into_iter().next());
+        let answer = |(first, known)| if first { Ok(()) } else { Err(known) };
+        Ok(first.into_iter().zip(known).map(answer).collect())
+    }
+}
+
+#[derive(FromRow)]
+struct Known {
+    place: i64,
+    #[sqlx(flatten)]
+    row: Idempotency,
+}
+
+#[derive(Debug)]
+pub(super) struct Finishing;
+
+impl Group for Finishing {
+    type Item = Finished;
+    type Answer = ();
+
+    async fn run(connection: &mut Connection, rows: &[Finished]) -> Result<Vec<()>, Error> {
+        sqlx::query(
+            "UPDATE idempotency i SET uetr = c.uetr, status = c.status, body = c.body
+             FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::smallint[], $5::jsonb[])
+                AS c (api_key, key, uetr, status, body)
+             WHERE i.api_key = c.api_key AND i.key = c.key",
+        )
+        .bind(rows.iter().map(|row| row.api_key).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.uetr.map(uuid)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| i16::try_from(row.status).unwrap_or(500)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.body.as_ref()).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+        Ok(vec![(); rows.len()])
+    }
+}
+
 impl Store {
     /// Takes an idempotency key: `None` when it is new and now ours, else what is known of it.
     ///
     /// # Errors
     /// When a statement fails.
-    pub async fn idempotency_begin(
-        &self,
-        api_key: Uuid,
-        key: &str,
-        fingerprint: &[u8],
-    ) -> Result<Option<Idempotency>, Error> {
+    pub async fn idempotency_begin(&self, new: NewKey) -> Result<Option<Idempotency>, Error> {
         loop {
-            let taken = sqlx::query(
-                "INSERT INTO idempotency (api_key, key, fingerprint) VALUES ($1, $2, $3)
-                 ON CONFLICT (api_key, key) DO NOTHING",
-            )
-            .bind(api_key)
-            .bind(key)
-            .bind(fingerprint)
-            .execute(&self.pool)
-            .await?;
-            if taken.rows_affected() == 1 {
-                return Ok(None);
-            }
-            let known = sqlx::query_as(
-                "SELECT fingerprint, uetr, status, body FROM idempotency
-                 WHERE api_key = $1 AND key = $2",
-            )
-            .bind(api_key)
-            .bind(key)
-            .fetch_optional(&self.pool)
-            .await?;
-            // None when it was given back in between: then it may be ours.
-            if known.is_some() {
-                return Ok(known);
+            match self.groups.keys.ask(new.clone()).await? {
+                Ok(()) => return Ok(None),
+                Err(Some(known)) => return Ok(Some(known)),
+                // It was given back in between: then it may be ours.
+                Err(None) => {}
             }
         }
     }
@@ -61,25 +152,8 @@ impl Store {
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn idempotency_finish(
-        &self,
-        api_key: Uuid,
-        key: &str,
-        uetr: Option<Uetr>,
-        (status, body): (u16, Option<serde_json::Value>),
-    ) -> Result<(), Error> {
-        sqlx::query(
-            "UPDATE idempotency SET uetr = $3, status = $4, body = $5
-             WHERE api_key = $1 AND key = $2",
-        )
-        .bind(api_key)
-        .bind(key)
-        .bind(uetr.map(uuid))
-        .bind(i16::try_from(status).unwrap_or(500))
-        .bind(body)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+    pub async fn idempotency_finish(&self, answer: Finished) -> Result<(), Error> {
+        self.groups.answers.ask(answer).await
     }
 
     /// Names the transfer that a key is making, before anything of it is kept, and tells the name:

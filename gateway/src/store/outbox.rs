@@ -1,14 +1,17 @@
 //! What is signed and must reach the ledger: items, and the exact envelopes they were sent in.
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use ledger_proof::{codec::Digest, item::ItemKind};
 use ledger_types::TransferId;
-use services_runtime::trace;
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Connection, Error, Store, transfers::uuid, unsigned};
+use super::{
+    Connection, Error, Store,
+    transfers::{ids, uuid},
+    unsigned,
+};
 
 /// An item on its way.
 #[derive(Clone, Debug, FromRow)]
@@ -42,34 +45,76 @@ pub struct EnvelopeRow {
     pub valid_until: OffsetDateTime,
 }
 
-/// Puts an item into the outbox. The same question again gives the row of the first.
+/// An item to be sent.
+#[derive(Clone, Debug)]
+pub struct NewItem {
+    /// What it does.
+    pub kind: ItemKind,
+    /// To which transfer.
+    pub transfer: TransferId,
+    /// Digest of what is asked.
+    pub fingerprint: Digest,
+    /// Its exact bytes.
+    pub item: Vec<u8>,
+    /// The blob that goes with it.
+    pub blob: Option<Vec<u8>>,
+    /// The span of who asks for it.
+    pub traceparent: Option<String>,
+}
+
+#[derive(FromRow)]
+struct Made {
+    #[sqlx(flatten)]
+    row: OutboxRow,
+    fingerprint: Vec<u8>,
+}
+
+/// Puts items into the outbox, and gives their rows in order. The same question again gives the row
+/// of the first.
 ///
 /// # Errors
-/// When a statement fails.
+/// When a statement fails, or two ask the same.
 pub async fn outbox_insert(
     connection: &mut Connection,
-    kind: ItemKind,
-    transfer: TransferId,
-    fingerprint: &Digest,
-    item: &[u8],
-    blob: Option<&[u8]>,
-) -> Result<OutboxRow, Error> {
-    Ok(sqlx::query_as(
+    new: &[NewItem],
+) -> Result<Vec<OutboxRow>, Error> {
+    if new.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (agents, uetrs) = ids(new.iter().map(|item| item.transfer));
+    let made: Vec<Made> = sqlx::query_as(
         "INSERT INTO outbox (kind, debtor_agent, uetr, fingerprint, item, blob, traceparent)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         SELECT kind, debtor_agent, uetr, fingerprint, item, blob, traceparent
+         FROM unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::bytea[], $5::bytea[],
+            $6::bytea[], $7::text[]) WITH ORDINALITY
+            AS c (kind, debtor_agent, uetr, fingerprint, item, blob, traceparent, place)
+         ORDER BY place
          ON CONFLICT (kind, debtor_agent, uetr, fingerprint)
             DO UPDATE SET done = false, request = NULL, place = NULL
-         RETURNING id, kind, debtor_agent, uetr, item, blob, request, traceparent",
+         RETURNING id, kind, debtor_agent, uetr, item, blob, request, traceparent, fingerprint",
     )
-    .bind(i16::from(kind.code()))
-    .bind(i64::from(transfer.debtor_agent.0))
-    .bind(uuid(transfer.uetr))
-    .bind(fingerprint.as_slice())
-    .bind(item)
-    .bind(blob)
-    .bind(trace::kept())
-    .fetch_one(connection)
-    .await?)
+    .bind(new.iter().map(|item| i16::from(item.kind.code())).collect::<Vec<_>>())
+    .bind(agents)
+    .bind(uetrs)
+    .bind(new.iter().map(|item| item.fingerprint.as_slice()).collect::<Vec<_>>())
+    .bind(new.iter().map(|item| item.item.as_slice()).collect::<Vec<_>>())
+    .bind(new.iter().map(|item| item.blob.as_deref()).collect::<Vec<_>>())
+    .bind(new.iter().map(|item| item.traceparent.as_deref()).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    let mut made: HashMap<(i16, i64, Uuid, Vec<u8>), OutboxRow> = made
+        .into_iter()
+        .map(|made| {
+            let row = made.row;
+            ((row.kind, row.debtor_agent, row.uetr, made.fingerprint), row)
+        })
+        .collect();
+    let own = |item: &NewItem| {
+        let (kind, agent) = (i16::from(item.kind.code()), i64::from(item.transfer.debtor_agent.0));
+        let key = (kind, agent, uuid(item.transfer.uetr), item.fingerprint.to_vec());
+        made.remove(&key).ok_or(Error::Unanswered)
+    };
+    new.iter().map(own).collect()
 }
 
 /// Whether an item that asks the same is here, unless it was refused.
@@ -95,20 +140,23 @@ pub async fn outbox_holds(
     .await?)
 }
 
-/// Marks an item as answered.
+/// Marks items as answered, each with the name of its refusal if it was refused.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn outbox_done(
     connection: &mut Connection,
-    id: i64,
-    refusal: Option<&str>,
+    done: &[(i64, Option<&str>)],
 ) -> Result<(), Error> {
-    sqlx::query("UPDATE outbox SET done = true, refusal = $2 WHERE id = $1")
-        .bind(id)
-        .bind(refusal)
-        .execute(connection)
-        .await?;
+    let (places, refusals): (Vec<i64>, Vec<Option<&str>>) = done.iter().copied().unzip();
+    sqlx::query(
+        "UPDATE outbox o SET done = true, refusal = c.refusal
+         FROM unnest($1::bigint[], $2::text[]) AS c (id, refusal) WHERE o.id = c.id",
+    )
+    .bind(places)
+    .bind(refusals)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -144,8 +192,8 @@ pub async fn envelope_keep(
     .execute(&mut *connection)
     .await?;
     sqlx::query(
-        "UPDATE outbox SET request = $1, place = (array_position($2, id) - 1)::smallint
-         WHERE id = ANY ($2)",
+        "UPDATE outbox o SET request = $1, place = (c.place - 1)::smallint
+         FROM unnest($2::bigint[]) WITH ORDINALITY AS c (id, place) WHERE o.id = c.id",
     )
     .bind(envelope.request)
     .bind(items)

@@ -1,27 +1,50 @@
 //! The home of personal data, and what screening said of it; nothing here leaves by a log.
 use ledger_types::TransferId;
 
-use super::{Connection, Error, Store, transfers::uuid};
+use super::{
+    Connection, Error, Json, Store,
+    groups::{Group, in_order},
+    transfers::{ids, uuid},
+};
 use crate::personal::Personal;
 
-/// Keeps the personal data of a transfer, or why it could not be opened.
+/// The personal data of a transfer, or why it could not be opened.
+#[derive(Clone, Debug)]
+pub struct NewParty {
+    /// Whose.
+    pub transfer: TransferId,
+    /// Who and whom.
+    pub personal: Option<Personal>,
+    /// Why that is not there.
+    pub sealed_error: Option<String>,
+}
+
+impl NewParty {
+    /// Personal data that is in the open here.
+    #[must_use]
+    pub fn open(transfer: TransferId, personal: Personal) -> Self {
+        Self { transfer, personal: Some(personal), sealed_error: None }
+    }
+}
+
+/// Keeps the personal data of transfers.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn party_insert(
-    connection: &mut Connection,
-    transfer: TransferId,
-    personal: Option<&Personal>,
-    sealed_error: Option<&str>,
-) -> Result<(), Error> {
+pub async fn party_insert(connection: &mut Connection, new: &[NewParty]) -> Result<(), Error> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let (agents, uetrs) = ids(new.iter().map(|party| party.transfer));
     sqlx::query(
-        "INSERT INTO party (debtor_agent, uetr, personal, sealed_error) VALUES ($1, $2, $3, $4)
+        "INSERT INTO party (debtor_agent, uetr, personal, sealed_error)
+         SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::jsonb[], $4::text[])
          ON CONFLICT (debtor_agent, uetr) DO NOTHING",
     )
-    .bind(i64::from(transfer.debtor_agent.0))
-    .bind(uuid(transfer.uetr))
-    .bind(personal.map(sqlx::types::Json))
-    .bind(sealed_error)
+    .bind(agents)
+    .bind(uetrs)
+    .bind(new.iter().map(|party| party.personal.as_ref().map(Json)).collect::<Vec<_>>())
+    .bind(new.iter().map(|party| party.sealed_error.as_deref()).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())
@@ -39,7 +62,7 @@ pub async fn party_replace(
     sqlx::query("UPDATE party SET personal = $3 WHERE debtor_agent = $1 AND uetr = $2")
         .bind(i64::from(transfer.debtor_agent.0))
         .bind(uuid(transfer.uetr))
-        .bind(sqlx::types::Json(personal))
+        .bind(Json(personal))
         .execute(connection)
         .await?;
     Ok(())
@@ -73,12 +96,33 @@ impl Store {
     /// # Errors
     /// When the statement fails.
     pub async fn party_fetch(&self, transfer: TransferId) -> Result<Option<Personal>, Error> {
-        let row: Option<(Option<sqlx::types::Json<Personal>>,)> =
-            sqlx::query_as("SELECT personal FROM party WHERE debtor_agent = $1 AND uetr = $2")
-                .bind(i64::from(transfer.debtor_agent.0))
-                .bind(uuid(transfer.uetr))
-                .fetch_optional(&self.pool)
-                .await?;
-        Ok(row.and_then(|(personal,)| personal).map(|json| json.0))
+        self.groups.parties.ask(transfer).await
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Fetching;
+
+impl Group for Fetching {
+    type Item = TransferId;
+    type Answer = Option<Personal>;
+    const READS: bool = true;
+
+    async fn run(
+        connection: &mut Connection,
+        items: &[TransferId],
+    ) -> Result<Vec<Option<Personal>>, Error> {
+        let (agents, uetrs) = ids(items.iter().copied());
+        let rows: Vec<(i64, Option<Json<Personal>>)> = sqlx::query_as(
+            "SELECT c.place, p.personal FROM unnest($1::bigint[], $2::uuid[]) WITH ORDINALITY
+                AS c (debtor_agent, uetr, place)
+             JOIN party p ON p.debtor_agent = c.debtor_agent AND p.uetr = c.uetr",
+        )
+        .bind(agents)
+        .bind(uetrs)
+        .fetch_all(connection)
+        .await?;
+        let found = in_order(items.len(), rows.into_iter());
+        Ok(found.into_iter().map(|own| own.into_iter().flatten().next().map(|row| row.0)).collect())
     }
 }

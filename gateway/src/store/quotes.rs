@@ -4,7 +4,7 @@ use sqlx::{FromRow, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Error, Store};
+use super::{Connection, Error, Store, groups::Group};
 
 /// One firm quote of a chain, as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,23 +69,8 @@ impl Store {
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn quote_insert(&self, quote: &QuoteRow) -> Result<(), Error> {
-        sqlx::query(
-            "INSERT INTO quote (id, corridor, source_currency, source_amount,
-                destination_currency, destination_amount, hops, submit_by)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(quote.id)
-        .bind(quote.corridor)
-        .bind(&quote.source_currency)
-        .bind(quote.source_amount)
-        .bind(&quote.destination_currency)
-        .bind(quote.destination_amount)
-        .bind(&quote.hops)
-        .bind(quote.submit_by)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+    pub async fn quote_insert(&self, quote: QuoteRow) -> Result<(), Error> {
+        self.groups.quotes.ask(quote).await
     }
 
     /// A quote by id.
@@ -100,5 +85,36 @@ impl Store {
         .bind(id)
         .fetch_optional(&self.pool)
         .await?)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Keeping;
+
+impl Group for Keeping {
+    type Item = QuoteRow;
+    type Answer = ();
+
+    async fn run(connection: &mut Connection, quotes: &[QuoteRow]) -> Result<Vec<()>, Error> {
+        let texts = |of: fn(&QuoteRow) -> &str| quotes.iter().map(of).collect::<Vec<_>>();
+        let numbers = |of: fn(&QuoteRow) -> i64| quotes.iter().map(of).collect::<Vec<_>>();
+        sqlx::query(
+            "INSERT INTO quote (id, corridor, source_currency, source_amount,
+                destination_currency, destination_amount, hops, submit_by)
+             SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[],
+                $6::bigint[], $7::jsonb[], $8::timestamptz[])
+             ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(quotes.iter().map(|quote| quote.id).collect::<Vec<_>>())
+        .bind(numbers(|quote| quote.corridor))
+        .bind(texts(|quote| &quote.source_currency))
+        .bind(numbers(|quote| quote.source_amount))
+        .bind(texts(|quote| &quote.destination_currency))
+        .bind(numbers(|quote| quote.destination_amount))
+        .bind(quotes.iter().map(|quote| &quote.hops).collect::<Vec<_>>())
+        .bind(quotes.iter().map(|quote| quote.submit_by).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+        Ok(vec![(); quotes.len()])
     }
 }

@@ -1,13 +1,16 @@
 //! Transfers as this gateway knows them: rows that follow the ledger's records and never go back.
-use std::time::Duration;
+use std::{borrow::Cow, collections::HashSet};
 
 use ledger_types::{ParticipantId, Timestamp, TransferId, Uetr};
-use services_runtime::trace;
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Connection, Error, Store, big, unsigned};
+use super::{
+    Connection, Error, Store, big,
+    groups::{Group, in_order},
+    unsigned,
+};
 use crate::clock;
 
 /// A transfer's row.
@@ -85,8 +88,7 @@ impl Row {
     /// Its identity; `None` if the row was tampered with.
     #[must_use]
     pub fn transfer(&self) -> Option<TransferId> {
-        let uetr = Uetr::from_bytes(*self.uetr.as_bytes()).ok()?;
-        Some(TransferId { debtor_agent: participant(self.debtor_agent), uetr })
+        identity(self.debtor_agent, self.uetr)
     }
 
     /// Interbank settlement amount.
@@ -137,261 +139,154 @@ pub struct New {
     pub quotes: Vec<Uuid>,
     /// SHA-256 of its tracking token.
     pub tracking_sha256: Option<Vec<u8>>,
+    /// The span of who asks for it.
+    pub traceparent: Option<String>,
 }
 
-/// Inserts a transfer, with the span of who asks for it; false when its identity is known already.
+/// Inserts transfers; gives those whose identity was not known.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn transfer_insert(connection: &mut Connection, new: &New) -> Result<bool, Error> {
-    let instructed = new.instructed.as_ref();
-    let amount = instructed.map(|(amount, _)| big("instructed_amount", *amount)).transpose()?;
-    let done = sqlx::query(
+pub async fn transfer_insert(
+    connection: &mut Connection,
+    new: &[New],
+) -> Result<HashSet<TransferId>, Error> {
+    let (agents, uetrs) = ids(new.iter().map(|row| row.transfer));
+    let mut instructed = Vec::with_capacity(new.len());
+    let (mut amounts, mut reserved) = (Vec::with_capacity(new.len()), Vec::new());
+    for row in new {
+        let amount = row.instructed.as_ref().map(|(amount, _)| *amount);
+        instructed.push(amount.map(|amount| big("instructed_amount", amount)).transpose()?);
+        amounts.push(big("amount", row.settlement.0)?);
+        reserved.push(big("reserved_amount", row.reserved_amount)?);
+    }
+    let texts = |of: fn(&New) -> Option<&str>| new.iter().map(of).collect::<Vec<_>>();
+    let quotes = |row: &New| row.quotes.iter().map(Uuid::to_string).collect::<Vec<_>>().join(",");
+    let made: Vec<(i64, Uuid)> = sqlx::query_as(
+        // An array of arrays is no list of lists in SQL, so quotes come as text.
         "INSERT INTO transfer (debtor_agent, uetr, creditor_agent, outgoing, return_of, corridor,
             status, reason, refusal, instructed_amount, instructed_currency, amount, currency,
             reserved_amount, payout_method, purpose, end_to_end_id, quotes, tracking_sha256,
             traceparent, ended_at, booked)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-            $19, $20, CASE WHEN $7 = 'REJECTED' THEN now() END,
-            $7 IN ('REJECTED', 'AWAITING_APPROVAL'))
-         ON CONFLICT (debtor_agent, uetr) DO NOTHING",
+         SELECT c.debtor_agent, c.uetr, c.creditor_agent, c.outgoing, c.return_of, c.corridor,
+            c.status, c.reason, c.refusal, c.instructed_amount, c.instructed_currency, c.amount,
+            c.currency, c.reserved_amount, c.payout_method, c.purpose, c.end_to_end_id,
+            string_to_array(c.quotes, ',')::uuid[], c.tracking_sha256, c.traceparent,
+            CASE WHEN c.status = 'REJECTED' THEN now() END,
+            c.status IN ('REJECTED', 'AWAITING_APPROVAL')
+         FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::boolean[], $5::uuid[],
+            $6::bigint[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[],
+            $12::bigint[], $13::text[], $14::bigint[], $15::text[], $16::text[], $17::text[],
+            $18::text[], $19::bytea[], $20::text[])
+            WITH ORDINALITY AS c (debtor_agent, uetr, creditor_agent, outgoing, return_of, corridor,
+                status, reason, refusal, instructed_amount, instructed_currency, amount, currency,
+                reserved_amount, payout_method, purpose, end_to_end_id, quotes, tracking_sha256,
+                traceparent, place)
+         ORDER BY c.place
+         ON CONFLICT (debtor_agent, uetr) DO NOTHING
+         RETURNING debtor_agent, uetr",
     )
-    .bind(i64::from(new.transfer.debtor_agent.0))
-    .bind(uuid(new.transfer.uetr))
-    .bind(i64::from(new.creditor_agent.0))
-    .bind(new.outgoing)
-    .bind(new.return_of.map(uuid))
-    .bind(i64::from(new.corridor))
-    .bind(new.status)
-    .bind(&new.reason)
-    .bind(&new.refusal)
-    .bind(amount)
-    .bind(instructed.map(|(_, currency)| currency))
-    .bind(big("amount", new.settlement.0)?)
-    .bind(&new.settlement.1)
-    .bind(big("reserved_amount", new.reserved_amount)?)
-    .bind(new.payout_method)
-    .bind(&new.purpose)
-    .bind(&new.end_to_end_id)
-    .bind(&new.quotes)
-    .bind(&new.tracking_sha256)
-    .bind(trace::kept())
-    .execute(connection)
+    .bind(agents)
+    .bind(uetrs)
+    .bind(new.iter().map(|row| i64::from(row.creditor_agent.0)).collect::<Vec<_>>())
+    .bind(new.iter().map(|row| row.outgoing).collect::<Vec<_>>())
+    .bind(new.iter().map(|row| row.return_of.map(uuid)).collect::<Vec<_>>())
+    .bind(new.iter().map(|row| i64::from(row.corridor)).collect::<Vec<_>>())
+    .bind(texts(|row| Some(row.status)))
+    .bind(texts(|row| row.reason.as_deref()))
+    .bind(texts(|row| row.refusal.as_deref()))
+    .bind(instructed)
+    .bind(texts(|row| row.instructed.as_ref().map(|(_, currency)| currency.as_str())))
+    .bind(amounts)
+    .bind(texts(|row| Some(&row.settlement.1)))
+    .bind(reserved)
+    .bind(texts(|row| Some(row.payout_method)))
+    .bind(texts(|row| Some(&row.purpose)))
+    .bind(texts(|row| row.end_to_end_id.as_deref()))
+    .bind(new.iter().map(quotes).collect::<Vec<_>>())
+    .bind(new.iter().map(|row| row.tracking_sha256.as_deref()).collect::<Vec<_>>())
+    .bind(texts(|row| row.traceparent.as_deref()))
+    .fetch_all(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(transfers(made))
 }
 
-/// A change that a record made to a transfer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Reserved on the ledger.
-    Pending {
-        /// When it expires.
-        deadline: Timestamp,
-    },
-    /// The creditor agent reviews.
-    Held {
-        /// Why.
-        reason: String,
-        /// Until when.
-        until: Timestamp,
-    },
-    /// Final.
-    Settled,
-    /// Ended without settling: REJECTED, EXPIRED, CANCELLED or BURNED.
-    Ended {
-        /// The state.
-        status: &'static str,
-        /// ISO reason.
-        reason: Option<String>,
-        /// Name of the refusal, if the ledger refused it.
-        refusal: Option<String>,
-    },
-    /// The creditor agent's word after settlement.
-    Confirmed {
-        /// ACCC, CPUC, ACWP or BLCK.
-        status: &'static str,
-        /// Whether the creditor has the money.
-        credited: bool,
-    },
+/// Identities as two columns.
+pub(crate) fn ids(transfers: impl Iterator<Item = TransferId>) -> (Vec<i64>, Vec<Uuid>) {
+    transfers.map(|id| (i64::from(id.debtor_agent.0), uuid(id.uetr))).unzip()
 }
 
-impl Change {
-    /// The word in the timeline, the ISO status and the reason.
-    fn words(&self) -> (&'static str, &'static str, Option<&str>) {
-        match self {
-            Self::Pending { .. } => ("pending", "ACSP", None),
-            Self::Held { reason, .. } => ("held", "ACSP", Some(reason)),
-            Self::Settled => ("ledger_final", "ACSC", None),
-            Self::Ended { status, reason, .. } => {
-                let (word, iso) = match *status {
-                    "CANCELLED" => ("cancelled", "CANC"),
-                    "EXPIRED" => ("expired", "RJCT"),
-                    "BURNED" => ("burned", "RJCT"),
-                    _ => ("rejected", "RJCT"),
-                };
-                (word, iso, reason.as_deref())
-            }
-            Self::Confirmed { status, credited: true } => ("beneficiary_credited", status, None),
-            Self::Confirmed { status, credited: false } => ("confirmed", status, None),
-        }
-    }
+/// Identities of rows.
+fn transfers(rows: Vec<(i64, Uuid)>) -> HashSet<TransferId> {
+    rows.into_iter().filter_map(|(agent, uetr)| identity(agent, uetr)).collect()
 }
 
-/// A change that was applied for the first time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Changed {
-    /// Which transfer.
+/// An identity as stored; none if the row was tampered with.
+pub(crate) fn identity(debtor_agent: i64, uetr: Uuid) -> Option<TransferId> {
+    let uetr = Uetr::from_bytes(*uetr.as_bytes()).ok()?;
+    Some(TransferId { debtor_agent: participant(debtor_agent), uetr })
+}
+
+/// A new line of a timeline.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Whose.
     pub transfer: TransferId,
-    /// Whether this gateway submitted the transfer.
-    pub outgoing: bool,
-    /// Its corridor.
-    pub corridor: i64,
-    /// What changed.
-    pub change: Change,
-    /// When this gateway first knew of the transfer.
-    pub created_at: OffsetDateTime,
-    /// How long after this gateway first knew of the transfer.
-    pub after: Duration,
-    /// The span of who asked for it.
-    pub traceparent: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub event: Cow<'static, str>,
+    /// ISO status.
+    pub iso_status: &'static str,
+    /// ISO reason.
+    pub reason: Option<String>,
+    /// The ledger's record.
+    pub record: Option<i64>,
 }
 
-/// Applies a change and writes it to the timeline; none when it was applied before.
-///
-/// # Errors
-/// When a statement fails.
-pub async fn transfer_change(
-    connection: &mut Connection,
-    transfer: TransferId,
-    change: &Change,
-    at: Timestamp,
-    record: u64,
-) -> Result<Option<Changed>, Error> {
-    let record = (record != 0).then(|| big("record", record)).transpose()?;
-    let time = clock::calendar_or_epoch(at);
-    if let Change::Pending { deadline } = change {
-        deadline_set(connection, transfer, *deadline).await?;
+impl Line {
+    /// Something that happens here and now.
+    #[must_use]
+    pub fn now(
+        transfer: TransferId,
+        event: impl Into<Cow<'static, str>>,
+        iso_status: &'static str,
+    ) -> Self {
+        let (event, at) = (event.into(), clock::now());
+        Self { transfer, at, event, iso_status, reason: None, record: None }
     }
-    let query = match change {
-        Change::Pending { .. } => sqlx::query_as(
-            "UPDATE transfer SET status = 'PENDING', submitted_at = $3, record = $4
-             WHERE debtor_agent = $1 AND uetr = $2 AND status = 'QUEUED'
-             RETURNING outgoing, created_at, corridor, traceparent",
-        )
-        .bind(i64::from(transfer.debtor_agent.0))
-        .bind(uuid(transfer.uetr))
-        .bind(time)
-        .bind(record),
-        Change::Held { reason, until } => sqlx::query_as(
-            "UPDATE transfer SET hold_reason = $3, held_until = $4, record = $5
-             WHERE debtor_agent = $1 AND uetr = $2 AND status = 'PENDING'
-                AND held_until IS DISTINCT FROM $4
-             RETURNING outgoing, created_at, corridor, traceparent",
-        )
-        .bind(i64::from(transfer.debtor_agent.0))
-        .bind(uuid(transfer.uetr))
-        .bind(reason)
-        .bind(clock::calendar(*until))
-        .bind(record),
-        Change::Settled => sqlx::query_as(
-            "UPDATE transfer SET status = 'SETTLED', settled_at = $3, record = $4,
-                submitted_at = coalesce(submitted_at, $3)
-             WHERE debtor_agent = $1 AND uetr = $2 AND status IN ('QUEUED', 'PENDING')
-             RETURNING outgoing, created_at, corridor, traceparent",
-        )
-        .bind(i64::from(transfer.debtor_agent.0))
-        .bind(uuid(transfer.uetr))
-        .bind(time)
-        .bind(record),
-        Change::Ended { status, reason, refusal } => sqlx::query_as(
-            "UPDATE transfer SET status = $3, reason = $4, refusal = $5, ended_at = $6, record = $7
-             WHERE debtor_agent = $1 AND uetr = $2 AND status IN ('QUEUED', 'PENDING')
-             RETURNING outgoing, created_at, corridor, traceparent",
-        )
-        .bind(i64::from(transfer.debtor_agent.0))
-        .bind(uuid(transfer.uetr))
-        .bind(*status)
-        .bind(reason)
-        .bind(refusal)
-        .bind(time)
-        .bind(record),
-        Change::Confirmed { status, credited } => sqlx::query_as(
-            "UPDATE transfer SET confirmation = $3, confirmed_at = $4, record = $5,
-                status = CASE WHEN $6 THEN 'CREDITED' ELSE status END,
-                credited_at = CASE WHEN $6 THEN $4 ELSE credited_at END
-             WHERE debtor_agent = $1 AND uetr = $2 AND status = 'SETTLED'
-                AND confirmation IS DISTINCT FROM $3
-             RETURNING outgoing, created_at, corridor, traceparent",
-        )
-        .bind(i64::from(transfer.debtor_agent.0))
-        .bind(uuid(transfer.uetr))
-        .bind(*status)
-        .bind(time)
-        .bind(record)
-        .bind(*credited),
-    };
-    let row: Option<ChangedRow> = query.fetch_optional(&mut *connection).await?;
-    let Some(row) = row else { return Ok(None) };
-    timeline_insert(connection, transfer, at, change.words(), record).await?;
-    Ok(Some(changed(transfer, change, time, row)))
+
+    /// The same with an ISO reason.
+    #[must_use]
+    pub fn because(self, reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..self }
+    }
 }
 
-/// Direction, first knowledge, corridor and `traceparent` of a row that was changed.
-type ChangedRow = (bool, OffsetDateTime, i64, Option<String>);
-
-fn changed(
-    transfer: TransferId,
-    change: &Change,
-    time: OffsetDateTime,
-    (outgoing, created_at, corridor, traceparent): ChangedRow,
-) -> Changed {
-    // The ledger's clock may be behind this machine's.
-    let after = Duration::try_from(time - created_at).unwrap_or_default();
-    let change = change.clone();
-    Changed { transfer, outgoing, corridor, change, created_at, after, traceparent }
-}
-
-/// The outcome comes without a deadline, the record with it; either may be first.
-async fn deadline_set(
-    connection: &mut Connection,
-    transfer: TransferId,
-    deadline: Timestamp,
-) -> Result<(), Error> {
-    sqlx::query(
-        "UPDATE transfer SET deadline = coalesce($3, deadline)
-         WHERE debtor_agent = $1 AND uetr = $2 AND status IN ('QUEUED', 'PENDING')",
-    )
-    .bind(i64::from(transfer.debtor_agent.0))
-    .bind(uuid(transfer.uetr))
-    .bind(clock::calendar(deadline))
-    .execute(&mut *connection)
-    .await?;
-    Ok(())
-}
-
-/// Adds a line to a transfer's timeline: (event, ISO status, reason).
+/// Adds lines to timelines, in order.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn timeline_insert(
-    connection: &mut Connection,
-    transfer: TransferId,
-    at: Timestamp,
-    (event, iso_status, reason): (&str, &str, Option<&str>),
-    record: Option<i64>,
-) -> Result<(), Error> {
+pub async fn timeline_insert(connection: &mut Connection, lines: &[Line]) -> Result<(), Error> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let (agents, uetrs) = ids(lines.iter().map(|line| line.transfer));
     sqlx::query(
         "INSERT INTO timeline (debtor_agent, uetr, at, event, iso_status, reason, record)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+         SELECT debtor_agent, uetr, at, event, iso_status, reason, record
+         FROM unnest($1::bigint[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[],
+            $6::text[], $7::bigint[]) WITH ORDINALITY
+            AS c (debtor_agent, uetr, at, event, iso_status, reason, record, place)
+         ORDER BY place",
     )
-    .bind(i64::from(transfer.debtor_agent.0))
-    .bind(uuid(transfer.uetr))
-    .bind(clock::calendar_or_epoch(at))
-    .bind(event)
-    .bind(iso_status)
-    .bind(reason)
-    .bind(record)
+    .bind(agents)
+    .bind(uetrs)
+    .bind(lines.iter().map(|line| clock::calendar_or_epoch(line.at)).collect::<Vec<_>>())
+    .bind(lines.iter().map(|line| &*line.event).collect::<Vec<_>>())
+    .bind(lines.iter().map(|line| line.iso_status).collect::<Vec<_>>())
+    .bind(lines.iter().map(|line| line.reason.as_deref()).collect::<Vec<_>>())
+    .bind(lines.iter().map(|line| line.record).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())
@@ -412,45 +307,84 @@ pub struct TimelineRow {
     pub record: Option<i64>,
 }
 
-/// Writes a decision about an incoming transfer; false when one was written before or it is too
-/// late.
+/// Writes decisions about incoming transfers; gives those that had none before and were in time.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn transfer_decide(
     connection: &mut Connection,
-    transfer: TransferId,
-    decision: &str,
-) -> Result<bool, Error> {
-    let done = sqlx::query(
-        "UPDATE transfer SET decision = $3
-         WHERE debtor_agent = $1 AND uetr = $2 AND NOT outgoing AND status = 'PENDING'
-            AND (decision IS NULL OR decision = 'hold')",
+    decisions: &[(TransferId, &str)],
+) -> Result<HashSet<TransferId>, Error> {
+    let (agents, uetrs) = ids(decisions.iter().map(|(transfer, _)| *transfer));
+    let made: Vec<(i64, Uuid)> = sqlx::query_as(
+        "UPDATE transfer t SET decision = c.decision
+         FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS c (debtor_agent, uetr, decision)
+         WHERE t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr
+            AND NOT t.outgoing AND t.status = 'PENDING'
+            AND (t.decision IS NULL OR t.decision = 'hold')
+         RETURNING t.debtor_agent, t.uetr",
     )
-    .bind(i64::from(transfer.debtor_agent.0))
-    .bind(uuid(transfer.uetr))
-    .bind(decision)
-    .execute(connection)
+    .bind(agents)
+    .bind(uetrs)
+    .bind(decisions.iter().map(|(_, word)| *word).collect::<Vec<_>>())
+    .fetch_all(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(transfers(made))
 }
 
-/// Notes that core banking is done with a transfer; false when that was noted before.
+/// Notes that core banking is done with transfers; gives those of which that was not noted before.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn transfer_book(
     connection: &mut Connection,
-    transfer: TransferId,
-) -> Result<bool, Error> {
-    let done = sqlx::query(
-        "UPDATE transfer SET booked = true WHERE debtor_agent = $1 AND uetr = $2 AND NOT booked",
+    done: &[TransferId],
+) -> Result<HashSet<TransferId>, Error> {
+    let (agents, uetrs) = ids(done.iter().copied());
+    let made: Vec<(i64, Uuid)> = sqlx::query_as(
+        "UPDATE transfer t SET booked = true
+         FROM unnest($1::bigint[], $2::uuid[]) AS c (debtor_agent, uetr)
+         WHERE t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr AND NOT t.booked
+         RETURNING t.debtor_agent, t.uetr",
     )
-    .bind(i64::from(transfer.debtor_agent.0))
-    .bind(uuid(transfer.uetr))
-    .execute(connection)
+    .bind(agents)
+    .bind(uetrs)
+    .fetch_all(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(transfers(made))
+}
+
+#[derive(FromRow)]
+struct Found {
+    place: i64,
+    #[sqlx(flatten)]
+    row: Row,
+}
+
+#[derive(Debug)]
+pub(super) struct Fetching;
+
+impl Group for Fetching {
+    type Item = (Uetr, Option<ParticipantId>);
+    type Answer = Vec<Row>;
+    const READS: bool = true;
+
+    async fn run(
+        connection: &mut Connection,
+        items: &[Self::Item],
+    ) -> Result<Vec<Vec<Row>>, Error> {
+        let found: Vec<Found> = sqlx::query_as(
+            "SELECT c.place, t.* FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY
+                AS c (of_uetr, of_agent, place)
+             JOIN transfer t ON t.uetr = c.of_uetr
+                AND (c.of_agent IS NULL OR t.debtor_agent = c.of_agent)",
+        )
+        .bind(items.iter().map(|(uetr, _)| uuid(*uetr)).collect::<Vec<_>>())
+        .bind(items.iter().map(|(_, id)| id.map(|id| i64::from(id.0))).collect::<Vec<_>>())
+        .fetch_all(connection)
+        .await?;
+        Ok(in_order(items.len(), found.into_iter().map(|found| (found.place, found.row))))
+    }
 }
 
 impl Store {
@@ -463,13 +397,7 @@ impl Store {
         uetr: Uetr,
         debtor_agent: Option<ParticipantId>,
     ) -> Result<Vec<Row>, Error> {
-        Ok(sqlx::query_as(
-            "SELECT * FROM transfer WHERE uetr = $1 AND ($2::bigint IS NULL OR debtor_agent = $2)",
-        )
-        .bind(uuid(uetr))
-        .bind(debtor_agent.map(|id| i64::from(id.0)))
-        .fetch_all(&self.pool)
-        .await?)
+        self.groups.transfers.ask((uetr, debtor_agent)).await
     }
 
     /// Transfers after a place in the store, at most `limit`.

@@ -155,12 +155,12 @@ pub async fn act(
     let mut transaction = app.store.begin().await?;
     if let Some(decision) = action.decision() {
         // Whether it is too late is for the ledger to say; a repeat gets its first answer there.
-        let _first = transfer_decide(&mut transaction, transfer, decision).await?;
+        let _first = transfer_decide(&mut transaction, &[(transfer, decision)]).await?;
     }
     if matches!(action, Action::Confirm { status: ConfirmationStatus::PickedUp, .. }) {
         pickup::by_hand(&mut transaction, transfer).await?;
     }
-    let sent = enqueue(&mut transaction, transfer, &item, action.asked().as_bytes(), None).await?;
+    let sent = enqueue(&mut transaction, transfer, &item, action.asked().as_bytes()).await?;
     store::commit(transaction).await?;
     match answer(app, transfer, sent).await? {
         Created::Recorded(_) => Ok(Created::Recorded(Box::new(fetch(app, transfer).await?))),

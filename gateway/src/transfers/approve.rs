@@ -26,8 +26,8 @@ use crate::{
             local_event_insert, transfer_refuse, transfer_release,
         },
         audit::audit_append,
-        parties::party_insert,
-        transfers::{New, participant, timeline_insert, transfer_insert},
+        parties::{NewParty, party_insert},
+        transfers::{Line, New, participant, timeline_insert, transfer_insert},
     },
     webhooks::message,
 };
@@ -80,10 +80,11 @@ pub(super) async fn park(
         ..new_row(app, transfer, order, priced)
     };
     let mut transaction = app.store.begin().await?;
-    if !transfer_insert(&mut transaction, &new).await? {
+    if transfer_insert(&mut transaction, std::slice::from_ref(&new)).await?.is_empty() {
         return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
     }
-    party_insert(&mut transaction, transfer, Some(&order.personal), None).await?;
+    let party = NewParty::open(transfer, order.personal.clone());
+    party_insert(&mut transaction, &[party]).await?;
     approval_insert(&mut transaction, &approval).await?;
     let told = Told { id: approval.id, transfer, creditor_agent: i64::from(new.creditor_agent.0) };
     let amounts = json!({
@@ -92,8 +93,8 @@ pub(super) async fn park(
         "expires_at": clock::rfc3339(approval.expires_at),
     });
     tell(&mut transaction, &told, ("approval.requested", AWAITING), amounts).await?;
-    let words = ("awaiting_approval", "PDNG", None);
-    timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
+    let line = Line::now(transfer, "awaiting_approval", "PDNG");
+    timeline_insert(&mut transaction, &[line]).await?;
     let actor = Actor { owner: approval.maker_owner.clone(), key: approval.maker_key };
     let detail = json!({ "uetr": transfer.uetr.to_string() });
     let entry = actor.entry("approval.requested", approval.id, detail);
@@ -137,8 +138,7 @@ pub(super) async fn released(
     if !open {
         return Err(already(row));
     }
-    let words = ("approved", "ACTC", None);
-    timeline_insert(connection, new.transfer, clock::now(), words, None).await?;
+    timeline_insert(connection, &[Line::now(new.transfer, "approved", "ACTC")]).await?;
     let told = Told {
         id: row.id,
         transfer: new.transfer,
@@ -300,9 +300,8 @@ async fn end(
     if !open {
         return Ok(false);
     }
-    let word = format!("approval_{}", decided.state);
-    let words = (word.as_str(), "RJCT", Some(reason));
-    timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
+    let line = Line::now(transfer, format!("approval_{}", decided.state), "RJCT");
+    timeline_insert(&mut transaction, &[line.because(reason)]).await?;
     let told = Told { id: row.id, transfer, creditor_agent: kept.creditor_agent };
     let kind = format!("approval.{}", decided.state);
     let why = json!({

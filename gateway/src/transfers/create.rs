@@ -13,6 +13,7 @@ use ledger_types::{
 };
 use proto::convert::Network;
 use serde_json::json;
+use services_runtime::trace;
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
@@ -22,7 +23,7 @@ use super::{
     pickup, refuse,
 };
 use crate::{
-    app::{App, enqueue},
+    app::{App, to_send},
     banking::{self, Customer, Reserved},
     clock,
     directory::corridor_between,
@@ -37,9 +38,11 @@ use crate::{
     store::{
         self,
         approvals::AWAITING,
-        parties::{party_insert, party_replace, screening_insert},
+        keep::Keep,
+        outbox::{NewItem, outbox_insert},
+        parties::{NewParty, party_replace, screening_insert},
         quotes::QuoteRow,
-        transfers::{New, Row, timeline_insert, transfer_insert},
+        transfers::{Line, New, Row},
     },
     tracking,
 };
@@ -453,12 +456,13 @@ async fn sign_and_keep(
     approved: Option<&Approved<'_>>,
 ) -> Result<store::outbox::OutboxRow, Problem> {
     let draft = draft(app, network, order, priced)?;
-    let mut transaction = app.store.begin().await?;
     let row = match approved {
-        Some(approved) => release(app, &mut transaction, (order, priced), &draft, approved).await?,
-        None => keep(app, &mut transaction, (order, priced), &draft).await?,
+        Some(approved) => release(app, (order, priced), draft, approved).await?,
+        None => {
+            let kept = app.store.transfer_keep(to_keep(app, (order, priced), draft)).await?;
+            kept.ok_or_else(|| Problem::refused(Rejection::UetrReused).of(order.uetr))?
+        }
     };
-    store::commit(transaction).await?;
     measure::reached(true, "QUEUED");
     app.tracking.changed(TransferId { debtor_agent: app.me, uetr: order.uetr });
     Ok(row)
@@ -500,41 +504,35 @@ pub fn draft(
     Ok(Draft { item, blob: sealed.map(|sealed| sealed.blob), personal })
 }
 
-/// Keeps a transfer and its item within an SQL transaction.
-///
-/// # Errors
-/// When another transfer has the identity, or the store fails.
-pub async fn keep(
-    app: &App,
-    connection: &mut store::Connection,
-    (order, priced): (&Order, &Priced),
-    draft: &Draft,
-) -> Result<store::outbox::OutboxRow, Problem> {
+/// A new transfer with all that is kept of it.
+#[must_use]
+pub fn to_keep(app: &App, (order, priced): (&Order, &Priced), draft: Draft) -> Keep {
     let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
-    let new = new_row(app, transfer, order, priced);
-    if !transfer_insert(connection, &new).await? {
-        return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
+    Keep {
+        new: new_row(app, transfer, order, priced),
+        party: NewParty::open(transfer, draft.personal),
+        line: Line::now(transfer, "received", "ACTC"),
+        item: NewItem { blob: draft.blob, ..to_send(transfer, &draft.item, b"") },
     }
-    party_insert(connection, transfer, Some(&draft.personal), None).await?;
-    let words = ("received", "ACTC", None);
-    timeline_insert(connection, transfer, clock::now(), words, None).await?;
-    Ok(enqueue(connection, transfer, &draft.item, b"", draft.blob.as_deref()).await?)
 }
 
-/// Keeps the item of a transfer that waited, within the SQL transaction that ends its approval.
+/// Keeps the item of a transfer that waited, in the SQL transaction that ends its approval.
 async fn release(
     app: &App,
-    connection: &mut store::Connection,
     (order, priced): (&Order, &Priced),
-    draft: &Draft,
+    draft: Draft,
     approved: &Approved<'_>,
 ) -> Result<store::outbox::OutboxRow, Problem> {
     let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
     let new = new_row(app, transfer, order, priced);
-    approve::released(app, connection, &new, approved).await?;
+    let mut transaction = app.store.begin().await?;
+    approve::released(app, &mut transaction, &new, approved).await?;
     // A cash pickup has its code's digest only now that it is sealed.
-    party_replace(connection, transfer, &draft.personal).await?;
-    Ok(enqueue(connection, transfer, &draft.item, b"", draft.blob.as_deref()).await?)
+    party_replace(&mut transaction, transfer, &draft.personal).await?;
+    let item = NewItem { blob: draft.blob, ..to_send(transfer, &draft.item, b"") };
+    let mut rows = outbox_insert(&mut transaction, &[item]).await?;
+    store::commit(transaction).await?;
+    rows.pop().ok_or_else(|| store::Error::Unanswered.into())
 }
 
 pub(super) fn new_row(app: &App, transfer: TransferId, order: &Order, priced: &Priced) -> New {
@@ -556,6 +554,7 @@ pub(super) fn new_row(app: &App, transfer: TransferId, order: &Order, priced: &P
         end_to_end_id: order.personal.end_to_end_id.clone(),
         quotes: priced.hops.iter().map(|hop| uuid::Uuid::from_bytes(hop.quote.0)).collect(),
         tracking_sha256: Some(tracking::digest(&token).to_vec()),
+        traceparent: trace::kept(),
     }
 }
 

@@ -113,7 +113,7 @@ pub async fn pay(
         confirmed_at: clock::now(),
         reference: ShortText::EMPTY,
     });
-    let sent = enqueue(&mut transaction, transfer, &confirm, asked, None).await?;
+    let sent = enqueue(&mut transaction, transfer, &confirm, asked).await?;
     store::commit(transaction).await?;
     drop(turn);
     // It is paid from here on, whatever the ledger takes to write it down.

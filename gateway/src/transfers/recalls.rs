@@ -15,7 +15,7 @@ use crate::{
     store::{
         self,
         cases::{self, Asked, Said, recall_answer, recall_insert},
-        transfers::{Row, timeline_insert},
+        transfers::{Line, Row, timeline_insert},
     },
 };
 
@@ -108,7 +108,7 @@ pub async fn recall(
     let given = ask.answer_by.map(Timestamp::micros);
     let asked = format!("{} {} {} {given:?}", ask.case, ask.reason, ask.amount);
     let mut transaction = app.store.begin().await?;
-    let sent = enqueue(&mut transaction, transfer, &item, asked.as_bytes(), None).await?;
+    let sent = enqueue(&mut transaction, transfer, &item, asked.as_bytes()).await?;
     store::commit(transaction).await?;
     let recorded = matches!(answer(app, transfer, sent).await?, Created::Recorded(_));
     let case = Uuid::from_bytes(ask.case.0);
@@ -171,7 +171,7 @@ pub async fn reply(
     let (word, reason) = (reply.answer().word(), reply.reason());
     let asked = format!("{case} {word} {reason} {returns:?} {}", promised_at.micros());
     let mut transaction = app.store.begin().await?;
-    let sent = enqueue(&mut transaction, transfer, &item, asked.as_bytes(), None).await?;
+    let sent = enqueue(&mut transaction, transfer, &item, asked.as_bytes()).await?;
     store::commit(transaction).await?;
     let recorded = matches!(answer(app, transfer, sent).await?, Created::Recorded(_));
     if recorded {
@@ -227,8 +227,7 @@ pub async fn investigate(app: &App, transfer: TransferId) -> Result<convert::Tra
     })?;
     let status = status(&found);
     let mut transaction = app.store.begin().await?;
-    let line = ("enquiry", status, None);
-    timeline_insert(&mut transaction, transfer, clock::now(), line, None).await?;
+    timeline_insert(&mut transaction, &[Line::now(transfer, "enquiry", status)]).await?;
     store::commit(transaction).await?;
     Ok(found)
 }

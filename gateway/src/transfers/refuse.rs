@@ -1,15 +1,16 @@
 //! Keeps what this gateway refused before the ledger, so that the refusal stays the answer; it signs nothing.
 use ledger_types::TransferId;
+use services_runtime::trace;
 
 use super::order::Order;
 use crate::{
     app::App,
-    clock, measure,
+    measure,
     problem::Problem,
     store::{
         self,
-        parties::party_insert,
-        transfers::{New, timeline_insert, transfer_insert},
+        parties::{NewParty, party_insert},
+        transfers::{Line, New, timeline_insert, transfer_insert},
     },
 };
 
@@ -40,14 +41,16 @@ pub async fn keep(app: &App, order: &Order, problem: &Problem) -> Result<bool, P
         end_to_end_id: order.personal.end_to_end_id.clone(),
         quotes: order.quote.into_iter().collect(),
         tracking_sha256: None,
+        traceparent: trace::kept(),
     };
     let mut transaction = app.store.begin().await?;
-    if !transfer_insert(&mut transaction, &new).await? {
+    if transfer_insert(&mut transaction, std::slice::from_ref(&new)).await?.is_empty() {
         return Ok(false);
     }
-    party_insert(&mut transaction, transfer, Some(&order.personal), None).await?;
-    let words = ("rejected", "RJCT", Some(problem.reason.as_str()));
-    timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
+    let party = NewParty::open(transfer, order.personal.clone());
+    party_insert(&mut transaction, &[party]).await?;
+    let line = Line::now(transfer, "rejected", "RJCT").because(problem.reason.as_str());
+    timeline_insert(&mut transaction, &[line]).await?;
     store::commit(transaction).await?;
     measure::reached(true, new.status);
     Ok(true)

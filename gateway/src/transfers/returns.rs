@@ -2,6 +2,7 @@
 use arrayvec::ArrayVec;
 use ledger_proof::item::{Item, Link, Submit};
 use ledger_types::{Currency, Money, PayoutMethod, Purpose, QuoteId, Rejection, TransferId, Uetr};
+use services_runtime::trace;
 
 use super::{
     Created,
@@ -19,7 +20,7 @@ use crate::{
     store::{
         self,
         outbox::OutboxRow,
-        transfers::{New, Row, timeline_insert, transfer_insert},
+        transfers::{Line, New, Row, timeline_insert, transfer_insert},
     },
 };
 
@@ -127,12 +128,11 @@ async fn take_back(
 async fn keep(app: &App, new: &New, item: &Item) -> Result<OutboxRow, Problem> {
     let transfer = new.transfer;
     let mut transaction = app.store.begin().await?;
-    if !transfer_insert(&mut transaction, new).await? {
+    if transfer_insert(&mut transaction, std::slice::from_ref(new)).await?.is_empty() {
         return Err(Problem::refused(Rejection::UetrReused).of(transfer.uetr));
     }
-    let words = ("received", "ACTC", None);
-    timeline_insert(&mut transaction, transfer, clock::now(), words, None).await?;
-    let sent = enqueue(&mut transaction, transfer, item, b"", None).await?;
+    timeline_insert(&mut transaction, &[Line::now(transfer, "received", "ACTC")]).await?;
+    let sent = enqueue(&mut transaction, transfer, item, b"").await?;
     store::commit(transaction).await?;
     measure::reached(true, new.status);
     Ok(sent)
@@ -186,5 +186,6 @@ fn kept(
         end_to_end_id: row.end_to_end_id.clone(),
         quotes: hops.iter().map(|hop| uuid::Uuid::from_bytes(hop.quote.0)).collect(),
         tracking_sha256: None,
+        traceparent: trace::kept(),
     }
 }

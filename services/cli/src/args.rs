@@ -197,6 +197,10 @@ pub enum Workload {
     /// Backup, verify-data, replay, restore and replace-node on a ledger of so many single-phase
     /// transfers that goes on working.
     Operator,
+    /// Remittances over REST through two gateways, at --rate for --seconds.
+    Remittances,
+    /// GET of a transfer at a gateway, by --clients for --seconds.
+    StatusReads,
 }
 
 impl Workload {
@@ -207,6 +211,8 @@ impl Workload {
             Self::Direct => "direct",
             Self::TwoPhase => "two-phase",
             Self::Operator => "operator",
+            Self::Remittances => "remittances",
+            Self::StatusReads => "status-reads",
         }
     }
 }
@@ -225,9 +231,15 @@ pub struct Bench {
     /// Items of one envelope, 1 to 8190.
     #[arg(long, default_value_t = 8_190)]
     pub batch: usize,
-    /// Envelopes in flight.
+    /// Envelopes in flight, or connections that read.
     #[arg(long, default_value_t = 2)]
     pub clients: usize,
+    /// Remittances a second, 1 to 10000.
+    #[arg(long, default_value_t = 300)]
+    pub rate: u32,
+    /// How long remittances are sent, or status is read.
+    #[arg(long, default_value_t = 30)]
+    pub seconds: u64,
 }
 
 #[derive(Debug, clap::Args)]

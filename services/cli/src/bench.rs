@@ -4,6 +4,9 @@
 mod limits;
 pub mod load;
 mod operator;
+mod reads;
+mod remittances;
+mod usage;
 pub mod world;
 
 use anyhow::Context as _;
@@ -21,6 +24,8 @@ pub fn run(args: &Bench, as_json: bool) -> anyhow::Result<Answer> {
         .context("no async runtime can be started")?;
     let figures = match args.workload {
         Workload::Operator => runtime.block_on(operator::measure(args))?,
+        Workload::Remittances => runtime.block_on(remittances::measure(args))?,
+        Workload::StatusReads => runtime.block_on(reads::measure(args))?,
         Workload::Direct | Workload::TwoPhase => runtime.block_on(measure(args))?,
     };
     if as_json {

@@ -148,24 +148,30 @@ pub async fn send(world: &World, batches: &[Batch], clients: usize) -> anyhow::R
             anyhow::Ok(times)
         });
     }
-    let mut histogram = Histogram::<u64>::new_with_bounds(1, HOUR_MICROS, 3)
-        .context("a histogram of three digits")?;
+    let mut histogram = histogram()?;
     while let Some(ended) = tasks.join_next().await {
         for time in ended.context("a client's task failed")?? {
             histogram.saturating_record(micros(time));
         }
     }
-    let milliseconds = |quantile| super::ratio(super::world::float(quantile), 1_000.0);
-    Ok(Measured {
-        seconds: start.elapsed().as_secs_f64(),
-        batch_ms: json!({
-            "p50": milliseconds(histogram.value_at_quantile(0.5)),
-            "p99": milliseconds(histogram.value_at_quantile(0.99)),
-            "max": milliseconds(histogram.max()),
-        }),
+    Ok(Measured { seconds: start.elapsed().as_secs_f64(), batch_ms: quantiles(&histogram) })
+}
+
+/// For microseconds, up to an hour.
+pub(super) fn histogram() -> anyhow::Result<Histogram<u64>> {
+    Histogram::new_with_bounds(1, HOUR_MICROS, 3).context("a histogram of three digits")
+}
+
+/// Of microseconds, in milliseconds.
+pub(super) fn quantiles(histogram: &Histogram<u64>) -> Value {
+    let milliseconds = |micros| super::ratio(super::world::float(micros), 1_000.0);
+    json!({
+        "p50": milliseconds(histogram.value_at_quantile(0.5)),
+        "p99": milliseconds(histogram.value_at_quantile(0.99)),
+        "max": milliseconds(histogram.max()),
     })
 }
 
-fn micros(time: Duration) -> u64 {
+pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

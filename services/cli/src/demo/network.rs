@@ -38,7 +38,7 @@ pub struct Running {
     nodes: Vec<Service>,
     services: Vec<Service>,
     logs: PathBuf,
-    _postgres: Option<Postgres>,
+    postgres: Option<Postgres>,
     _directory: tempfile::TempDir,
 }
 
@@ -76,7 +76,7 @@ impl Running {
             nodes: Vec::new(),
             services: Vec::new(),
             logs,
-            _postgres: postgres,
+            postgres,
             _directory: directory,
         };
         running.start_nodes(made.ports.nodes.len())?;
@@ -197,6 +197,19 @@ impl Running {
     /// A participant's gateway as a process, while it runs.
     pub fn gateway_id(&mut self, label: &str) -> anyhow::Result<Option<u32>> {
         Ok(self.gateway(label)?.id())
+    }
+
+    /// Every process by its name, while it runs.
+    #[must_use]
+    pub fn processes(&self) -> Vec<(String, u32)> {
+        let services = self.nodes.iter().chain(&self.services);
+        services.filter_map(|own| Some((own.name().to_owned(), own.id()?))).collect()
+    }
+
+    /// The first process of the private Postgres.
+    #[must_use]
+    pub fn postgres_id(&self) -> Option<u32> {
+        self.postgres.as_ref()?.id()
     }
 
     fn gateway(&mut self, label: &str) -> anyhow::Result<&mut Service> {

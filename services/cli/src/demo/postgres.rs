@@ -167,12 +167,16 @@ impl Postgres {
     /// # Errors
     /// When it does not run, or is not private.
     pub fn kill(&self) -> anyhow::Result<()> {
-        let private = self.private.as_ref().context("the server is not private")?;
-        let file = private.folder.path().join("data/postmaster.pid");
-        let text = std::fs::read_to_string(&file).context("postmaster.pid cannot be read")?;
-        let id = text.lines().next().and_then(|line| line.trim().parse().ok());
-        let id = Pid::from_raw(id.context("postmaster.pid names no process")?);
-        Ok(kill(id, Signal::SIGKILL)?)
+        let id = self.id().and_then(|id| i32::try_from(id).ok());
+        let id = id.context("the server is not private, or does not run")?;
+        Ok(kill(Pid::from_raw(id), Signal::SIGKILL)?)
+    }
+
+    /// The private server's first process, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        let file = self.private.as_ref()?.folder.path().join("data/postmaster.pid");
+        std::fs::read_to_string(file).ok()?.lines().next()?.trim().parse().ok()
     }
 
     /// Starts the private server again after [`Postgres::crash`] or [`Postgres::kill`].

@@ -1,0 +1,316 @@
+//! What records do to transfers, many at a time: each change once, in order, with its line of the timeline; it decides nothing.
+use std::{collections::HashMap, time::Duration};
+
+use ledger_types::{Timestamp, TransferId};
+use sqlx::FromRow;
+use time::OffsetDateTime;
+
+use super::{
+    Connection, Error, big,
+    transfers::{Line, ids, timeline_insert},
+};
+use crate::clock;
+
+/// A change that a record made to a transfer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Reserved on the ledger.
+    Pending {
+        /// When it expires.
+        deadline: Timestamp,
+    },
+    /// The creditor agent reviews.
+    Held {
+        /// Why.
+        reason: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Final.
+    Settled,
+    /// Ended without settling: REJECTED, EXPIRED, CANCELLED or BURNED.
+    Ended {
+        /// The state.
+        status: &'static str,
+        /// ISO reason.
+        reason: Option<String>,
+        /// Name of the refusal, if the ledger refused it.
+        refusal: Option<String>,
+    },
+    /// The creditor agent's word after settlement.
+    Confirmed {
+        /// ACCC, CPUC, ACWP or BLCK.
+        status: &'static str,
+        /// Whether the creditor has the money.
+        credited: bool,
+    },
+}
+
+impl Change {
+    /// The word in the timeline, the ISO status and the reason.
+    fn words(&self) -> (&'static str, &'static str, Option<&str>) {
+        match self {
+            Self::Pending { .. } => ("pending", "ACSP", None),
+            Self::Held { reason, .. } => ("held", "ACSP", Some(reason)),
+            Self::Settled => ("ledger_final", "ACSC", None),
+            Self::Ended { status, reason, .. } => {
+                let (word, iso) = match *status {
+                    "CANCELLED" => ("cancelled", "CANC"),
+                    "EXPIRED" => ("expired", "RJCT"),
+                    "BURNED" => ("burned", "RJCT"),
+                    _ => ("rejected", "RJCT"),
+                };
+                (word, iso, reason.as_deref())
+            }
+            Self::Confirmed { status, credited: true } => ("beneficiary_credited", status, None),
+            Self::Confirmed { status, credited: false } => ("confirmed", status, None),
+        }
+    }
+
+    /// Its word in the statement.
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Pending { .. } => "pending",
+            Self::Held { .. } => "held",
+            Self::Settled => "settled",
+            Self::Ended { .. } => "ended",
+            Self::Confirmed { .. } => "confirmed",
+        }
+    }
+
+    /// The state it leads to; none when the state stays.
+    const fn status(&self) -> Option<&'static str> {
+        match self {
+            Self::Pending { .. } => Some("PENDING"),
+            Self::Settled => Some("SETTLED"),
+            Self::Ended { status, .. } => Some(status),
+            Self::Confirmed { credited: true, .. } => Some("CREDITED"),
+            Self::Held { .. } | Self::Confirmed { .. } => None,
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Held { reason, .. } => Some(reason),
+            Self::Ended { reason, .. } => reason.as_deref(),
+            Self::Confirmed { status, .. } => Some(status),
+            Self::Pending { .. } | Self::Settled => None,
+        }
+    }
+
+    fn refusal(&self) -> Option<&str> {
+        match self {
+            Self::Ended { refusal, .. } => refusal.as_deref(),
+            Self::Pending { .. } | Self::Held { .. } | Self::Settled | Self::Confirmed { .. } => {
+                None
+            }
+        }
+    }
+
+    /// Until when the transfer is held or may wait.
+    fn until(&self) -> Option<OffsetDateTime> {
+        match self {
+            Self::Held { until, .. } => clock::calendar(*until),
+            Self::Pending { deadline } => clock::calendar(*deadline),
+            Self::Settled | Self::Ended { .. } | Self::Confirmed { .. } => None,
+        }
+    }
+}
+
+/// A change, and which record tells it.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Of which transfer.
+    pub transfer: TransferId,
+    /// What changes.
+    pub change: Change,
+    /// Replicated time.
+    pub at: Timestamp,
+    /// The record's number; 0: none.
+    pub record: u64,
+}
+
+/// A change that was applied for the first time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Which transfer.
+    pub transfer: TransferId,
+    /// Whether this gateway submitted the transfer.
+    pub outgoing: bool,
+    /// Its corridor.
+    pub corridor: i64,
+    /// What changed.
+    pub change: Change,
+    /// When this gateway first knew of the transfer.
+    pub created_at: OffsetDateTime,
+    /// How long after this gateway first knew of the transfer.
+    pub after: Duration,
+    /// The span of who asked for it.
+    pub traceparent: Option<String>,
+}
+
+/// Applies changes in order and writes them to the timelines; gives those that were not applied
+/// before.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn transfer_changes(
+    connection: &mut Connection,
+    told: &[Told],
+) -> Result<Vec<Changed>, Error> {
+    let mut changed = Vec::new();
+    for wave in waves(told) {
+        changed.extend(apply(connection, &wave).await?);
+    }
+    Ok(changed)
+}
+
+/// No transfer twice in one statement: its second change goes with the second wave.
+fn waves(told: &[Told]) -> Vec<Vec<&Told>> {
+    let mut seen: HashMap<TransferId, usize> = HashMap::new();
+    let mut waves: Vec<Vec<&Told>> = Vec::new();
+    for one in told {
+        let at = seen.entry(one.transfer).and_modify(|at| *at += 1).or_default();
+        match waves.get_mut(*at) {
+            Some(wave) => wave.push(one),
+            None => waves.push(vec![one]),
+        }
+    }
+    waves
+}
+
+#[derive(FromRow)]
+struct ChangedRow {
+    place: i32,
+    outgoing: bool,
+    created_at: OffsetDateTime,
+    corridor: i64,
+    traceparent: Option<String>,
+}
+
+async fn apply(connection: &mut Connection, wave: &[&Told]) -> Result<Vec<Changed>, Error> {
+    if wave.len() > 1 {
+        lock(connection, wave).await?;
+    }
+    deadlines_set(connection, wave).await?;
+    let mut rows = update(connection, wave).await?;
+    rows.sort_unstable_by_key(|row| row.place);
+    let mut changed = Vec::with_capacity(rows.len());
+    let mut lines = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(told) = usize::try_from(row.place).ok().and_then(|at| wave.get(at)) else {
+            continue;
+        };
+        let (event, iso_status, reason) = told.change.words();
+        let reason = reason.map(str::to_owned);
+        let (transfer, at, record) = (told.transfer, told.at, record(told)?);
+        lines.push(Line { transfer, at, event: event.into(), iso_status, reason, record });
+        // The ledger's clock may be behind this machine's.
+        let after = clock::calendar_or_epoch(told.at) - row.created_at;
+        changed.push(Changed {
+            transfer: told.transfer,
+            outgoing: row.outgoing,
+            corridor: row.corridor,
+            change: told.change.clone(),
+            created_at: row.created_at,
+            after: Duration::try_from(after).unwrap_or_default(),
+            traceparent: row.traceparent,
+        });
+    }
+    timeline_insert(connection, &lines).await?;
+    Ok(changed)
+}
+
+fn record(told: &Told) -> Result<Option<i64>, Error> {
+    (told.record != 0).then(|| big("record", told.record)).transpose()
+}
+
+/// Answers and the event stream may tell of the same transfers at once: whoever locks several does
+/// it in one order.
+async fn lock(connection: &mut Connection, wave: &[&Told]) -> Result<(), Error> {
+    let (agents, uetrs) = ids(wave.iter().map(|told| told.transfer));
+    sqlx::query(
+        "SELECT FROM unnest($1::bigint[], $2::uuid[]) AS c (debtor_agent, uetr)
+         JOIN transfer t ON t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr
+         ORDER BY t.debtor_agent, t.uetr FOR UPDATE OF t",
+    )
+    .bind(agents)
+    .bind(uetrs)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The outcome comes without a deadline, the record with it; either may be first.
+async fn deadlines_set(connection: &mut Connection, wave: &[&Told]) -> Result<(), Error> {
+    let dated = |told: &&&Told| match told.change {
+        Change::Pending { deadline } => deadline != Timestamp::ZERO,
+        Change::Held { .. } | Change::Settled | Change::Ended { .. } | Change::Confirmed { .. } => {
+            false
+        }
+    };
+    let dated: Vec<&Told> = wave.iter().filter(dated).copied().collect();
+    if dated.is_empty() {
+        return Ok(());
+    }
+    let (agents, uetrs) = ids(dated.iter().map(|told| told.transfer));
+    sqlx::query(
+        "UPDATE transfer t SET deadline = c.deadline
+         FROM unnest($1::bigint[], $2::uuid[], $3::timestamptz[])
+            AS c (debtor_agent, uetr, deadline)
+         WHERE t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr
+            AND t.status IN ('QUEUED', 'PENDING') AND c.deadline IS NOT NULL
+            AND t.deadline IS DISTINCT FROM c.deadline",
+    )
+    .bind(agents)
+    .bind(uetrs)
+    .bind(dated.iter().map(|told| told.change.until()).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn update(connection: &mut Connection, wave: &[&Told]) -> Result<Vec<ChangedRow>, Error> {
+    let (agents, uetrs) = ids(wave.iter().map(|told| told.transfer));
+    let records = wave.iter().map(|told| record(told)).collect::<Result<Vec<_>, _>>()?;
+    let changes = || wave.iter().map(|told| &told.change);
+    let query = sqlx::query_as(
+        "UPDATE transfer t SET
+            status = coalesce(c.status, t.status),
+            record = c.record,
+            submitted_at = CASE WHEN c.kind = 'pending' THEN c.at
+                WHEN c.kind = 'settled' THEN coalesce(t.submitted_at, c.at)
+                ELSE t.submitted_at END,
+            settled_at = CASE WHEN c.kind = 'settled' THEN c.at ELSE t.settled_at END,
+            hold_reason = CASE WHEN c.kind = 'held' THEN c.reason ELSE t.hold_reason END,
+            held_until = CASE WHEN c.kind = 'held' THEN c.until ELSE t.held_until END,
+            reason = CASE WHEN c.kind = 'ended' THEN c.reason ELSE t.reason END,
+            refusal = CASE WHEN c.kind = 'ended' THEN c.refusal ELSE t.refusal END,
+            ended_at = CASE WHEN c.kind = 'ended' THEN c.at ELSE t.ended_at END,
+            confirmation = CASE WHEN c.kind = 'confirmed' THEN c.reason ELSE t.confirmation END,
+            confirmed_at = CASE WHEN c.kind = 'confirmed' THEN c.at ELSE t.confirmed_at END,
+            credited_at = CASE WHEN c.status = 'CREDITED' THEN c.at ELSE t.credited_at END
+         FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
+            $7::timestamptz[], $8::timestamptz[], $9::bigint[])
+            WITH ORDINALITY AS c (debtor_agent, uetr, kind, status, reason, refusal, at, until,
+                record, place)
+         WHERE t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr AND CASE c.kind
+            WHEN 'pending' THEN t.status = 'QUEUED'
+            WHEN 'held' THEN t.status = 'PENDING' AND t.held_until IS DISTINCT FROM c.until
+            WHEN 'confirmed' THEN t.status = 'SETTLED' AND t.confirmation IS DISTINCT FROM c.reason
+            ELSE t.status IN ('QUEUED', 'PENDING') END
+         RETURNING (c.place - 1)::integer AS place, t.outgoing, t.created_at, t.corridor,
+            t.traceparent",
+    );
+    let query = query
+        .bind(agents)
+        .bind(uetrs)
+        .bind(changes().map(Change::kind).collect::<Vec<_>>())
+        .bind(changes().map(Change::status).collect::<Vec<_>>())
+        .bind(changes().map(Change::reason).collect::<Vec<_>>())
+        .bind(changes().map(Change::refusal).collect::<Vec<_>>())
+        .bind(wave.iter().map(|told| clock::calendar_or_epoch(told.at)).collect::<Vec<_>>())
+        .bind(changes().map(Change::until).collect::<Vec<_>>())
+        .bind(records);
+    Ok(query.fetch_all(connection).await?)
+}

@@ -39,7 +39,7 @@ const CLOCK_MARGIN_MICROS: u64 = 2_000_000;
 /// Items in one envelope; with blobs of 4 KiB it stays around 2 MiB.
 const ITEMS_MAX: usize = 512;
 /// Envelopes on their way at one time; while they are, what comes gathers.
-const FLIGHTS: usize = 16;
+const FLIGHTS: usize = 4;
 /// An item that no envelope carries after this time was not handed over.
 const LOST_AFTER: Duration = Duration::from_secs(15);
 const RESEND_PAUSE: Duration = Duration::from_millis(200);

@@ -119,7 +119,8 @@ async fn ask(wallet: &Wallet, method: Method, path: &str, body: Value, status: u
 
 /// Looks at an endpoint until it is as wanted.
 async fn until(wallet: &Wallet, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    let end = Instant::now() + PATIENCE;
+    // Who was away for long finds retries that come seldom.
+    let end = Instant::now() + PATIENCE + Duration::from_secs(away());
     loop {
         if let Ok((_, seen)) = wallet.send(Method::GET, path, None, None).await {
             if wanted(&seen) {
@@ -146,8 +147,7 @@ fn manage(running: &Running, label: &str) -> Wallet {
 async fn webhooks_reach_a_receiver_that_fails_and_goes_away() {
     let postgres = Postgres::shared().unwrap();
     let url = postgres.database().await.unwrap();
-    let away = std::env::var(AWAY_VARIABLE).map_or(0, |seconds| seconds.parse().unwrap());
-    let patient = |network: &Path| if away > 0 { patiently(network) } else { Ok(()) };
+    let patient = |network: &Path| if away() > 0 { patiently(network) } else { Ok(()) };
     let mut running = Running::start(Some(url), patient).await.unwrap();
     let (wallet, keeper) = (running.wallet("HK").unwrap(), manage(&running, "HK"));
     refusals(&wallet, &keeper).await;
@@ -165,7 +165,7 @@ async fn webhooks_reach_a_receiver_that_fails_and_goes_away() {
     remit(&wallet, 10).await;
     let failing = until(&keeper, &path, |seen| seen["state"] == "failing").await;
     assert!(failing["lag"].as_u64().unwrap() > 0, "{failing}");
-    tokio::time::sleep(Duration::from_secs(away)).await;
+    tokio::time::sleep(Duration::from_secs(away())).await;
     running.kill_gateway("HK").unwrap();
     let (_, task) = receiver(port, SEED + 1, &inbox).await;
     running.resume_gateway("HK").unwrap();
@@ -182,6 +182,10 @@ async fn webhooks_reach_a_receiver_that_fails_and_goes_away() {
     assert_eq!(gone["code"], "WEBHOOK_NOT_FOUND");
     task.abort();
     running.stop();
+}
+
+fn away() -> u64 {
+    std::env::var(AWAY_VARIABLE).map_or(0, |seconds| seconds.parse().unwrap())
 }
 
 /// Tries in half a minute again rather than in a second, and so not in vain a hundred times.

@@ -262,7 +262,7 @@ pub(super) struct Opening;
 impl Group for Opening {
     type Item = Vec<u8>;
     type Answer = Option<ApiKey>;
-    const READS: bool = true;
+    const PLAIN: bool = true;
 
     async fn run(
         connection: &mut Connection,

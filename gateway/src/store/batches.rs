@@ -447,6 +447,7 @@ pub(super) struct Ending;
 impl Group for Ending {
     type Item = RowEnd;
     type Answer = ();
+    const PLAIN: bool = true;
 
     async fn run(connection: &mut Connection, rows: &[RowEnd]) -> Result<Vec<()>, Error> {
         let texts = |of: fn(&Refusal) -> Option<&str>| {

@@ -17,8 +17,8 @@ pub(super) trait Group: std::fmt::Debug + Send + Sync + 'static {
     type Item: Clone + Send + Sync + 'static;
     /// What is told.
     type Answer: Send + 'static;
-    /// Whether it only reads, and so needs no SQL transaction.
-    const READS: bool = false;
+    /// Whether each of its statements stands for itself, and so needs no SQL transaction.
+    const PLAIN: bool = false;
 
     /// Answers all, in order.
     fn run(
@@ -57,7 +57,7 @@ impl<G: Group> Grouped<G> {
         Self { batcher }
     }
 
-    /// Asks, and waits for the end of the SQL transaction that answers.
+    /// Asks, and waits until it is answered and committed.
     ///
     /// # Errors
     /// When the item's statements fail, or those of all do.
@@ -85,11 +85,11 @@ impl<G> Clone for Runner<G> {
     }
 }
 
-/// A connection of the pool, with an SQL transaction begun where something is written.
+/// A connection of the pool, with an SQL transaction begun where statements belong together.
 #[derive(Debug)]
 enum Held {
-    Reading(PoolConnection<Postgres>),
-    Writing(Transaction),
+    Plain(PoolConnection<Postgres>),
+    Begun(Transaction),
 }
 
 impl<G: Group> Processor for Runner<G> {
@@ -128,9 +128,9 @@ impl<G: Group> Processor for Runner<G> {
 
 impl<G: Group> Runner<G> {
     async fn hold(&self) -> Result<Held, Error> {
-        Ok(match G::READS {
-            true => Held::Reading(self.pool.acquire().await?),
-            false => Held::Writing(self.pool.begin().await?),
+        Ok(match G::PLAIN {
+            true => Held::Plain(self.pool.acquire().await?),
+            false => Held::Begun(self.pool.begin().await?),
         })
     }
 
@@ -142,8 +142,8 @@ impl<G: Group> Runner<G> {
 
 async fn whole<G: Group>(held: Held, items: &[G::Item]) -> Result<Vec<G::Answer>, Error> {
     match held {
-        Held::Reading(mut connection) => G::run(&mut connection, items).await,
-        Held::Writing(mut transaction) => {
+        Held::Plain(mut connection) => G::run(&mut connection, items).await,
+        Held::Begun(mut transaction) => {
             let answers = G::run(&mut transaction, items).await?;
             super::commit(transaction).await?;
             Ok(answers)

@@ -59,6 +59,8 @@ impl Group for Beginning {
     type Item = NewKey;
     /// Whether it is taken now, else what is known of it, if it was not given back meanwhile.
     type Answer = Result<(), Option<Idempotency>>;
+    /// What another request gave back between both is asked for again.
+    const PLAIN: bool = true;
 
     async fn run(
         connection: &mut Connection,
@@ -113,6 +115,7 @@ pub(super) struct Finishing;
 impl Group for Finishing {
     type Item = Finished;
     type Answer = ();
+    const PLAIN: bool = true;
 
     async fn run(connection: &mut Connection, rows: &[Finished]) -> Result<Vec<()>, Error> {
         sqlx::query(

@@ -106,7 +106,7 @@ pub(super) struct Fetching;
 impl Group for Fetching {
     type Item = TransferId;
     type Answer = Option<Personal>;
-    const READS: bool = true;
+    const PLAIN: bool = true;
 
     async fn run(
         connection: &mut Connection,

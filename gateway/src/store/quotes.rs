@@ -94,6 +94,7 @@ pub(super) struct Keeping;
 impl Group for Keeping {
     type Item = QuoteRow;
     type Answer = ();
+    const PLAIN: bool = true;
 
     async fn run(connection: &mut Connection, quotes: &[QuoteRow]) -> Result<Vec<()>, Error> {
         let texts = |of: fn(&QuoteRow) -> &str| quotes.iter().map(of).collect::<Vec<_>>();

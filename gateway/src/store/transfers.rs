@@ -367,7 +367,7 @@ pub(super) struct Fetching;
 impl Group for Fetching {
     type Item = (Uetr, Option<ParticipantId>);
     type Answer = Vec<Row>;
-    const READS: bool = true;
+    const PLAIN: bool = true;
 
     async fn run(
         connection: &mut Connection,

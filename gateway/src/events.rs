@@ -19,6 +19,7 @@ use crate::{
     Error,
     app::{App, Work},
     clock, measure,
+    payee::reference,
     personal::Personal,
     sealing,
     store::{
@@ -298,7 +299,14 @@ async fn learn(
     if !fresh || outgoing || detail.blob_digest == [0; 32] {
         return Ok(());
     }
-    let opened = opened(app, event, &detail);
+    let opened = match opened(app, event, &detail) {
+        Ok(personal) => {
+            let known =
+                reference::resolved(app, connection, (transfer.debtor_agent, event.at), personal);
+            Ok(known.await.map_err(Error::Store)?)
+        }
+        Err(failure) => Err(failure),
+    };
     let (personal, failure) = match &opened {
         Ok(personal) => (Some(personal), None),
         Err(failure) => (None, Some(failure.as_str())),

@@ -40,6 +40,7 @@ pub mod idempotency;
 pub mod iso;
 pub mod network;
 pub mod params;
+pub mod payees;
 pub mod pickup;
 pub mod quotes;
 pub mod recalls;
@@ -114,6 +115,7 @@ impl Modify for Security {
     servers((url = "/", description = "This gateway")),
     tags(
         (name = "quotes", description = "Firm prices"),
+        (name = "payees", description = "Whether account and name belong together, before money is sent"),
         (name = "transfers", description = "Sent and received money, and what happened to it"),
         (name = "actions", description = "What either agent does about a transfer"),
         (name = "recalls", description = "Money asked back, and enquiries"),
@@ -135,6 +137,7 @@ struct Api;
 pub fn router(app: App) -> Router {
     let (router, api) = OpenApiRouter::with_openapi(Api::openapi())
         .routes(routes!(quotes::create))
+        .routes(routes!(payees::check))
         .routes(routes!(transfers::create, transfers::list))
         .routes(routes!(transfers::get))
         .routes(routes!(transfers::timeline))

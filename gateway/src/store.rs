@@ -18,6 +18,7 @@ pub mod events;
 pub mod keys;
 pub mod outbox;
 pub mod parties;
+pub mod payees;
 pub mod pickup;
 pub mod quotes;
 pub mod tracking;

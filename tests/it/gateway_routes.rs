@@ -1,5 +1,5 @@
 //! The HTTP surface against a real store and a ledger that does not answer; names are invented.
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -132,7 +132,14 @@ async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<
     let (url, schema) = (postgres.database().await.unwrap(), "gateway".to_owned());
     let store = Store::open(&Database { url, schema, connections_max: 4 }).await.unwrap();
     let (currency, status) = ("HKD".to_owned(), "open".to_owned());
-    let account = Account { account: "100".to_owned(), currency, balance: 100_000, status };
+    let account = Account {
+        account: "100".to_owned(),
+        currency,
+        balance: 100_000,
+        status,
+        name: None,
+        aliases: vec![],
+    };
     let book = Book::open(store.clone(), &[account]).await.unwrap();
     let key = api_key_create(&store, &Scope::ALL).await.unwrap();
     let sealing_key = random().unwrap();
@@ -149,6 +156,7 @@ async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<
         webhooks: gateway::webhooks::Webhooks::new(&webhooks, &sealing_key).unwrap(),
         batches: gateway::batches::Batches::new(&gateway::settings::Batches::default()),
         pickup: gateway::settings::Pickup::default(),
+        payees: gateway::payee::Payees::new(&Default::default(), BTreeMap::new(), &sealing_key),
         security: gateway::security::Security::new(&Default::default()).unwrap(),
         tokens: None,
         turns: gateway::turns::Turns::default(),

@@ -9,9 +9,12 @@ use super::{
     transfers::{participant, uuid},
 };
 use crate::{
-    banking::{self, CoreBanking, Customer, Reserved, account_key},
+    banking::{self, CoreBanking, Customer, Identified, Reserved, account_key},
+    payee::Payee,
     settings::Account,
 };
+
+mod payees;
 
 /// The book.
 #[derive(Clone, Debug)]
@@ -38,6 +41,7 @@ impl Book {
             .await?;
         }
         let book = Self { store };
+        book.name(accounts).await?;
         book.release_orphans().await?;
         Ok(book)
     }
@@ -190,6 +194,13 @@ impl CoreBanking for Book {
 
     fn credited(&self, transfer: TransferId) -> BoxFuture<'_, Result<bool, banking::Error>> {
         Box::pin(async move { self.credited_now(transfer).await.map_err(unavailable) })
+    }
+
+    fn identify<'a>(
+        &'a self,
+        payee: &'a Payee,
+    ) -> BoxFuture<'a, Result<Identified, banking::Error>> {
+        Box::pin(async move { self.identify_now(payee).await.map_err(unavailable) })
     }
 }
 

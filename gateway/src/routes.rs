@@ -36,6 +36,7 @@ pub mod batches;
 pub mod body;
 pub mod caller;
 pub mod document;
+mod errors;
 pub mod idempotency;
 pub mod iso;
 pub mod network;
@@ -63,7 +64,7 @@ const UPLOADS: &str = "/v1/batches";
 /// How problems look in OpenAPI (RFC 9457).
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct ProblemBody {
-    /// Path of the page that explains the code.
+    /// Path of the page that explains the code; this gateway serves it (Markdown).
     pub r#type: String,
     /// What the code means.
     pub title: String,
@@ -185,6 +186,7 @@ pub fn router(app: App) -> Router {
     router
         .route_layer(from_fn_with_state(app.clone(), bounded))
         .route("/openapi.json", get(described))
+        .route("/docs/errors/{page}", get(errors::page))
         .route("/t/{token}", get(track::page))
         .route("/t/assets/track.css", get(track::style))
         .route("/t/assets/track.js", get(track::script))

@@ -8,7 +8,7 @@ use axum::{
 };
 use ed25519_dalek::SigningKey;
 use ledger_proof::operator::SetCorridor;
-use ledger_types::{AccountId, CorridorId, NetworkId, ParticipantId};
+use ledger_types::{AccountId, CorridorId, NetworkId, ParticipantId, Rejection};
 use proto::{
     LedgerClient,
     convert::{CurrencyTerms, Network, Participant, PublicAccount},
@@ -252,6 +252,26 @@ async fn refusals_have_their_code_and_stay_the_answer() {
         } else {
             assert_eq!(got, StatusCode::NOT_FOUND);
         }
+    }
+}
+
+#[tokio::test]
+async fn every_problem_leads_to_its_page() {
+    let fixture = fixture().await;
+    let own = gateway::problem::Code::ALL.iter().map(|code| code.name());
+    let ledgers = Rejection::ALL.iter().map(|rejection| rejection.code());
+    for code in own.chain(ledgers) {
+        let path = format!("/docs/errors/{code}.md");
+        let (status, headers, _) = fixture.ask_all("GET", &path, "", String::new()).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert_eq!(headers["content-type"], "text/markdown; charset=utf-8");
+    }
+    let (_, problem) = fixture.ask("GET", "/nowhere", "", String::new()).await;
+    let path = problem["type"].as_str().unwrap().to_owned();
+    assert_eq!(fixture.ask("GET", &path, "", String::new()).await.0, StatusCode::OK, "{path}");
+    for path in ["/docs/errors/NONE.md", "/docs/errors/..%2fapi.md"] {
+        let (status, problem) = fixture.ask("GET", path, "", String::new()).await;
+        assert_eq!((status.as_u16(), &problem["code"]), (404, &json!("RESOURCE_UNKNOWN")));
     }
 }
 

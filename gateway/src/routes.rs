@@ -209,6 +209,7 @@ fn office() -> OpenApiRouter<App> {
         .routes(routes!(api_keys::get))
         .routes(routes!(api_keys::rotate))
         .routes(routes!(api_keys::revoke))
+        .routes(routes!(api_keys::signature_key, api_keys::signature_key_remove))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::get))
         .routes(routes!(approvals::approve))
@@ -292,8 +293,12 @@ impl<S: Send + Sync> axum::extract::FromRequest<S> for Body {
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let label = request.headers().get(header::CONTENT_TYPE);
         let label = label.map(|label| String::from_utf8_lossy(label.as_bytes()).into_owned());
+        let headers = request.headers().clone();
         match axum::body::Bytes::from_request(request, state).await {
-            Ok(bytes) => Ok(Self(bytes, label)),
+            Ok(bytes) => {
+                caller::signed::digested(&headers, &bytes)?;
+                Ok(Self(bytes, label))
+            }
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(Problem::new(Code::BodyTooLarge, "body: send at most 1 MiB"))
             }

@@ -186,6 +186,12 @@ async fn sweep_keys(app: App, shutdown: Shutdown) -> Result<(), Error> {
         if let Err(error) = app.store.idempotency_sweep().await {
             tracing::warn!(cause = services_runtime::error::chain(&error), "keys not swept");
         }
+        if let Err(error) = app.store.signature_nonce_sweep().await {
+            tracing::warn!(cause = services_runtime::error::chain(&error), "nonces not swept");
+        }
+        if let Err(error) = app.store.payee_sweep().await {
+            tracing::warn!(cause = services_runtime::error::chain(&error), "payees not swept");
+        }
     }
     Ok(())
 }

@@ -111,7 +111,10 @@ fn problems(path: &str, method: &str, operation: &mut Value) {
         (503, "STORE_, LEDGER_ or ISSUER_UNAVAILABLE, or LEDGER_BUSY: come again"),
     ];
     if key {
-        said.push((401, "API_KEY_MISSING, API_KEY_UNKNOWN or TOKEN_INVALID"));
+        said.push((
+            401,
+            "API_KEY_MISSING, API_KEY_UNKNOWN, TOKEN_INVALID or SIGNATURE_REQUIRED, _INVALID",
+        ));
         said.push((403, "SCOPE_MISSING or FOUR_EYES_REQUIRED"));
     }
     if has("parameters") || body {

@@ -30,6 +30,8 @@ need chromium command -v chromium
 need chromium-driver command -v chromedriver
 # For promtool alone, which tests the alert rules; its test says so when it cannot be had.
 need prometheus command -v promtool
+# For the recipe of signed requests.
+need python3-cryptography python3 -c 'import cryptography'
 need python3-venv python3 -c 'import ensurepip, venv'
 
 # What calls the gateway by its OpenAPI document, in a folder of its own; its test says so when it

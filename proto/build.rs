@@ -1,8 +1,12 @@
 //! Generates the protobuf code with protox, so that no system `protoc` is needed.
 use std::{error::Error, path::Path};
 
-const FILES: [&str; 3] =
-    ["causeway/ledger/v1/ledger.proto", "causeway/fx/v1/fx.proto", "causeway/peer/v1/peer.proto"];
+const FILES: [&str; 4] = [
+    "causeway/ledger/v1/ledger.proto",
+    "causeway/fx/v1/fx.proto",
+    "causeway/payee/v1/payee.proto",
+    "causeway/peer/v1/peer.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     for file in FILES {

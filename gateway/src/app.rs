@@ -22,6 +22,7 @@ use crate::{
     directory::Directory,
     events::Heard,
     outbox::{Answer, Queued},
+    payee::Payees,
     problem::{Code, Problem},
     quotes::Quoter,
     routes::{caller::tokens::Tokens, idempotency::Running},
@@ -105,6 +106,8 @@ pub struct Inner {
     pub tracer: Tracer,
     /// What serving needs.
     pub checks: Checks,
+    /// Payee checks: other gateways, and how much is asked.
+    pub payees: Payees,
     /// Limits of keys and of what needs approval.
     pub security: Security,
     /// An issuer of access tokens.

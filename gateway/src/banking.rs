@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use ledger_types::{Money, PayoutMethod, StatusReason, TransferId};
 
 use crate::{
+    payee::Payee,
     settings::{Banking, BankingKind},
     store::Store,
     turns::Turns,
@@ -81,6 +82,11 @@ pub trait CoreBanking: Send + Sync + std::fmt::Debug {
     /// Whether a transfer's money reached an account: what a return has to take back.
     fn credited(&self, transfer: TransferId) -> BoxFuture<'_, Result<bool, Error>>;
 
+    /// Whose account it is that a sender names; asked before any transfer, so nothing is kept.
+    fn identify<'a>(&'a self, _payee: &'a Payee) -> BoxFuture<'a, Result<Identified, Error>> {
+        Box::pin(std::future::ready(Ok(Identified::NotSupported)))
+    }
+
     /// Asks after what was left open; a book leaves nothing open.
     fn tend<'a>(&'a self, _turns: &'a Turns) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(std::future::ready(Ok(())))
@@ -89,6 +95,32 @@ pub trait CoreBanking: Send + Sync + std::fmt::Debug {
     /// What was open when it was last tended.
     fn unresolved(&self) -> Unresolved {
         Unresolved::default()
+    }
+}
+
+/// What core banking knows of an account or proxy.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Identified {
+    /// An open account.
+    Known {
+        /// As it is credited.
+        account: String,
+        /// Whose it is.
+        name: String,
+    },
+    /// There is none, or it can't be credited: closed, blocked, without a name.
+    Unknown,
+    /// These books tell nobody's name.
+    NotSupported,
+}
+
+impl std::fmt::Debug for Identified {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Known { .. } => "Known(‹personal›)",
+            Self::Unknown => "Unknown",
+            Self::NotSupported => "NotSupported",
+        })
     }
 }
 
@@ -118,6 +150,16 @@ pub fn remote(
 fn read_file(field: &'static str, file: &Path) -> Result<Vec<u8>, crate::Error> {
     let unread = |source| crate::Error::File { field, file: file.to_owned(), source };
     std::fs::read(file).map_err(unread)
+}
+
+/// The form under which a phone number or e-mail address is kept: without the spaces and signs that
+/// people part numbers with, lower case.
+#[must_use]
+pub fn alias_key(alias: &str) -> String {
+    let parts = |letter: &char| {
+        letter.is_whitespace() || (!alias.contains('@') && "-().".contains(*letter))
+    };
+    alias.chars().filter(|letter| !parts(letter)).flat_map(char::to_lowercase).collect()
 }
 
 /// The form under which an account is kept: no spaces, upper case.

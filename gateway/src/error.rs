@@ -32,6 +32,9 @@ pub enum Error {
     /// The client certificate, or the address of a node or quoting service, is unusable.
     #[error("ledger, fx: the certificate or an address cannot be used")]
     Tls(#[source] services_runtime::tls::Error),
+    /// The certificate of payee checks, or another gateway's address, is unusable.
+    #[error("payee, peers: the certificate or an address cannot be used")]
+    Payee(#[source] services_runtime::tls::Error),
     /// The sanctions lists are unusable.
     #[error("screening: the lists cannot be used")]
     Screening(#[source] screening::exact::Error),

@@ -12,6 +12,7 @@ pub mod legs;
 pub mod measure;
 pub mod names;
 pub mod outbox;
+pub mod payee;
 pub mod personal;
 pub mod pickup;
 pub mod problem;

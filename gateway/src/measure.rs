@@ -75,6 +75,15 @@ pub fn quoted(given: bool) {
     counter!("causeway_gateway_quotes_total", "outcome" => outcome).increment(1);
 }
 
+/// A payee was checked: asked of another gateway, or answered to one.
+pub fn payee_check(outgoing: bool, result: &'static str) {
+    let direction = direction(outgoing);
+    counter!(
+        "causeway_gateway_payee_checks_total", "direction" => direction, "result" => result
+    )
+    .increment(1);
+}
+
 /// Rows of batches came to their end here: sent or rejected.
 pub fn batch_rows(outcome: &'static str, rows: u64) {
     counter!("causeway_gateway_batch_rows_total", "outcome" => outcome).increment(rows);
@@ -158,6 +167,11 @@ pub const METRICS: &[Metric] = &[
         "causeway_gateway_quotes_total",
         Measured::Counter,
         "Quotes asked of liquidity banks, by outcome",
+    ),
+    (
+        "causeway_gateway_payee_checks_total",
+        Measured::Counter,
+        "Payee checks asked and answered, by direction and result",
     ),
     ("causeway_gateway_batch_rows_total", Measured::Counter, "Rows of batches by outcome"),
     (

@@ -55,6 +55,8 @@ codes! {
     ApiKeyMissing = "API_KEY_MISSING", UNAUTHORIZED, b"DS0H", "No API key was given";
     ApiKeyUnknown = "API_KEY_UNKNOWN", UNAUTHORIZED, b"DS0H", "The API key is unknown, expired or revoked";
     TokenInvalid = "TOKEN_INVALID", UNAUTHORIZED, b"DS0H", "The access token opens nothing here";
+    SignatureRequired = "SIGNATURE_REQUIRED", UNAUTHORIZED, b"DS0H", "The API key's requests must be signed, and this one is not";
+    SignatureInvalid = "SIGNATURE_INVALID", UNAUTHORIZED, b"DS0H", "The request's signature does not hold";
     IssuerUnavailable = "ISSUER_UNAVAILABLE", SERVICE_UNAVAILABLE, b"ED06", "The keys of the access token's issuer can't be had";
     ScopeMissing = "SCOPE_MISSING", FORBIDDEN, b"DS0H", "The API key lacks the scope";
     ResourceUnknown = "RESOURCE_UNKNOWN", NOT_FOUND, b"NARR", "There is no such resource";

@@ -36,10 +36,12 @@ pub mod batches;
 pub mod body;
 pub mod caller;
 pub mod document;
+mod errors;
 pub mod idempotency;
 pub mod iso;
 pub mod network;
 pub mod params;
+pub mod payees;
 pub mod pickup;
 pub mod quotes;
 pub mod recalls;
@@ -62,7 +64,7 @@ const UPLOADS: &str = "/v1/batches";
 /// How problems look in OpenAPI (RFC 9457).
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct ProblemBody {
-    /// Path of the page that explains the code.
+    /// Path of the page that explains the code; this gateway serves it (Markdown).
     pub r#type: String,
     /// What the code means.
     pub title: String,
@@ -114,6 +116,7 @@ impl Modify for Security {
     servers((url = "/", description = "This gateway")),
     tags(
         (name = "quotes", description = "Firm prices"),
+        (name = "payees", description = "Whether account and name belong together, before money is sent"),
         (name = "transfers", description = "Sent and received money, and what happened to it"),
         (name = "actions", description = "What either agent does about a transfer"),
         (name = "recalls", description = "Money asked back, and enquiries"),
@@ -135,6 +138,7 @@ struct Api;
 pub fn router(app: App) -> Router {
     let (router, api) = OpenApiRouter::with_openapi(Api::openapi())
         .routes(routes!(quotes::create))
+        .routes(routes!(payees::check))
         .routes(routes!(transfers::create, transfers::list))
         .routes(routes!(transfers::get))
         .routes(routes!(transfers::timeline))
@@ -182,6 +186,7 @@ pub fn router(app: App) -> Router {
     router
         .route_layer(from_fn_with_state(app.clone(), bounded))
         .route("/openapi.json", get(described))
+        .route("/docs/errors/{page}", get(errors::page))
         .route("/t/{token}", get(track::page))
         .route("/t/assets/track.css", get(track::style))
         .route("/t/assets/track.js", get(track::script))
@@ -204,6 +209,7 @@ fn office() -> OpenApiRouter<App> {
         .routes(routes!(api_keys::get))
         .routes(routes!(api_keys::rotate))
         .routes(routes!(api_keys::revoke))
+        .routes(routes!(api_keys::signature_key, api_keys::signature_key_remove))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::get))
         .routes(routes!(approvals::approve))
@@ -287,8 +293,12 @@ impl<S: Send + Sync> axum::extract::FromRequest<S> for Body {
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let label = request.headers().get(header::CONTENT_TYPE);
         let label = label.map(|label| String::from_utf8_lossy(label.as_bytes()).into_owned());
+        let headers = request.headers().clone();
         match axum::body::Bytes::from_request(request, state).await {
-            Ok(bytes) => Ok(Self(bytes, label)),
+            Ok(bytes) => {
+                caller::signed::digested(&headers, &bytes)?;
+                Ok(Self(bytes, label))
+            }
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(Problem::new(Code::BodyTooLarge, "body: send at most 1 MiB"))
             }

@@ -1,19 +1,20 @@
 //! Starts one gateway: reads files, opens the store, resumes what was left, serves; it decides nothing.
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use ed25519_dalek::SigningKey;
 use ledger_proof::{Genesis, codec::Digest};
 use ledger_types::ParticipantId;
-use proto::LedgerClient;
+use proto::{LedgerClient, payee::payee_check_client::PayeeCheckClient};
 use services_runtime::{
     grpc::ClientLimits,
     health::{self, Checks},
     http,
     shutdown::Shutdown,
     telemetry,
-    tls::{self, ClientTls},
+    tls::{self, ClientTls, Identity},
     trace::Tracer,
 };
+use tonic::transport::Channel;
 
 use crate::{
     Error,
@@ -24,6 +25,7 @@ use crate::{
     directory::Directory,
     events::{self, Heard},
     measure, outbox,
+    payee::{self, Payees},
     quotes::Quoter,
     routes::{
         caller::{Scope, tokens::Tokens},
@@ -90,6 +92,7 @@ pub async fn run(
         checks: health.map_or_else(|| Checks::new(&ready::CONDITIONS), |state| state.checks()),
         webhooks: Webhooks::new(&settings.webhooks, &sealing_key)?,
         security: Security::new(&settings.security)?,
+        payees: Payees::new(&settings.payee, peers(&settings, &tls)?, &sealing_key),
         tokens: settings.security.oauth.as_ref().map(Tokens::new).transpose()?,
         batches: Batches::new(&settings.batches),
         turns: Turns::default(),
@@ -124,6 +127,7 @@ pub async fn run(
     shutdown.spawn("news", news(app.clone(), shutdown.clone()));
     shutdown.spawn("idempotency", sweep_keys(app.clone(), shutdown.clone()));
     shutdown.spawn("ready", ready::watch(app.clone(), shutdown.clone()));
+    shutdown.spawn("payees", payee::answer::run(app.clone(), shutdown.clone()));
     shutdown.spawn("approvals", watch::approvals(app.clone(), shutdown.clone()));
     let every = Duration::from_millis(settings.security.failures_every_ms.max(1));
     shutdown.spawn("sign-ins", watch::failures(app.clone(), every, shutdown.clone()));
@@ -180,6 +184,12 @@ async fn sweep_keys(app: App, shutdown: Shutdown) -> Result<(), Error> {
     while token.run_until_cancelled(ticks.tick()).await.is_some() {
         if let Err(error) = app.store.idempotency_sweep().await {
             tracing::warn!(cause = services_runtime::error::chain(&error), "keys not swept");
+        }
+        if let Err(error) = app.store.signature_nonce_sweep().await {
+            tracing::warn!(cause = services_runtime::error::chain(&error), "nonces not swept");
+        }
+        if let Err(error) = app.store.payee_sweep().await {
+            tracing::warn!(cause = services_runtime::error::chain(&error), "payees not swept");
         }
     }
     Ok(())
@@ -250,6 +260,27 @@ fn fx(
         services.push(Arc::new(Quoter::new(ParticipantId(row.participant), channel)));
     }
     Ok(services)
+}
+
+/// Ways to other gateways: each to the one whose certificate names that participant of this network.
+fn peers(
+    settings: &Settings,
+    tls: &Arc<ClientTls>,
+) -> Result<BTreeMap<ParticipantId, PayeeCheckClient<Channel>>, Error> {
+    let limits = ClientLimits {
+        connect_timeout_ms: settings.payee.timeout_ms,
+        timeout_ms: settings.payee.timeout_ms,
+        ..Default::default()
+    };
+    let network = genesis(&settings.genesis)?.network().to_string();
+    let mut peers = BTreeMap::new();
+    for row in &settings.peers {
+        let id = row.participant.to_string();
+        let gateway = Identity { network: network.clone(), role: "gateway".to_owned(), id };
+        let channel = tls.channel_to(&row.uri, &gateway, &limits).map_err(Error::Payee)?;
+        peers.insert(ParticipantId(row.participant), PayeeCheckClient::new(channel));
+    }
+    Ok(peers)
 }
 
 /// A key file: 64 hexadecimal digits and white space around them.

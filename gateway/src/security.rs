@@ -6,6 +6,7 @@ use crate::{Error, settings};
 pub mod audit;
 pub mod failures;
 pub mod rates;
+pub mod signature;
 pub mod token;
 
 /// The owner of a key that was made without one. It is nobody's second pair of eyes.

@@ -6,10 +6,12 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use services_runtime::tickets::Tickets;
 
 mod banking;
+mod payee;
 mod pickup;
 mod security;
 
 pub use banking::{Banking, Kind as BankingKind};
+pub use payee::{Payee, Peer};
 pub use pickup::Pickup;
 pub use security::{ApprovalLimit, Approvals, Oauth, Security, TokenAlgorithm};
 
@@ -49,6 +51,12 @@ pub struct Settings {
     /// Quoting services asked for quotes, with the client certificate of `ledger`.
     #[serde(default)]
     pub fx: Vec<Quoting>,
+    /// Other participants' gateways, asked with the client certificate of `ledger`.
+    #[serde(default)]
+    pub peers: Vec<Peer>,
+    /// Payee checks: where others ask this gateway, and how much may be asked.
+    #[serde(default)]
+    pub payee: Payee,
     /// Sanctions lists.
     pub screening: Screening,
     /// Who decides about incoming transfers.
@@ -368,6 +376,11 @@ pub struct Account {
     /// `open`, `closed` or `blocked`.
     #[serde(default = "open")]
     pub status: String,
+    /// Whose it is; without a name no payee check finds it.
+    pub name: Option<String>,
+    /// Phone numbers (E.164) and e-mail addresses that lead to it, for payee checks.
+    #[serde(default)]
+    pub aliases: Vec<String>,
 }
 
 impl std::fmt::Debug for Account {

@@ -22,6 +22,7 @@ pub mod keep;
 pub mod keys;
 pub mod outbox;
 pub mod parties;
+pub mod payees;
 pub mod pickup;
 pub mod quotes;
 pub mod tracking;

@@ -18,6 +18,12 @@ pub mod fx {
     tonic::include_proto!("causeway.fx.v1");
 }
 
+/// Generated from `causeway/payee/v1/payee.proto`.
+#[allow(warnings, clippy::all, clippy::restriction, clippy::nursery, reason = "generated code")]
+pub mod payee {
+    tonic::include_proto!("causeway.payee.v1");
+}
+
 /// Generated from `causeway/peer/v1/peer.proto`.
 #[allow(warnings, clippy::all, clippy::restriction, clippy::nursery, reason = "generated code")]
 pub mod peer {

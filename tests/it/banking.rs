@@ -92,7 +92,8 @@ fn point(network: &Path, place: &Place) -> anyhow::Result<()> {
 
 fn account(currency: &str, status: &str, balance: i64) -> Account {
     let (currency, status) = (currency.to_owned(), status.to_owned());
-    Account { currency, status, balance, reserved: 0 }
+    let (name, aliases) = ("Bea Testperson".to_owned(), vec!["bea@bank.example".to_owned()]);
+    Account { currency, status, balance, reserved: 0, name, aliases }
 }
 
 fn accounts(label: &str) -> BTreeMap<String, Account> {
@@ -180,6 +181,7 @@ async fn banking_over_http_books_once_through_a_bank_that_fails() {
     let wallet = running.wallet("HK").unwrap();
 
     a_dead_bank_is_no_answer_and_reserves_nothing_for_ever(&wallet, &mut hong_kong).await;
+    it_says_whose_account_it_is(&wallet, &philippines).await;
     hong_kong.set(Mood::Chance(35, fastrand::Rng::with_seed(SEED)));
     philippines.set(Mood::Chance(35, fastrand::Rng::with_seed(SEED + 1)));
     remit(&mut running, &wallet, &mut hong_kong).await;
@@ -230,6 +232,35 @@ async fn a_dead_bank_is_no_answer_and_reserves_nothing_for_ever(wallet: &Wallet,
         wanted(open_banking(&said).is_null() && said["status"] == "ready", || said.to_string())
     })
     .await;
+}
+
+/// A payee check asks the bank; one that fails in whatever way has not said no.
+async fn it_says_whose_account_it_is(wallet: &Wallet, bank: &Bank) {
+    let check = async |payee: Value| {
+        let mut asked = json!({ "creditor_agent": "102", "name": "Bea Testperson" });
+        let payee = payee.as_object().unwrap().clone();
+        asked.as_object_mut().unwrap().extend(payee);
+        let path = "/v1/payee-checks";
+        let (status, said) = wallet.send(Method::POST, path, None, Some(&asked)).await.unwrap();
+        assert_eq!(status.as_u16(), 200, "{said}");
+        said
+    };
+    let account = |account: &str| json!({ "account": account });
+    assert_eq!(check(account("+639000000001")).await["result"], "match");
+    let by_email = check(json!({ "email": "bea@bank.example" })).await;
+    assert_eq!(by_email["result"], "match", "{by_email}");
+    assert!(by_email["account_reference"].is_string(), "{by_email}");
+    for unknown in ["+639000000009", "+639000000004"] {
+        let said = check(account(unknown)).await;
+        assert_eq!((&said["result"], &said["reason"]), (&json!("no_match"), &json!("BE01")));
+    }
+    for fault in [Fault::Before, Fault::Late, Fault::Cut, Fault::Garbage, Fault::Unheard] {
+        bank.set(Mood::Always(fault));
+        let said = check(account("+639000000001")).await;
+        let told = (&said["result"], &said["reason"]);
+        assert_eq!(told, (&json!("not_possible"), &json!("AB09")), "{fault:?}");
+    }
+    bank.set(Mood::Good);
 }
 
 /// What `/readyz` says of operations without outcome.

@@ -92,6 +92,9 @@ fn body(path: &str) -> Value {
         Some("recall") => json!({ "case": tests::fresh_uetr(), "reason": "DUPL" }),
         Some("answer") => json!({ "answer": "rejected", "reason": "CUST" }),
         Some("replay") => json!({ "from": 1 }),
+        Some("payee-checks") => json!({
+            "creditor_agent": "102", "account": "+639000000009", "name": "Nobody Testperson",
+        }),
         Some("pickup") => json!({ "code": "0000-0000-0000-0000" }),
         Some("confirm") => json!({ "status": "ACCC" }),
         _ => json!({}),

@@ -1,5 +1,5 @@
 //! The HTTP surface against a real store and a ledger that does not answer; names are invented.
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -8,7 +8,7 @@ use axum::{
 };
 use ed25519_dalek::SigningKey;
 use ledger_proof::operator::SetCorridor;
-use ledger_types::{AccountId, CorridorId, NetworkId, ParticipantId};
+use ledger_types::{AccountId, CorridorId, NetworkId, ParticipantId, Rejection};
 use proto::{
     LedgerClient,
     convert::{CurrencyTerms, Network, Participant, PublicAccount},
@@ -132,7 +132,14 @@ async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<
     let (url, schema) = (postgres.database().await.unwrap(), "gateway".to_owned());
     let store = Store::open(&Database { url, schema, connections_max: 4 }).await.unwrap();
     let (currency, status) = ("HKD".to_owned(), "open".to_owned());
-    let account = Account { account: "100".to_owned(), currency, balance: 100_000, status };
+    let account = Account {
+        account: "100".to_owned(),
+        currency,
+        balance: 100_000,
+        status,
+        name: None,
+        aliases: vec![],
+    };
     let book = Book::open(store.clone(), &[account]).await.unwrap();
     let key = api_key_create(&store, &Scope::ALL).await.unwrap();
     let sealing_key = random().unwrap();
@@ -149,6 +156,7 @@ async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<
         webhooks: gateway::webhooks::Webhooks::new(&webhooks, &sealing_key).unwrap(),
         batches: gateway::batches::Batches::new(&gateway::settings::Batches::default()),
         pickup: gateway::settings::Pickup::default(),
+        payees: gateway::payee::Payees::new(&Default::default(), BTreeMap::new(), &sealing_key),
         security: gateway::security::Security::new(&Default::default()).unwrap(),
         tokens: None,
         turns: gateway::turns::Turns::default(),
@@ -244,6 +252,26 @@ async fn refusals_have_their_code_and_stay_the_answer() {
         } else {
             assert_eq!(got, StatusCode::NOT_FOUND);
         }
+    }
+}
+
+#[tokio::test]
+async fn every_problem_leads_to_its_page() {
+    let fixture = fixture().await;
+    let own = gateway::problem::Code::ALL.iter().map(|code| code.name());
+    let ledgers = Rejection::ALL.iter().map(|rejection| rejection.code());
+    for code in own.chain(ledgers) {
+        let path = format!("/docs/errors/{code}.md");
+        let (status, headers, _) = fixture.ask_all("GET", &path, "", String::new()).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert_eq!(headers["content-type"], "text/markdown; charset=utf-8");
+    }
+    let (_, problem) = fixture.ask("GET", "/nowhere", "", String::new()).await;
+    let path = problem["type"].as_str().unwrap().to_owned();
+    assert_eq!(fixture.ask("GET", &path, "", String::new()).await.0, StatusCode::OK, "{path}");
+    for path in ["/docs/errors/NONE.md", "/docs/errors/..%2fapi.md"] {
+        let (status, problem) = fixture.ask("GET", path, "", String::new()).await;
+        assert_eq!((status.as_u16(), &problem["code"]), (404, &json!("RESOURCE_UNKNOWN")));
     }
 }
 

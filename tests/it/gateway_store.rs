@@ -162,6 +162,8 @@ async fn the_book_moves_money_once() {
         currency: "HKD".to_owned(),
         balance: 1_000,
         status: status.to_owned(),
+        name: None,
+        aliases: vec![],
     };
     let accounts = [account("100 200", "open"), account("closed", "closed")];
     let book = Book::open(store.clone(), &accounts).await.unwrap();

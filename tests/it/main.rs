@@ -20,6 +20,7 @@ mod openapi;
 mod operator;
 mod overload;
 mod partner;
+mod payee;
 mod pickup;
 mod rates;
 mod readme;

@@ -73,6 +73,7 @@ async fn remittance_is_credited_returned_and_ruled() {
     assert_eq!(paid, source.parse::<i64>().unwrap() + FEE, "{body}");
     returned_in_parts(&pool, (&hong_kong, &philippines), uetr).await;
     corridor_rules(&running).await;
+    a_hold_that_is_over_is_not_told(&hong_kong).await;
     running.stop();
     nothing_private_is_logged(&running);
 }
@@ -121,6 +122,8 @@ async fn returned_in_parts(pool: &PgPool, (debtor, creditor): (&Wallet, &Wallet)
         .unwrap();
     let (status, body) = give_back(creditor, uetr, "3000.01").await;
     assert_eq!((status, &body["code"]), (422, &json!("RETURN_EXCEEDS_ORIGINAL")), "{body}");
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.contains("3000.00 PHP of the original may be returned"), "{detail}");
     // What was set aside is given back when the gateway reads the ledger's refusal.
     let given_back = async {
         let mut looks = tokio::time::interval(Duration::from_millis(20));
@@ -129,6 +132,18 @@ async fn returned_in_parts(pool: &PgPool, (debtor, creditor): (&Wallet, &Wallet)
         }
     };
     tokio::time::timeout(PATIENCE, given_back).await.expect("nothing stays set aside");
+}
+
+/// Held by the demonstration's script and then accepted: the reason of the hold goes with it.
+async fn a_hold_that_is_over_is_not_told(wallet: &Wallet) {
+    let order = order("4000.11");
+    let (status, body) = wallet.create(&order, PATIENCE).await.unwrap();
+    assert_eq!(status.as_u16(), 201, "{body}");
+    let uetr = order["uetr"].as_str().unwrap();
+    let held = wallet.follow(uetr, PATIENCE, |seen| seen.body["held_until"].is_string()).await;
+    assert_eq!((&*held.status, &held.body["reason"]), ("PENDING", &json!("G003")));
+    let body = credited(wallet, uetr).await;
+    assert!(body["reason"].is_null() && body["held_until"].is_null(), "{body}");
 }
 
 /// Who the debtor is matters from HKD 8,000; a purpose must be one of the corridor's.

@@ -16,6 +16,7 @@ mod audit;
 mod batches;
 mod keys;
 mod oauth;
+mod signatures;
 mod token;
 
 use oauth::Issuer;
@@ -147,6 +148,7 @@ async fn security_of_a_gateway() {
     batches::files_go_by_the_limit_too(&office).await;
     keys::from_their_making_to_their_end(&office).await;
     keys::each_has_its_rate(&office).await;
+    signatures::requests_are_signed_where_they_must_be(&office).await;
     oauth::a_client_comes_by_its_token(&office).await;
     audit::tells_what_was_done_and_notices_changes(&office, &audited).await;
     office.running.stop();

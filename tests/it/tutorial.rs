@@ -20,6 +20,10 @@ const RECIPES: &[(&str, &[&str])] = &[
         "quotes",
         &["price     HKD ", "anew      QUOTE_OVERDRAWN", "at most   DEBIT_LIMIT_EXCEEDED (AM14)"],
     ),
+    (
+        "signatures",
+        &["unsigned  SIGNATURE_REQUIRED", "signed    CREDITED", "another   SIGNATURE_INVALID"],
+    ),
     ("returns", &["early     cancelled", "late      recalled", "returned  HKD "]),
     (
         "batches",

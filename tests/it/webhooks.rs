@@ -151,6 +151,7 @@ async fn webhooks_reach_a_receiver_that_fails_and_goes_away() {
     let mut running = Running::start(Some(url), patient).await.unwrap();
     let (wallet, keeper) = (running.wallet("HK").unwrap(), manage(&running, "HK"));
     refusals(&wallet, &keeper).await;
+    a_repeat_makes_no_second_endpoint(&keeper).await;
 
     let inbox = Inbox::default();
     let (port, task) = receiver(0, SEED, &inbox).await;
@@ -210,6 +211,27 @@ async fn refusals(wallet: &Wallet, keeper: &Wallet) {
     assert!(said["detail"].as_str().unwrap().contains("events[0]"), "{said}");
     let list = ask(keeper, Method::GET, "/v1/webhooks", Value::Null, 200).await;
     assert_eq!(list, json!([]), "a refusal keeps nothing");
+}
+
+async fn a_repeat_makes_no_second_endpoint(keeper: &Wallet) {
+    let asked = json!({ "url": "http://127.0.0.1:9/hooks", "events": ["transfer.settled"] });
+    let make = async |asked: &Value| {
+        let key = Some("webhook-of-this-test");
+        keeper.send(Method::POST, "/v1/webhooks", key, Some(asked)).await.unwrap()
+    };
+    let (status, first) = make(&asked).await;
+    assert_eq!(status.as_u16(), 201, "{first}");
+    let (status, again) = make(&asked).await;
+    assert_eq!(status.as_u16(), 201, "{again}");
+    assert_eq!((&again["id"], &again["secret"]), (&first["id"], &first["secret"]));
+    let (status, said) = make(&json!({ "url": "http://127.0.0.1:9/others" })).await;
+    assert_eq!((status.as_u16(), &said["code"]), (422, &json!("IDEMPOTENCY_KEY_REUSED")));
+    let list = ask(keeper, Method::GET, "/v1/webhooks", Value::Null, 200).await;
+    assert_eq!(list.as_array().unwrap().len(), 1, "{list}");
+    let path = format!("/v1/webhooks/{}", first["id"].as_str().unwrap());
+    ask(keeper, Method::DELETE, &path, Value::Null, 204).await;
+    let (status, said) = make(&asked).await;
+    assert_eq!((status.as_u16(), &said["code"]), (404, &json!("WEBHOOK_NOT_FOUND")), "{said}");
 }
 
 /// Every number of the participant's own was taken, and none came before the former of its

@@ -90,24 +90,32 @@ impl Line {
 
     /// Asks the bank to do something.
     pub async fn ask(&self, operation: Operation, key: &str, body: &[u8]) -> Word {
+        self.call(Method::POST, operation.as_str(), key, body).await.0
+    }
+
+    /// Asks the bank to say something, and gives its answer beside what it comes to.
+    pub async fn tell(&self, operation: Operation, key: &str, body: &[u8]) -> (Word, Vec<u8>) {
         self.call(Method::POST, operation.as_str(), key, body).await
     }
 
     /// Asks what became of a key.
     pub async fn look(&self, key: &str) -> Word {
-        self.call(Method::GET, &format!("operations/{key}"), key, b"").await
+        self.call(Method::GET, &format!("operations/{key}"), key, b"").await.0
     }
 
-    async fn call(&self, method: Method, path: &str, key: &str, body: &[u8]) -> Word {
+    async fn call(&self, method: Method, path: &str, key: &str, body: &[u8]) -> (Word, Vec<u8>) {
+        let nothing = |word| (word, Vec::new());
         let looked = method == Method::GET;
         let label = path.split('/').next().unwrap_or_default().to_owned();
-        let Ok(url) = self.base.join(path) else { return Word::Unknown("no URL") };
+        let Ok(url) = self.base.join(path) else { return nothing(Word::Unknown("no URL")) };
         if !self.breaker.lets_through(Instant::now()) {
             measure::banking_call(label, "spared", Duration::ZERO);
-            return Word::Spared;
+            return nothing(Word::Spared);
         }
         let slot = tokio::time::timeout(self.timeout, self.slots.acquire()).await;
-        let Ok(Ok(_slot)) = slot else { return Word::Unknown("too many calls at one time") };
+        let Ok(Ok(_slot)) = slot else {
+            return nothing(Word::Unknown("too many calls at one time"));
+        };
         let begun = Instant::now();
         // A second since the epoch is no secret; the body names the operation, so that a signature
         // serves no other.
@@ -127,9 +135,9 @@ impl Line {
                 header(std::slice::from_ref(&self.secret), key, timestamp, body),
             )
             .body(body.to_vec());
-        let word = match answer(request).await {
-            Ok((http, answer)) => read(http, &answer, key, looked),
-            Err(why) => Word::Unknown(why),
+        let (word, said) = match answer(request).await {
+            Ok((http, answer)) => (read(http, &answer, key, looked), answer),
+            Err(why) => nothing(Word::Unknown(why)),
         };
         let outcome = match word {
             Word::Done => "done",
@@ -139,7 +147,7 @@ impl Line {
         };
         self.breaker.note(!matches!(word, Word::Unknown(_)), Instant::now());
         measure::banking_call(label, outcome, begun.elapsed());
-        word
+        (word, said)
     }
 }
 

@@ -6,16 +6,17 @@ use std::{
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures_util::{StreamExt as _, future::BoxFuture, stream};
-use ledger_types::TransferId;
+use ledger_types::{StatusReason, TransferId};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    CoreBanking, Customer, Error, Reserved, Unresolved,
+    CoreBanking, Customer, Error, Identified, Reserved, Unresolved,
     call::Line,
-    protocol::{Operation, Word, key, of_customer, of_reservation},
+    protocol::{Operation, Word, holder, key, of_customer, of_payee, of_reservation},
 };
 use crate::{
+    payee::Payee,
     sealing::random,
     settings::Banking,
     store::{
@@ -141,6 +142,23 @@ impl Remote {
                 Word::Spared => return Err(open(SPARED)),
                 Word::Unknown(why) => pause(&mut waits, end, why).await?,
             }
+        }
+    }
+
+    /// Asked once: who asks waits for no second try, and nothing is kept.
+    async fn identify_now(&self, payee: &Payee) -> Result<Identified, Error> {
+        let id = random().map_err(|error| Error::Unavailable(Box::new(error)))?;
+        let key = format!("identify_{}", Uuid::from_bytes(id));
+        match self.line.tell(Operation::Identify, &key, &of_payee(&key, payee)).await {
+            (Word::Done, said) => holder(&said).ok_or_else(|| open("an answer without a holder")),
+            // AG03: the bank tells nobody's name. Any other reason: there is no account to credit.
+            (Word::Refused(reason), _) if reason == StatusReason::known(b"AG03") => {
+                Ok(Identified::NotSupported)
+            }
+            (Word::Refused(_), _) => Ok(Identified::Unknown),
+            (Word::NeverSeen, _) => Err(open("an answer out of place")),
+            (Word::Spared, _) => Err(open(SPARED)),
+            (Word::Unknown(why), _) => Err(open(why)),
         }
     }
 
@@ -337,6 +355,10 @@ impl CoreBanking for Remote {
 
     fn credited(&self, transfer: TransferId) -> BoxFuture<'_, Result<bool, Error>> {
         Box::pin(self.credited_now(transfer))
+    }
+
+    fn identify<'a>(&'a self, payee: &'a Payee) -> BoxFuture<'a, Result<Identified, Error>> {
+        Box::pin(self.identify_now(payee))
     }
 
     fn tend<'a>(&'a self, turns: &'a Turns) -> BoxFuture<'a, Result<(), Error>> {

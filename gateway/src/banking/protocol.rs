@@ -2,7 +2,8 @@
 use ledger_types::{StatusReason, TransferId};
 use serde::{Deserialize, Serialize};
 
-use super::Customer;
+use super::{Customer, Identified};
+use crate::payee::Payee;
 
 /// What core banking is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Operation {
     Check,
     /// Credit a creditor.
     Credit,
+    /// Say whose account it is that somebody names.
+    Identify,
 }
 
 impl Operation {
@@ -29,6 +32,7 @@ impl Operation {
             Self::Release => "release",
             Self::Check => "check",
             Self::Credit => "credit",
+            Self::Identify => "identify",
         }
     }
 
@@ -42,7 +46,7 @@ impl Operation {
     /// Whether a bank may say no: what is set aside is taken or given back, whatever happened since.
     #[must_use]
     pub const fn refusable(self) -> bool {
-        matches!(self, Self::Reserve | Self::Check | Self::Credit)
+        matches!(self, Self::Reserve | Self::Check | Self::Credit | Self::Identify)
     }
 }
 
@@ -113,6 +117,32 @@ pub fn of_reservation(
         payout_method: None,
         amount_minor_units: None,
         currency: None,
+    })
+}
+
+/// The body of the question whose account it is that a sender names: `account`, `phone` or `email`.
+#[must_use]
+pub fn of_payee(key: &str, payee: &Payee) -> Vec<u8> {
+    let operation = Operation::Identify.as_str();
+    let body =
+        serde_json::json!({ "key": key, "operation": operation, payee.word(): payee.text() });
+    body.to_string().into_bytes()
+}
+
+/// What the bank says of a payee, in an answer that is done.
+#[derive(Deserialize)]
+struct Holder {
+    account: String,
+    name: String,
+}
+
+/// Account and name of an answer that is done; none if it lacks either.
+#[must_use]
+pub fn holder(body: &[u8]) -> Option<Identified> {
+    let Holder { account, name } = serde_json::from_slice(body).ok()?;
+    Some(Identified::Known { account, name }).filter(|known| match known {
+        Identified::Known { account, name } => !account.is_empty() && !name.trim().is_empty(),
+        Identified::Unknown | Identified::NotSupported => false,
     })
 }
 

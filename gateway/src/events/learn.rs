@@ -10,6 +10,7 @@ use super::{Read, unreadable};
 use crate::{
     Error,
     app::App,
+    payee::reference,
     personal::Personal,
     sealing,
     store::{
@@ -43,7 +44,10 @@ pub(super) async fn learn(
         let incoming = !told.new.outgoing && told.detail.blob_digest != [0; 32];
         incoming && fresh.contains(&told.new.transfer)
     };
-    let parties: Vec<NewParty> = told.iter().filter(sealed).map(|told| party(app, told)).collect();
+    let mut parties = Vec::new();
+    for told in told.iter().filter(sealed) {
+        parties.push(party(app, connection, told).await?);
+    }
     party_insert(connection, &parties).await.map_err(Error::Store)
 }
 
@@ -87,12 +91,22 @@ fn told<'a>(app: &App, read: &Read<'a>) -> Result<Option<Told<'a>>, Error> {
     Ok(Some(Told { new, event, detail }))
 }
 
-fn party(app: &App, told: &Told<'_>) -> NewParty {
-    let transfer = told.new.transfer;
-    match opened(app, told) {
-        Ok(personal) => NewParty::open(transfer, personal),
-        Err(failure) => NewParty { transfer, personal: None, sealed_error: Some(failure) },
-    }
+async fn party(app: &App, connection: &mut Connection, told: &Told<'_>) -> Result<NewParty, Error> {
+    let Told { new: New { transfer, .. }, event, .. } = told;
+    let known = match opened(app, told) {
+        Ok(personal) => {
+            let of = (transfer.debtor_agent, event.at);
+            let known = reference::resolved(app, connection, of, personal).await;
+            Ok(known.map_err(Error::Store)?)
+        }
+        Err(failure) => Err(failure),
+    };
+    Ok(match known {
+        Ok(personal) => NewParty::open(*transfer, personal),
+        Err(failure) => {
+            NewParty { transfer: *transfer, personal: None, sealed_error: Some(failure) }
+        }
+    })
 }
 
 fn opened(app: &App, Told { event, detail, .. }: &Told<'_>) -> Result<Personal, String> {

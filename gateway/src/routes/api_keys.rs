@@ -7,7 +7,10 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -22,13 +25,15 @@ use crate::{
     clock::rfc3339,
     problem::{Code, Problem},
     run::keys::{self, Asked, Made},
-    security::{UNNAMED, owner},
+    security::{UNNAMED, audit::Entry, owner},
     store::api_keys::KeyRow,
 };
 
 /// The longest overlap of two secrets.
 const OVERLAP_S_MAX: i64 = 604_800;
 const OVERLAP_S: i64 = 86_400;
+/// What stands before the 32 bytes of an ed25519 key in its SubjectPublicKeyInfo (RFC 8410, section 4).
+const SPKI_ED25519: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
 
 /// A key to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -54,6 +59,16 @@ pub struct KeyRotateBody {
     /// Seconds for which the former secret opens too, 0 to 604,800; 86,400 if absent.
     #[schema(minimum = 0, maximum = 604_800)]
     pub overlap_s: Option<i64>,
+}
+
+/// A public key.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "public_key": "JrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=" }))]
+pub struct SignatureKeyBody {
+    /// Ed25519, in base64: 32 bytes, or its SubjectPublicKeyInfo (RFC 8410).
+    #[schema(pattern = "^(MCowBQYDK2VwAyEA)?[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$")]
+    pub public_key: String,
 }
 
 /// A key.
@@ -85,6 +100,9 @@ pub struct KeyView {
     /// RFC 3339; until when a former secret opens too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub former_secret_until: Option<String>,
+    /// The ed25519 public key that its requests are signed with, in base64; absent: they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature_key: Option<String>,
     /// Shown once, when it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
@@ -180,6 +198,72 @@ pub async fn revoke(
     Ok(Json(view(row, None)))
 }
 
+/// From its answer on, every request of the key must be signed (RFC 9421).
+///
+/// # Errors
+/// Every problem has its page in docs/errors.
+#[utoipa::path(post, path = "/v1/api-keys/{id}/signature-key", tag = "security",
+    params(("id" = String, Path)), request_body = SignatureKeyBody,
+    responses((status = 200, description = "With its public key", body = KeyView)))]
+pub async fn signature_key(
+    State(app): State<App>,
+    caller: Caller,
+    id: Segment,
+    body: Body,
+) -> Result<Json<KeyView>, Problem> {
+    caller.may(Scope::Manage)?;
+    let id = parsed(&id)?;
+    let _there = app.store.api_key_row(id).await?.ok_or_else(unknown)?;
+    let asked: SignatureKeyBody = body.json()?;
+    let public = public_key(&asked.public_key).ok_or_else(|| {
+        let rule = "must be an ed25519 public key in base64: 32 bytes, or its SubjectPublicKeyInfo";
+        Problem::field("public_key", rule)
+    })?;
+    let detail = json!({ "public_key": STANDARD.encode(public) });
+    let act = caller.actor().entry("key.signature_set", id, detail);
+    signature_set(&app, id, Some(&public), &act).await
+}
+
+/// From its answer on, requests of the key need no signature.
+///
+/// # Errors
+/// Every problem has its page in docs/errors.
+#[utoipa::path(delete, path = "/v1/api-keys/{id}/signature-key", tag = "security",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "Without a public key", body = KeyView)))]
+pub async fn signature_key_remove(
+    State(app): State<App>,
+    caller: Caller,
+    id: Segment,
+) -> Result<Json<KeyView>, Problem> {
+    caller.may(Scope::Manage)?;
+    let id = parsed(&id)?;
+    let act = caller.actor().entry("key.signature_removed", id, json!({}));
+    signature_set(&app, id, None, &act).await
+}
+
+async fn signature_set(
+    app: &App,
+    id: Uuid,
+    public: Option<&[u8]>,
+    act: &Entry,
+) -> Result<Json<KeyView>, Problem> {
+    if !app.store.api_key_signature_set(id, public, act).await? {
+        return Err(unknown());
+    }
+    let row = app.store.api_key_row(id).await?.ok_or_else(unknown)?;
+    Ok(Json(view(row, None)))
+}
+
+/// 32 bytes of a point that signatures can be verified with, raw or as RFC 8410 wraps them.
+fn public_key(text: &str) -> Option<[u8; 32]> {
+    let bytes = STANDARD.decode(text).ok()?;
+    let raw = bytes.strip_prefix(&SPKI_ED25519).unwrap_or(&bytes);
+    let raw: [u8; 32] = raw.try_into().ok()?;
+    let key = VerifyingKey::from_bytes(&raw).ok().filter(|key| !key.is_weak());
+    key.map(|_| raw)
+}
+
 fn asked(body: KeyBody) -> Result<Asked, Problem> {
     let named = owner(&body.owner).filter(|name| !name.eq_ignore_ascii_case(UNNAMED));
     let named = named.ok_or_else(|| {
@@ -235,6 +319,7 @@ fn view(row: KeyRow, secret: Option<String>) -> KeyView {
         revoked_at: row.revoked_at.map(rfc3339),
         last_used_at: row.last_used_at.map(rfc3339),
         former_secret_until: row.former_until.map(rfc3339),
+        signature_key: row.signature_key.map(|key| STANDARD.encode(key)),
         secret,
     }
 }

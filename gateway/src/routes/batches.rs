@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::{
     Query, Segment, ServerSentEvent,
-    caller::{Caller, Scope},
+    caller::{Caller, Scope, signed::digested_stream},
     idempotency,
     params::{LogPage, TransferStatus, counted, limited, next},
 };
@@ -264,7 +264,9 @@ pub async fn create(
         let detail = "the file is being received by another request; ask again";
         Problem::new(Code::RequestInProgress, detail)
     })?;
-    let came = upload::receive(&app, &batch, form, request.into_body()).await?;
+    let (parts, body) = request.into_parts();
+    let body = digested_stream(&parts.headers, body);
+    let came = upload::receive(&app, &batch, form, body).await?;
     let work = async move {
         upload::close(&app, &batch, &came).await?;
         drop((receiving, place));

@@ -18,6 +18,7 @@ use crate::{
     transfers::order::Maker,
 };
 
+pub mod signed;
 pub mod tokens;
 
 /// What a key may do.
@@ -159,6 +160,9 @@ impl FromRequestParts<App> for Caller {
         };
         let key = key.ok_or_else(unknown)?;
         bounded(app, parts, key.id)?;
+        if let Some(public) = &key.signature_key {
+            signed::signed(app, parts, key.id, public).await?;
+        }
         if !key.noted {
             app.store.api_key_used(key.id).await?;
         }

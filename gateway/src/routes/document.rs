@@ -111,7 +111,10 @@ fn problems(path: &str, method: &str, operation: &mut Value) {
         (503, "STORE_, LEDGER_ or ISSUER_UNAVAILABLE, or LEDGER_BUSY: come again"),
     ];
     if key {
-        said.push((401, "API_KEY_MISSING, API_KEY_UNKNOWN or TOKEN_INVALID"));
+        said.push((
+            401,
+            "API_KEY_MISSING, API_KEY_UNKNOWN, TOKEN_INVALID or SIGNATURE_REQUIRED, _INVALID",
+        ));
         said.push((403, "SCOPE_MISSING or FOUR_EYES_REQUIRED"));
     }
     if has("parameters") || body {
@@ -227,6 +230,30 @@ fn answers() -> Value {
     ])
 }
 
+/// One way to name a payee; an account is never checked without a name.
+fn payees() -> Value {
+    let ways = [
+        ("account", ["phone", "email"]),
+        ("phone", ["account", "email"]),
+        ("email", ["account", "phone"]),
+    ];
+    let way = |(own, others): (&str, [&str; 2])| {
+        let mut rule = json!({ "required": [own], "properties": { own: { "type": "string" } } });
+        for other in others {
+            rule["properties"][other] = json!({ "type": "null" });
+        }
+        if own == "account" {
+            // Something to see in each: a blank is none.
+            let visible = "[^\\s\\x00-\\x1f\\x7f-\\x9f]";
+            rule["required"] = json!(["account", "name"]);
+            rule["properties"]["account"]["pattern"] = json!(visible);
+            rule["properties"]["name"] = json!({ "type": "string", "pattern": visible });
+        }
+        rule
+    };
+    Value::Array(ways.into_iter().map(way).collect())
+}
+
 /// Rules between fields, and lists too long for an attribute.
 fn fields_that_go_together(schemas: &mut Value) {
     let given = |field: &str, kind: &str| json!({ "required": [field], "properties": { field: { "type": kind } } });
@@ -257,6 +284,7 @@ fn fields_that_go_together(schemas: &mut Value) {
         ]),
     );
     add("AnswerBody", "oneOf", answers());
+    add("PayeeCheckBody", "oneOf", payees());
     let pair = json!({
         "required": ["creditor_agent", "other_currency"],
         "properties": {

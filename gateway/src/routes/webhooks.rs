@@ -4,7 +4,7 @@ use std::time::Duration;
 use axum::{
     Json,
     extract::State,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -17,13 +17,16 @@ use uuid::Uuid;
 use super::{
     Body, Query, Segment,
     caller::{Caller, Scope},
+    idempotency::{Begun, begin, given},
     params::{LogPage, limited, next},
 };
 use crate::{
     app::App,
     clock::rfc3339,
+    names,
     problem::{Code, Problem},
     sealing::random,
+    security::audit::Actor,
     store::webhooks::{DeliveryRow, WebhookRow},
     webhooks::{address, deliver, message, send::Message, signature::Secret},
 };
@@ -168,18 +171,71 @@ pub struct DeliveryPage {
     pub next_cursor: Option<i64>,
 }
 
-/// Makes an endpoint; its secret is shown in this answer alone.
+/// Makes an endpoint; its secret is shown in this answer alone, and once more to the same request with
+/// the same Idempotency-Key.
 ///
 /// # Errors
 /// Every problem has its page in docs/errors.
 #[utoipa::path(post, path = "/v1/webhooks", tag = "webhooks", request_body = WebhookBody,
+    params(("Idempotency-Key" = Option<String>, Header,
+        description = "A value of your own, kept 24 hours; without one each request makes another")),
     responses((status = 201, description = "Made, with its secret", body = WebhookView)))]
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     caller.may(Scope::Manage)?;
+    let actor = caller.actor();
+    let created = |shown: WebhookView| (StatusCode::CREATED, Json(shown)).into_response();
+    if !headers.contains_key("idempotency-key") {
+        let id = Uuid::from_bytes(random().map_err(|error| Problem::internal(&error))?);
+        return made(&app, &actor, id, &body).await.map(created);
+    }
+    let taken = match begin(&app, &caller, &headers, ("/v1/webhooks", &body.0)).await? {
+        Begun::Repeat(response) if response.status() == StatusCode::CREATED => {
+            let known = known(&app, named(&caller, &headers)?).await?;
+            return known.map(created).ok_or_else(unknown);
+        }
+        Begun::Repeat(response) => return Ok(*response),
+        Begun::First(taken) => taken,
+    };
+    let id = named(&caller, &headers)?;
+    let work = async move {
+        let shown = match known(&app, id).await? {
+            // Left by a request that was cut off before it was answered.
+            Some(shown) => Ok(shown),
+            None => made(&app, &actor, id, &body).await,
+        };
+        match shown {
+            Ok(shown) => {
+                // The secret stands in no table but sealed: a repeat is shown the endpoint anew.
+                taken.value(&app, json!({ "id": id })).await?;
+                Ok(created(shown))
+            }
+            Err(problem) => taken.problem(&app, problem).await,
+        }
+    };
+    caller.to_the_end(work).await
+}
+
+/// The id of the endpoint that a request makes: the same whenever it comes.
+fn named(caller: &Caller, headers: &HeaderMap) -> Result<Uuid, Problem> {
+    let parts = [caller.key.as_bytes().as_slice(), given(headers)?.as_bytes()];
+    Ok(Uuid::from_bytes(names::uetr(b"causeway webhook of a request\0", &parts).bytes()))
+}
+
+/// An endpoint with the secret that it has now.
+async fn known(app: &App, id: Uuid) -> Result<Option<WebhookView>, Problem> {
+    let Some(row) = app.store.webhook_fetch(id).await? else { return Ok(None) };
+    let sealed = app.store.webhook_secrets(id).await?.into_iter().next();
+    let opened = sealed.map(|sealed| app.webhooks.vault.open(id, &sealed)).transpose();
+    let secret = opened.map_err(|error| Problem::internal(&error))?;
+    view(app, row, secret.as_ref()).await.map(Some)
+}
+
+async fn made(app: &App, actor: &Actor, id: Uuid, body: &Body) -> Result<WebhookView, Problem> {
     let asked: WebhookBody = body.json()?;
     let unknown = asked.events.iter().position(|name| !message::TYPES.contains(&name.as_str()));
     if let Some(place) = unknown {
@@ -193,20 +249,17 @@ pub async fn create(
         Problem::new(Code::WebhookUrlRefused, format!("url: {reason}; give another"))
     })?;
     let secret = fresh(asked.signature.as_deref().unwrap_or("v1"))?;
-    let id = Uuid::from_bytes(random().map_err(|error| Problem::internal(&error))?);
     let sealed = app.webhooks.vault.seal(id, &secret).map_err(|error| Problem::internal(&error))?;
     let max = app.webhooks.settings.endpoints_max;
     let made = (id, url.as_str(), asked.events.as_slice());
-    let act =
-        caller.actor().entry("webhook.made", id, json!({ "url": url.as_str(), "events": made.2 }));
+    let act = actor.entry("webhook.made", id, json!({ "url": url.as_str(), "events": made.2 }));
     let row = app.store.webhook_insert(made, asked.after, &sealed, max, &act).await?;
     let row = row.ok_or_else(|| {
         let detail = format!("there are {max}; delete one, or raise webhooks.endpoints_max");
         Problem::new(Code::WebhookLimitReached, detail)
     })?;
     app.webhooks.wake();
-    let shown = view(&app, row, Some(&secret)).await?;
-    Ok((StatusCode::CREATED, Json(shown)).into_response())
+    view(app, row, Some(&secret)).await
 }
 
 /// Every endpoint.

@@ -14,6 +14,8 @@ pub enum Failure {
     Scope,
     /// An access token that opens nothing.
     Token,
+    /// A signature that is missing or does not hold.
+    Signature,
 }
 
 /// What failed since it was last written down.
@@ -23,6 +25,7 @@ pub struct Failures {
     unknown: AtomicU64,
     scope: AtomicU64,
     token: AtomicU64,
+    signature: AtomicU64,
 }
 
 impl Failures {
@@ -33,6 +36,7 @@ impl Failures {
             Failure::Unknown => &self.unknown,
             Failure::Scope => &self.scope,
             Failure::Token => &self.token,
+            Failure::Signature => &self.signature,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
@@ -40,12 +44,15 @@ impl Failures {
     /// Takes what was counted; none when nothing failed.
     #[must_use]
     pub fn take(&self) -> Option<Value> {
-        let [missing, unknown, scope, token] =
-            [&self.missing, &self.unknown, &self.scope, &self.token]
+        let [missing, unknown, scope, token, signature] =
+            [&self.missing, &self.unknown, &self.scope, &self.token, &self.signature]
                 .map(|own| own.swap(0, Ordering::Relaxed));
-        let some = missing + unknown + scope + token > 0;
-        some.then(
-            || json!({ "missing": missing, "unknown": unknown, "scope": scope, "token": token }),
-        )
+        let some = missing + unknown + scope + token + signature > 0;
+        some.then(|| {
+            json!({
+                "missing": missing, "unknown": unknown, "scope": scope, "token": token,
+                "signature": signature,
+            })
+        })
     }
 }

@@ -24,6 +24,8 @@ pub struct ApiKey {
     pub scopes: Vec<String>,
     /// Whether its last use was noted in this minute.
     pub noted: bool,
+    /// The ed25519 public key that its requests are signed with, if they have to be.
+    pub signature_key: Option<Vec<u8>>,
 }
 
 /// An API key as a list shows it.
@@ -45,6 +47,8 @@ pub struct KeyRow {
     pub last_used_at: Option<OffsetDateTime>,
     /// Until when a former secret opens too.
     pub former_until: Option<OffsetDateTime>,
+    /// The ed25519 public key that its requests are signed with, if they have to be.
+    pub signature_key: Option<Vec<u8>>,
 }
 
 impl KeyRow {
@@ -74,7 +78,7 @@ pub struct NewKey {
 }
 
 const SHOWN: &str = "SELECT k.id, k.owner, k.scopes, k.created_at, k.expires_at, k.revoked_at,
-        k.last_used_at, max(s.expires_at) FILTER (WHERE s.expires_at > now()) AS former_until
+        k.last_used_at, k.signature_key, max(s.expires_at) FILTER (WHERE s.expires_at > now()) AS former_until
     FROM api_key k LEFT JOIN api_key_secret s ON s.api_key = k.id";
 
 async fn secret_insert(
@@ -229,6 +233,65 @@ impl Store {
         commit(transaction).await.map(|()| true)
     }
 
+    /// Sets or removes the public key that a key's requests are signed with; false when there is no
+    /// such key, or it has ended.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn api_key_signature_set(
+        &self,
+        id: Uuid,
+        public: Option<&[u8]>,
+        act: &Entry,
+    ) -> Result<bool, Error> {
+        let mut transaction = self.begin().await?;
+        let done = sqlx::query(
+            "UPDATE api_key SET signature_key = $2 WHERE id = $1 AND revoked_at IS NULL
+                AND (expires_at IS NULL OR expires_at > now())",
+        )
+        .bind(id)
+        .bind(public)
+        .execute(&mut *transaction)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        audit_append(&mut transaction, act).await?;
+        commit(transaction).await.map(|()| true)
+    }
+
+    /// Takes a nonce of a key's signature; false when it was taken before.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn signature_nonce_take(
+        &self,
+        id: Uuid,
+        nonce_sha256: &[u8],
+        expires_at: OffsetDateTime,
+    ) -> Result<bool, Error> {
+        let done = sqlx::query(
+            "INSERT INTO signature_nonce (api_key, nonce_sha256, expires_at) VALUES ($1, $2, $3)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(id)
+        .bind(nonce_sha256)
+        .bind(expires_at)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Forgets nonces whose signatures are too old to be taken.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn signature_nonce_sweep(&self) -> Result<(), Error> {
+        let query = "DELETE FROM signature_nonce WHERE expires_at < now()";
+        sqlx::query(query).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Takes a key back for ever; false when there is none or it was taken back before.
     ///
     /// # Errors
@@ -273,7 +336,7 @@ impl Group for Opening {
         asked.sort_unstable();
         asked.dedup();
         let opened: Vec<Opened> = sqlx::query_as(
-            "SELECT c.place, k.id, k.owner, k.scopes,
+            "SELECT c.place, k.id, k.owner, k.scopes, k.signature_key,
                 coalesce(k.last_used_at >= date_trunc('minute', now()), false) AS noted
              FROM unnest($1::bytea[]) WITH ORDINALITY AS c (secret_sha256, place)
              JOIN api_key_secret s ON s.secret_sha256 = c.secret_sha256

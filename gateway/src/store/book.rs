@@ -12,11 +12,13 @@ use super::{
     transfers::{ids, participant},
 };
 use crate::{
-    banking::{self, CoreBanking, Customer, Reserved, account_key},
+    banking::{self, CoreBanking, Customer, Identified, Reserved, account_key},
+    payee::Payee,
     settings::Account,
 };
 
 mod ledger;
+mod payees;
 
 use ledger::{Asked, Books, Done, Kind, Movement, State};
 
@@ -50,6 +52,7 @@ impl Book {
         // One after the other: a second would only wait for the first one's lock.
         let moves = Grouped::new("book", &store.lazy, 1);
         let book = Self { store, moves };
+        book.name(accounts).await?;
         book.release_orphans().await?;
         Ok(book)
     }
@@ -150,6 +153,13 @@ impl CoreBanking for Book {
 
     fn credited(&self, transfer: TransferId) -> BoxFuture<'_, Result<bool, banking::Error>> {
         Box::pin(async move { self.credited_now(transfer).await.map_err(unavailable) })
+    }
+
+    fn identify<'a>(
+        &'a self,
+        payee: &'a Payee,
+    ) -> BoxFuture<'a, Result<Identified, banking::Error>> {
+        Box::pin(async move { self.identify_now(payee).await.map_err(unavailable) })
     }
 }
 

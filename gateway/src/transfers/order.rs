@@ -257,7 +257,7 @@ pub fn person(role: &str, person: &Person) -> Result<(), Problem> {
 }
 
 /// Two letters and two digits in front claim an IBAN, whose check digits then must hold.
-fn iban(field: &str, account: Option<&str>) -> Result<(), Problem> {
+pub(crate) fn iban(field: &str, account: Option<&str>) -> Result<(), Problem> {
     let compact: Vec<u8> = account.unwrap_or("").bytes().filter(|byte| *byte != b' ').collect();
     let claims = match compact.as_slice() {
         [a, b, c, d, rest @ ..] => {
@@ -277,7 +277,7 @@ fn iban(field: &str, account: Option<&str>) -> Result<(), Problem> {
         .map_err(|error| Problem::field(field, error.reason).because(StatusReason::known(b"AC01")))
 }
 
-fn text(name: &str, value: Option<&str>, length_max: usize) -> Result<(), Problem> {
+pub(crate) fn text(name: &str, value: Option<&str>, length_max: usize) -> Result<(), Problem> {
     let Some(value) = value else { return Ok(()) };
     if value.chars().count() > length_max {
         return Err(Problem::field(name, &format!("must be at most {length_max} characters")));

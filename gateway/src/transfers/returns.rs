@@ -12,6 +12,7 @@ use crate::{
     app::{App, enqueue},
     banking::Customer,
     clock,
+    directory::decimal,
     legs::{self, Plan},
     measure,
     problem::{Code, Problem},
@@ -100,10 +101,39 @@ pub async fn create(
     match keep(app, &new, &item).await {
         Ok(sent) => {
             drop(turns);
-            answer(app, transfer, sent).await
+            match answer(app, transfer, sent).await {
+                Err(problem) => Err(told_what_is_left(app, (original, &row), problem).await),
+                done => done,
+            }
         }
         Err(problem) => kept_after_all(app, transfer, problem).await,
     }
+}
+
+/// A refusal that says how much may be returned yet, where that is what is wrong.
+async fn told_what_is_left(
+    app: &App,
+    (original, row): (TransferId, &Row),
+    mut problem: Problem,
+) -> Problem {
+    if problem.code != Rejection::ReturnExceedsOriginal.code() {
+        return problem;
+    }
+    match app.ledger.transfer(original).await {
+        Ok(found) => {
+            let left = row.settlement_amount().saturating_sub(found.returned);
+            let network = app.directory.fresh();
+            let left = decimal(network.as_deref(), left, &row.currency);
+            problem.detail = format!(
+                "amount: {left} {} of the original may be returned yet; ask for no more, with a \
+                 new uetr",
+                row.currency
+            );
+        }
+        // The refusal stands without.
+        Err(error) => tracing::warn!(%error, "transfer not read"),
+    }
+    problem
 }
 
 /// Sets aside what the creditor was credited with; cash and transfers between institutions never

@@ -40,7 +40,7 @@ pub struct TransferView {
     pub status: String,
     /// ExternalPaymentTransactionStatus1Code; CANC for a cancellation.
     pub iso_status: String,
-    /// ISO reason of its end, or of a hold.
+    /// ISO reason of its end, or of a hold while it is PENDING.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Name of the refusal: a page of docs/errors.
@@ -139,6 +139,9 @@ pub fn transfer(app: &App, row: &Row) -> TransferView {
     let tracked = row.transfer().filter(|_| row.tracking_sha256.is_some());
     let token = tracked.map(|transfer| tracking::token(&app.sealing_key, transfer));
     let at = |time: Option<time::OffsetDateTime>| time.map(rfc3339);
+    // A hold is over once the transfer is decided.
+    let held = row.status == "PENDING";
+    let hold_reason = row.hold_reason.clone().filter(|_| held);
     TransferView {
         debtor_agent: row.debtor_agent,
         uetr: row.uetr.to_string(),
@@ -147,7 +150,7 @@ pub fn transfer(app: &App, row: &Row) -> TransferView {
         corridor: row.corridor,
         iso_status: iso_status(row).to_owned(),
         status: row.status.clone(),
-        reason: row.reason.clone().or_else(|| row.hold_reason.clone()),
+        reason: row.reason.clone().or(hold_reason),
         refusal: row.refusal.clone(),
         record: row.record,
         instructed_amount: row
@@ -163,7 +166,7 @@ pub fn transfer(app: &App, row: &Row) -> TransferView {
         created_at: rfc3339(row.created_at),
         submitted_at: at(row.submitted_at),
         deadline: at(row.deadline),
-        held_until: at(row.held_until),
+        held_until: at(row.held_until.filter(|_| held)),
         ledger_final_at: at(row.settled_at),
         ended_at: at(row.ended_at),
         confirmation: row.confirmation.clone(),

@@ -10,6 +10,10 @@ mod rates;
 mod scenario;
 mod summary;
 
+use std::fs::{File, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -54,7 +58,7 @@ async fn demonstrate(args: &Demo, as_json: bool) -> anyhow::Result<Answer> {
     let mut running = Running::start(args.database_url.clone(), |_| Ok(())).await?;
     if let Some(file) = &args.info {
         let text = format!("{:#}\n", running.info());
-        std::fs::write(file, text)
+        write_private(file, &text)
             .with_context(|| format!("{}: cannot be written", file.display()))?;
     }
     let (played, outage) = send_all(&mut running, args.transfers).await?;
@@ -75,6 +79,15 @@ async fn demonstrate(args: &Demo, as_json: bool) -> anyhow::Result<Answer> {
         && figures["roots_equal"] == true
         && figures["ledger_records"] == figures["reconciled_records"];
     Ok(if sound { Answer::Done } else { Answer::No })
+}
+
+/// What holds keys is for its owner alone, from its first byte on.
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = File::options();
+    let mut open = options.create(true).write(true).truncate(true).mode(0o600).open(file)?;
+    // One that was there before keeps its mode otherwise.
+    open.set_permissions(Permissions::from_mode(0o600))?;
+    open.write_all(text.as_bytes())
 }
 
 async fn send_all(running: &mut Running, count: usize) -> anyhow::Result<(Vec<Played>, Outage)> {

@@ -6,6 +6,7 @@ use crate::{
     camt056::{Assignment, Camt056, Cancellation, Case},
     head::AppHdr,
     original::{OriginalPayment, ReasonInformation},
+    pacs002::Original,
     pacs008::{WriteError, read, write},
     write as document,
     xml::Element,
@@ -72,6 +73,19 @@ impl Camt029 {
             confirmation: root.text_at(&["Sts", "Conf"]),
             answers,
         }
+    }
+
+    /// What a pacs.002 about the answer itself names: whether it was taken.
+    #[must_use]
+    pub fn originals(&self) -> Vec<Original> {
+        let sender = self.assignment.assigner.as_ref().and_then(|agent| agent.bic.clone());
+        let told = |one: &CancellationStatus| Original {
+            message_id: self.assignment.id.clone(),
+            message_name: Some(CAMT_029.to_owned()),
+            created_at: self.assignment.created_at.clone(),
+            ..Original::of_payment(&one.original, sender.clone())
+        };
+        self.answers.iter().map(told).collect()
     }
 
     /// The answer to every transaction of a request. `id` and `created_at` are the answer's own.

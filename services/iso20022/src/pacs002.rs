@@ -7,6 +7,7 @@ use ledger_types::CreditTransferStatus;
 
 pub use self::read::{GroupStatus, Pacs002, TransactionStatus};
 use crate::{
+    camt029::{CAMT_029, Camt029},
     camt056::{CAMT_056, Camt056},
     head::AppHdr,
     inbound::Inbound,
@@ -112,6 +113,9 @@ impl Original {
         }
         if let Some(root) = root(PACS_028) {
             return Pacs028::read(root).originals();
+        }
+        if let Some(root) = root(CAMT_029) {
+            return Camt029::read(root).originals();
         }
         root(CAMT_056).map(|root| Camt056::read(root).originals()).unwrap_or_default()
     }

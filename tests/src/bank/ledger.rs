@@ -20,6 +20,9 @@ pub struct Account {
     pub balance: i64,
     /// Of it set aside.
     pub reserved: i64,
+    /// Whose it is, and what leads to it.
+    pub name: String,
+    pub aliases: Vec<String>,
 }
 
 /// A line of the journal.
@@ -125,6 +128,9 @@ impl Ledger {
             }
             return (200, line.said.clone());
         }
+        if asked["operation"] == "identify" {
+            return (200, self.identify(asked));
+        }
         let said = match self.judge(asked) {
             Ok(()) => json!({ "key": asked["key"], "status": "done" }),
             Err(Some(reason)) => {
@@ -144,6 +150,24 @@ impl Ledger {
         }
         self.lines.push(line);
         (200, said)
+    }
+
+    /// Whose account it is; changes nothing and stands in no journal.
+    fn identify(&self, asked: &Value) -> Value {
+        let word = |name: &str| asked[name].as_str();
+        let own = |name: &String, account: &Account| {
+            let alias = word("phone").or(word("email"));
+            word("account") == Some(name)
+                || account.aliases.iter().any(|own| Some(own.as_str()) == alias)
+        };
+        let key = &asked["key"];
+        match self.accounts.iter().find(|(name, account)| own(name, account)) {
+            Some((name, account)) if account.status == "open" => {
+                json!({ "key": key, "status": "done", "account": name, "name": account.name })
+            }
+            Some(_) => json!({ "key": key, "status": "refused", "reason": "AC04" }),
+            None => json!({ "key": key, "status": "refused", "reason": "AC01" }),
+        }
     }
 
     fn write(&mut self, line: &Line) -> anyhow::Result<()> {
@@ -219,6 +243,8 @@ mod tests {
             status: "open".to_owned(),
             balance: 0,
             reserved: 0,
+            name: String::new(),
+            aliases: vec![],
         };
         let opening = [("a".to_owned(), account)].into_iter().collect();
         let mut ledger = Ledger::open(&folder.path().join("journal"), opening).unwrap();

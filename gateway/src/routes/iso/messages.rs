@@ -21,6 +21,7 @@ use time::OffsetDateTime;
 use crate::{
     clock::rfc3339,
     directory::decimal,
+    names,
     personal::{Person, Personal},
     store::transfers::{Row, participant},
 };
@@ -29,6 +30,8 @@ use crate::{
 const CLEARING_SYSTEM: &str = "CAUSEWAY";
 /// ISO 20022's word for an end-to-end id that the debtor did not give.
 const NOT_PROVIDED: &str = "NOTPROVIDED";
+/// Keeps the ids of notifications apart from other names.
+const CREDIT_NOTE: &[u8] = b"causeway camt.054 of a credit\0";
 /// Max140Text of `Ustrd`, Max35Text of `Dtls/Inf`.
 const USTRD_CHARS_MAX: usize = 140;
 const INF_CHARS_MAX: usize = 35;
@@ -143,11 +146,15 @@ impl Told<'_> {
         Pacs004 { group_header: self.group_header(), returns: vec![one] }
     }
 
-    /// One notification of one credit; nothing before the creditor's account was credited.
-    pub(super) fn camt054(&self, message_id: &str, now: &str) -> Option<Camt054> {
+    /// One notification of one credit; nothing before the creditor's account was credited. Whoever asks
+    /// twice gets one message, by its id and to its last byte.
+    pub(super) fn camt054(&self) -> Option<Camt054> {
         let (row, personal) = (self.row, self.personal);
         let credited_at = row.credited_at.filter(|_| !row.outgoing && row.return_of.is_none())?;
         let account = account(&personal.beneficiary)?;
+        let debtor_agent = row.debtor_agent.to_be_bytes();
+        let name = names::uetr(CREDIT_NOTE, &[&debtor_agent, row.uetr.as_bytes()]);
+        let now = rfc3339(credited_at);
         let amount = self.amount(row.amount, &row.currency);
         let record = row.record.map(|record| record.to_string());
         let transaction = Transaction {
@@ -180,15 +187,15 @@ impl Told<'_> {
         };
         let notification = Notification {
             id: Some(id(&row.uetr)),
-            created_at: Some(now.to_owned()),
+            created_at: Some(now.clone()),
             account: Account { currency: Some(row.currency.clone()), ..account },
             servicer: Some(self.agent(row.creditor_agent)),
             entries: vec![entry],
             ..Notification::default()
         };
         Some(Camt054 {
-            message_id: Some(message_id.to_owned()),
-            created_at: Some(now.to_owned()),
+            message_id: Some(name.to_string().replace('-', "")),
+            created_at: Some(now),
             notifications: vec![notification],
         })
     }

@@ -2,10 +2,9 @@
 use axum::{extract::State, response::Response};
 use services_iso20022::{pacs002, pacs008::WriteError};
 
-use super::{Report, message_id, messages, xml};
+use super::{Report, messages, xml};
 use crate::{
     app::App,
-    clock::rfc3339,
     problem::{Code, Problem},
     routes::{
         Query, Segments,
@@ -52,9 +51,8 @@ pub async fn get(
             return Err(Problem::new(Code::ResourceUnknown, rule));
         }
         "camt.054" => {
-            let now = rfc3339(time::OffsetDateTime::now_utc());
             let rule = "message: of an incoming transfer, once it is credited to an account here";
-            let note = told.camt054(&message_id()?, &now);
+            let note = told.camt054();
             note.ok_or_else(|| Problem::new(Code::ResourceUnknown, rule))?.write(None)
         }
         _ => {

@@ -216,7 +216,7 @@ impl Secrets {
     }
 }
 
-/// Who gets what: `nodes/N/{peer,server}`, `participants/LABEL/{client,https,fx}` and
+/// Who gets what: `nodes/N/{peer,server}`, `participants/LABEL/{client,https,peers,fx}` and
 /// `operator/client`.
 fn certificates(
     plan: &Plan,
@@ -246,6 +246,9 @@ fn certificates(
             let gateway = identity("gateway", &id)?;
             let https = pki.participant_ca.issue_server(hosts, &gateway, now)?;
             pki.add(format!("participants/{label}/https"), https);
+            // Apart from what wallets see, which may be any web server's.
+            let peers = pki.participant_ca.issue_server(hosts, &gateway, now)?;
+            pki.add(format!("participants/{label}/peers"), peers);
         }
         if !participant.fx.is_empty() {
             let server = pki.participant_ca.issue_server(hosts, &identity("fx", &id)?, now)?;

@@ -102,6 +102,11 @@ pub struct PlannedCustomer {
     /// Opening balance, minor units.
     #[serde(default)]
     pub balance: u64,
+    /// Whose it is, for payee checks.
+    pub name: Option<String>,
+    /// Phone numbers and e-mail addresses that lead to it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
 }
 
 /// A currency pair that a liquidity bank serves.

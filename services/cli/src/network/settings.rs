@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use ledger_types::{Currency, ParticipantId};
 use serde_json::{Value, json};
 
-use super::plan::{Plan, PlannedParticipant, account};
+use super::plan::{Plan, PlannedCustomer, PlannedParticipant, account};
 use crate::ports;
 
 /// Where everything listens.
@@ -15,6 +15,8 @@ pub struct Ports {
     pub nodes: Vec<(u16, u16, u16)>,
     /// (participant, HTTPS, health) of each gateway.
     pub gateways: Vec<(u32, u16, u16)>,
+    /// (participant, port) where each gateway answers the others.
+    pub peers: Vec<(u32, u16)>,
     /// (participant, port, health) of each quoting service.
     pub quoting: Vec<(u32, u16, u16)>,
     /// Health of the reconciler.
@@ -46,6 +48,7 @@ impl Ports {
         for participant in &plan.participants {
             if participant.gateway.is_some() {
                 ports.gateways.push((participant.id, ports::free()?, ports::free()?));
+                ports.peers.push((participant.id, ports::free()?));
             }
             if !participant.fx.is_empty() {
                 ports.quoting.push((participant.id, ports::free()?, ports::free()?));
@@ -119,13 +122,7 @@ impl Layout<'_> {
                 Some(json!({ "participant": bank.id, "uri": self.uri(port) }))
             })
             .collect();
-        let customers: Vec<Value> = planned
-            .customers
-            .iter()
-            .map(|row| {
-                json!({ "account": row.account, "currency": row.currency, "balance": row.balance })
-            })
-            .collect();
+        let customers: Vec<Value> = planned.customers.iter().map(customer).collect();
         let mut demo = json!({
             "hold_amounts": planned.hold_amounts,
             "reject_amounts": planned.reject_amounts,
@@ -159,6 +156,11 @@ impl Layout<'_> {
                 "revoked": client["revoked"],
             },
             "fx": banks,
+            "peers": self.peers(participant.id),
+            "payee": {
+                "listen": format!("127.0.0.1:{}", self.peer_port(participant.id)?),
+                "tls": self.tls(&format!("{own}/peers")),
+            },
             "screening": {
                 "sdn": [path(self.folder.join("screening/sdn.csv"))],
                 "alt": [path(self.folder.join("screening/alt.csv"))],
@@ -166,6 +168,17 @@ impl Layout<'_> {
             "demo": demo,
             "accounts": customers,
         }))
+    }
+
+    fn peer_port(&self, participant: u32) -> anyhow::Result<u16> {
+        let own = self.ports.peers.iter().find(|(id, _)| *id == participant);
+        own.map(|(_, port)| *port).context("no port for the gateway's peers")
+    }
+
+    /// The other gateways.
+    fn peers(&self, participant: u32) -> Vec<Value> {
+        let others = self.ports.peers.iter().filter(|(id, _)| *id != participant);
+        others.map(|(id, port)| json!({ "participant": id, "uri": self.uri(*port) })).collect()
     }
 
     fn quoting(&self, bank: &PlannedParticipant) -> anyhow::Result<Value> {
@@ -222,6 +235,19 @@ impl Layout<'_> {
             "tls": self.tls("operator/client"),
         })
     }
+}
+
+/// An account of the built-in book.
+fn customer(row: &PlannedCustomer) -> Value {
+    let mut account =
+        json!({ "account": row.account, "currency": row.currency, "balance": row.balance });
+    if let Some(name) = &row.name {
+        account["name"] = json!(name);
+    }
+    if !row.aliases.is_empty() {
+        account["aliases"] = json!(row.aliases);
+    }
+    account
 }
 
 /// Where a node listens.

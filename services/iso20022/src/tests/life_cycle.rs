@@ -229,6 +229,9 @@ fn a_recall_is_answered_in_its_own_words() {
         let expected = returned.then(|| RETURN_UETR.to_owned());
         assert_eq!(facts.return_uetr.map(|uetr| uetr.to_string()), expected);
         assert_eq!(own.assignment.assigner, agent(CREDITOR_AGENT), "it goes the other way");
+        let taken = statement(CreditTransferStatus::SettlementCompleted, vec![]);
+        let report = answer(&inbound, &taken).expect("it can be reported on");
+        assert!(report.contains(&format!("<OrgnlUETR>{UETR}</OrgnlUETR>")), "{report}");
     }
 }
 

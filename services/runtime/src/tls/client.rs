@@ -18,7 +18,7 @@ use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint};
 
 use super::files::{Files, read_chain, read_key, read_revoked, read_roots};
-use super::identity::certificate_identity;
+use super::identity::{Identity, certificate_identity};
 use super::watch::watch;
 use super::{Error, provider};
 use crate::grpc::ClientLimits;
@@ -26,6 +26,24 @@ use crate::shutdown::Shutdown;
 
 const HTTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Whom a server's certificate must state.
+#[derive(Clone, Debug)]
+enum Server {
+    /// Anyone of this role.
+    Role(&'static str),
+    /// This one alone.
+    Identity(Identity),
+}
+
+impl Server {
+    fn is(&self, identity: &Identity) -> bool {
+        match self {
+            Self::Role(role) => identity.role == *role,
+            Self::Identity(own) => identity == own,
+        }
+    }
+}
 
 /// Client side of mutual TLS for gRPC; new connections use what was loaded last.
 pub struct ClientTls {
@@ -69,6 +87,25 @@ impl ClientTls {
         server_role: &'static str,
         limits: &ClientLimits,
     ) -> Result<Channel, Error> {
+        self.channel_of(address, Server::Role(server_role), limits)
+    }
+
+    /// The same to the one server that `identity` names, so that no other of its role can pose as it.
+    pub fn channel_to(
+        self: &Arc<Self>,
+        address: &str,
+        identity: &Identity,
+        limits: &ClientLimits,
+    ) -> Result<Channel, Error> {
+        self.channel_of(address, Server::Identity(identity.clone()), limits)
+    }
+
+    fn channel_of(
+        self: &Arc<Self>,
+        address: &str,
+        server: Server,
+        limits: &ClientLimits,
+    ) -> Result<Channel, Error> {
         let malformed = || Error::Address { address: address.to_owned() };
         let origin: Uri = address.parse().map_err(|_| malformed())?;
         let authority = origin.authority().filter(|authority| authority.port().is_some());
@@ -83,8 +120,8 @@ impl ClientTls {
             .origin(origin);
         let tls = Arc::clone(self);
         let connector = tower::service_fn(move |uri: Uri| {
-            let tls = Arc::clone(&tls);
-            async move { tls.connect(&uri, server_role).await.map(TokioIo::new) }
+            let (tls, server) = (Arc::clone(&tls), server.clone());
+            async move { tls.dial(&uri, &server).await.map(TokioIo::new) }
         });
         Ok(limits.apply(endpoint).connect_with_connector_lazy(connector))
     }
@@ -102,11 +139,16 @@ impl ClientTls {
         addresses.iter().map(|address| self.channel(address, server_role, limits)).collect()
     }
 
+    #[cfg(test)]
     pub(super) async fn connect(
         &self,
         uri: &Uri,
-        server_role: &str,
+        server_role: &'static str,
     ) -> io::Result<TlsStream<TcpStream>> {
+        self.dial(uri, &Server::Role(server_role)).await
+    }
+
+    async fn dial(&self, uri: &Uri, server: &Server) -> io::Result<TlsStream<TcpStream>> {
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let port = uri.port_u16().unwrap_or_default();
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
@@ -117,8 +159,8 @@ impl ClientTls {
         let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let certificate = certificate.ok_or_else(|| io::Error::other("no server certificate"))?;
         let identity = certificate_identity(certificate).map_err(io::Error::other)?;
-        if identity.role != server_role {
-            let reason = format!("the server is {identity}, not a {server_role}");
+        if !server.is(&identity) {
+            let reason = format!("the server is {identity}, and not whom it has to be: {server:?}");
             return Err(io::Error::other(reason));
         }
         Ok(stream)

@@ -131,6 +131,14 @@ async fn only_a_certificate_of_the_ca_with_an_identity_is_let_in() {
     for (case, files, role) in refused {
         assert!(ask(channel(files, address, role)).await.is_err(), "{case}");
     }
+    for (identity, is_it) in [(NODE, true), ("causeway://net/node/2", false)] {
+        let files = ca.write(&folder, &format!("to-{is_it}"), &[PARTICIPANT], &ca);
+        let tls = ClientTls::load(files).unwrap();
+        let address = format!("https://{address}");
+        let limits = ClientLimits::default();
+        let channel = tls.channel_to(&address, &identity.parse().unwrap(), &limits).unwrap();
+        assert_eq!(ask(channel).await.is_ok(), is_it, "{identity}");
+    }
     shutdown.cancel();
 }
 

@@ -97,10 +97,15 @@ fn a_transfer_is_told_as_it_is_kept() {
         assert!(text.contains(told), "{told}: {text}");
     }
 
-    let note = told.camt054("NOTE-1", "2026-11-24T10:00:00Z").unwrap().write(None).unwrap();
+    let note = told.camt054().unwrap().write(None).unwrap();
     let inbound = read(note.as_bytes());
     assert!(inbound.root_of(CAMT_054).is_some() && inbound.findings.is_empty(), "{note}");
     assert!(note.contains("<Amt Ccy=\"PHP\">4037.90</Amt>"), "{note}");
+    let again = told.camt054().unwrap().write(None).unwrap();
+    assert_eq!(note, again, "asked twice it is one message, its id included");
+    let other = Row { uetr: Uuid::from_u128(7), ..row.clone() };
+    let other = Told { row: &other, ..told }.camt054().unwrap();
+    assert_ne!(other.message_id, told.camt054().unwrap().message_id, "each credit has its own");
 }
 
 #[test]
@@ -116,7 +121,7 @@ fn a_return_is_told_as_a_return_and_names_what_it_returns() {
     assert_eq!(facts.original_uetr.to_string(), ORIGINAL);
     assert_eq!(facts.own_uetr.unwrap().to_string(), UETR);
     assert_eq!((facts.reason.as_str(), facts.amount.value.as_str()), ("CUST", "4037.90"));
-    assert_eq!(told.camt054("NOTE-1", "2026-11-24T10:00:00Z"), None, "no credit of a customer");
+    assert_eq!(told.camt054(), None, "no credit of a customer");
 }
 
 #[test]
@@ -127,7 +132,7 @@ fn nothing_is_notified_before_it_is_credited_to_an_account() {
     let outgoing = Row { outgoing: true, ..row() };
     for (row, personal) in [(&waiting, &personal), (&outgoing, &personal), (&row(), &cash)] {
         let told = Told { network: &network, row, personal };
-        assert_eq!(told.camt054("NOTE-1", "2026-11-24T10:00:00Z"), None);
+        assert_eq!(told.camt054(), None);
     }
 }
 

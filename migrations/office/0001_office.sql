@@ -170,6 +170,11 @@ CREATE TABLE office.movements (
     CHECK ((state = 'matched') = (match IS NOT NULL))
 );
 CREATE INDEX movements_open ON office.movements (account, movement) WHERE state IN ('open', 'awaited', 'broken');
+CREATE INDEX movements_new ON office.movements (account) WHERE state = 'open';
+-- Told by a statement before the ledger's day is over.
+CREATE INDEX movements_early ON office.movements (account, value_date)
+    WHERE book = 'statement' AND state IN ('open', 'awaited', 'broken');
+CREATE INDEX movements_awaited ON office.movements (decided_sequence) WHERE book = 'ledger' AND state = 'awaited';
 CREATE INDEX movements_by_uetr ON office.movements (uetr) WHERE uetr IS NOT NULL;
 CREATE INDEX movements_by_end_to_end_id ON office.movements (end_to_end_id) WHERE end_to_end_id IS NOT NULL;
 CREATE INDEX movements_by_servicer_reference ON office.movements (servicer_reference)
@@ -186,6 +191,14 @@ CREATE TABLE office.reserved (
     sequence BIGINT NOT NULL,
     leg      SMALLINT NOT NULL,
     PRIMARY KEY (sequence, leg)
+);
+
+-- Under what each book was compared last: days covered, days open, rules. Without news it is not compared again.
+CREATE TABLE office.books (
+    leg         TEXT NOT NULL,
+    participant BIGINT NOT NULL,
+    compared    TEXT NOT NULL,
+    PRIMARY KEY (leg, participant)
 );
 
 CREATE TABLE office.matches (
@@ -307,7 +320,8 @@ CREATE TABLE office.days (
     -- Σ balances of the ledger, and the custodian's closing balance: equal, or the day stays open.
     balances   NUMERIC(39,0) NOT NULL,
     statement  BIGINT NOT NULL REFERENCES office.statements,
-    report     JSONB NOT NULL,
+    -- JSON as it was written: its bytes are covered by the digest.
+    report     TEXT NOT NULL,
     digest     BYTEA NOT NULL CHECK (length(digest) = 32),
     closed_at  TIMESTAMPTZ NOT NULL,
     closed_by  TEXT NOT NULL,
@@ -373,7 +387,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'causeway_office') THEN
         GRANT USAGE ON SCHEMA office TO causeway_office;
         GRANT SELECT, INSERT, UPDATE ON office.accounts, office.breaks, office.movements, office.matches,
-            office.progress TO causeway_office;
+            office.progress, office.books TO causeway_office;
         GRANT SELECT, INSERT, DELETE ON office.reserved TO causeway_office;
     END IF;
 END

@@ -122,7 +122,9 @@ impl Summary {
         out.open("TtlNtries");
         out.leaf("NbOfNtries", &(self.credits.0 + self.debits.0).to_string());
         out.close();
-        for (name, (number, sum)) in [("TtlCdtNtries", &self.credits), ("TtlDbtNtries", &self.debits)] {
+        for (name, (number, sum)) in
+            [("TtlCdtNtries", &self.credits), ("TtlDbtNtries", &self.debits)]
+        {
             out.open(name);
             out.leaf("NbOfNtries", &number.to_string());
             out.leaf("Sum", sum);

@@ -35,7 +35,8 @@ impl std::str::FromStr for Role {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let all = [Self::BackOffice, Self::Compliance, Self::Operator, Self::Auditor, Self::Service];
+        let all =
+            [Self::BackOffice, Self::Compliance, Self::Operator, Self::Auditor, Self::Service];
         let wanted = text.replace('-', "_");
         all.into_iter().find(|role| role.as_str() == wanted).ok_or_else(|| {
             let words = all.map(Self::as_str).join(", ");
@@ -108,8 +109,15 @@ impl Actor {
     /// Acts on what belongs to the whole network.
     pub(crate) fn may_keep(&self) -> Result<(), Error> {
         self.may_act()?;
+        self.may_read_all()
+    }
+
+    /// Reads what belongs to the whole network.
+    pub(crate) fn may_read_all(&self) -> Result<(), Error> {
         match self.participant {
-            Some(_) => Err(self.forbidden("only who works for the whole network may do this")),
+            Some(_) => {
+                Err(self.forbidden("only who works for the whole network does or sees this"))
+            }
             None => Ok(()),
         }
     }

@@ -145,9 +145,12 @@ impl Calendar {
 fn read(text: &str, name: &str) -> Result<(String, Calendar), Error> {
     let wrong = |reason: String| Error::File { path: name.to_owned(), reason };
     let file: File = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
-    let day = |text: &str| date(text).ok_or_else(|| wrong(format!("{text} is no date: write YYYY-MM-DD")));
-    let zone = TimeZone::get(&file.time_zone)
-        .map_err(|_| wrong(format!("time_zone: {} is none of the IANA database", file.time_zone)))?;
+    let day = |text: &str| {
+        date(text).ok_or_else(|| wrong(format!("{text} is no date: write YYYY-MM-DD")))
+    };
+    let zone = TimeZone::get(&file.time_zone).map_err(|_| {
+        wrong(format!("time_zone: {} is none of the IANA database", file.time_zone))
+    })?;
     let cut_off = file
         .cut_off
         .parse()

@@ -106,11 +106,16 @@ pub struct Draft {
 /// # Errors
 /// [`Error::Invalid`] naming what the proposal lacks.
 pub fn draft(kind: Kind, facts: &Facts, proposal: &Proposal) -> Result<Draft, Error> {
-    let lacks = |field: &'static str| Error::Invalid { field, reason: "this correction needs it".to_owned() };
+    let lacks = |field: &'static str| Error::Invalid {
+        field,
+        reason: "this correction needs it".to_owned(),
+    };
     let reference = || -> Result<ShortText, Error> {
         let text = facts.servicer_reference.as_deref().ok_or(Error::Invalid {
             field: "servicer_reference",
-            reason: "the statement's entry has none, so that the ledger could not tell it from another".to_owned(),
+            reason:
+                "the statement's entry has none, so that the ledger could not tell it from another"
+                    .to_owned(),
         })?;
         text.parse().map_err(|_| Error::Invalid {
             field: "servicer_reference",
@@ -140,8 +145,14 @@ pub fn draft(kind: Kind, facts: &Facts, proposal: &Proposal) -> Result<Draft, Er
                 field: "reason",
                 reason: format!("{text} is no reason of ISO 20022 (ExternalStatusReason1Code)"),
             })?;
-            let (owner, withdrawal) = (ParticipantId(owner?), WithdrawalId(withdrawal?.into_bytes()));
-            Some(Item::WithdrawFailed(WithdrawFailed { nonce: nonce()?, owner, withdrawal, reason }))
+            let (owner, withdrawal) =
+                (ParticipantId(owner?), WithdrawalId(withdrawal?.into_bytes()));
+            Some(Item::WithdrawFailed(WithdrawFailed {
+                nonce: nonce()?,
+                owner,
+                withdrawal,
+                reason,
+            }))
         }
         Kind::Return if facts.uetr.is_none() => return Err(lacks("uetr of the original")),
         Kind::Return | Kind::AskServicer | Kind::WriteOff | Kind::Accept => None,
@@ -191,22 +202,23 @@ fn nonce() -> Result<[u8; 32], Error> {
 /// What an item is about, as schema `ledger` names it: the kind of subject, and its name.
 #[must_use]
 pub fn subject(item: &[u8]) -> Option<(i16, Vec<u8>)> {
-    match Item::from_bytes(item).ok()? {
-        Item::Fund(body) => {
-            let day = body.value_date.to_be_bytes();
-            Some((3, [day.as_slice(), body.bank_reference.as_bytes()].concat()))
-        }
-        Item::WithdrawPaid(body) => Some((2, body.withdrawal.0.to_vec())),
-        Item::WithdrawFailed(body) => Some((2, body.withdrawal.0.to_vec())),
-        _ => None,
+    let item = Item::from_bytes(item).ok()?;
+    if let Item::Fund(body) = &item {
+        let day = body.value_date.to_be_bytes();
+        return Some((3, [day.as_slice(), body.bank_reference.as_bytes()].concat()));
     }
+    if let Item::WithdrawPaid(body) = &item {
+        return Some((2, body.withdrawal.0.to_vec()));
+    }
+    if let Item::WithdrawFailed(body) = &item {
+        return Some((2, body.withdrawal.0.to_vec()));
+    }
+    None
 }
 
 /// The transfer that a signed item returns.
 #[must_use]
 pub fn returns(item: &[u8]) -> Option<Uuid> {
-    match Item::from_bytes(item).ok()? {
-        Item::Return(body) => body.links.first().map(|link| Uuid::from_bytes(link.uetr.bytes())),
-        _ => None,
-    }
+    let Ok(Item::Return(body)) = Item::from_bytes(item) else { return None };
+    body.links.first().map(|link| Uuid::from_bytes(link.uetr.bytes()))
 }

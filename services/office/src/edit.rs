@@ -7,8 +7,18 @@ use crate::{breaks::Resolution, error::Error, store::BreakRow};
 
 /// The columns, in order. Those behind `state` may be edited; the others must stay.
 pub const COLUMNS: [&str; 12] = [
-    "break", "version", "account", "currency", "cause", "at_risk", "value_date", "due_at", "state", "owner",
-    "comment", "resolution",
+    "break",
+    "version",
+    "account",
+    "currency",
+    "cause",
+    "at_risk",
+    "value_date",
+    "due_at",
+    "state",
+    "owner",
+    "comment",
+    "resolution",
 ];
 /// The most rows of one upload.
 const ROWS_MAX: usize = 100_000;
@@ -47,13 +57,15 @@ pub struct Preview {
 /// # Errors
 /// [`Error::Invalid`] when a row cannot be written.
 pub fn export(rows: &[BreakRow]) -> Result<Vec<u8>, Error> {
-    let wrong = |_| Error::Invalid { field: "export", reason: "a row cannot be written".to_owned() };
+    let wrong =
+        |_| Error::Invalid { field: "export", reason: "a row cannot be written".to_owned() };
     let mut out = csv::Writer::from_writer(Vec::new());
     out.write_record(COLUMNS).map_err(wrong)?;
     for row in rows {
         out.write_record(fixed(row)).map_err(wrong)?;
     }
-    out.into_inner().map_err(|_| Error::Invalid { field: "export", reason: "cannot be written".to_owned() })
+    out.into_inner()
+        .map_err(|_| Error::Invalid { field: "export", reason: "cannot be written".to_owned() })
 }
 
 fn fixed(row: &BreakRow) -> [String; 12] {
@@ -74,7 +86,11 @@ fn fixed(row: &BreakRow) -> [String; 12] {
 }
 
 fn safe(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
 }
 
 fn plain(text: &str) -> &str {
@@ -118,7 +134,10 @@ pub fn preview(bytes: &[u8], breaks: &BTreeMap<i64, BreakRow>) -> Result<Preview
 
 type Wrong = (&'static str, String);
 
-fn row(record: &csv::StringRecord, breaks: &BTreeMap<i64, BreakRow>) -> Result<Option<Change>, Wrong> {
+fn row(
+    record: &csv::StringRecord,
+    breaks: &BTreeMap<i64, BreakRow>,
+) -> Result<Option<Change>, Wrong> {
     let cell = |at: usize| plain(record.get(at).unwrap_or_default());
     let number = |at: usize, name: &str| {
         let text = cell(at);
@@ -127,7 +146,8 @@ fn row(record: &csv::StringRecord, breaks: &BTreeMap<i64, BreakRow>) -> Result<O
     let (id, version) = (number(0, "break")?, number(1, "version")?);
     let own = breaks.get(&id).ok_or_else(|| ("NOT_FOUND", format!("there is no break {id}")))?;
     if version != i64::from(own.version) {
-        let text = format!("break {id} is at version {}, not {version}: download it again", own.version);
+        let text =
+            format!("break {id} is at version {}, not {version}: download it again", own.version);
         return Err(("STALE", text));
     }
     let kept = fixed(own);
@@ -151,7 +171,10 @@ fn row(record: &csv::StringRecord, breaks: &BTreeMap<i64, BreakRow>) -> Result<O
             let text = || format!("resolution: {word} is none of {all}");
             let found = Resolution::of(word).ok_or_else(|| ("INVALID", text()))?;
             if own.state != "approved" {
-                let text = format!("break {id} is {}: it is closed once a correction is approved", own.state);
+                let text = format!(
+                    "break {id} is {}: it is closed once a correction is approved",
+                    own.state
+                );
                 return Err(("STATE", text));
             }
             Some(found.as_str().to_owned())

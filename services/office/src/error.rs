@@ -50,7 +50,9 @@ pub enum DayRefusal {
     Record(i64),
     #[error("the custodian's statement of the day is missing")]
     StatementMissing,
-    #[error("the ledger's balances are {ledger}, the custodian's statement closes with {statement}: {off} differ")]
+    #[error(
+        "the ledger's balances are {ledger}, the custodian's statement closes with {statement}: {off} differ"
+    )]
     Mismatch { ledger: String, statement: String, off: String },
     #[error("the statement of the day has unsettled findings: {0}")]
     Findings(String),
@@ -84,8 +86,12 @@ impl DayRefusal {
             Self::CutOff(_) => "wait for the cut-off",
             Self::Behind { .. } => "wait for reconciliation, or name an earlier record",
             Self::Record(_) => "name the last record of an entry after the day before",
-            Self::StatementMissing => "import the custodian's statement whose closing balance has this date",
-            Self::Mismatch { .. } => "work the breaks of the custodian's account until both are equal",
+            Self::StatementMissing => {
+                "import the custodian's statement whose closing balance has this date"
+            }
+            Self::Mismatch { .. } => {
+                "work the breaks of the custodian's account until both are equal"
+            }
             Self::Findings(_) => "ask the custodian for a statement whose arithmetic holds",
             Self::Breaks { .. } => "work the breaks, or raise the limit in the settings",
         }
@@ -124,7 +130,9 @@ impl Error {
             Self::SamePerson { .. } => "ask another person to decide, or withdraw it",
             Self::Exists { .. } => "nothing to do, or choose another name",
             Self::Day { reason, .. } => reason.next_step(),
-            Self::NotRecorded { .. } => "sign and send the item first, then wait for reconciliation",
+            Self::NotRecorded { .. } => {
+                "sign and send the item first, then wait for reconciliation"
+            }
             Self::File { .. } => "see that the file is there and readable",
             Self::Document(_) => "correct the participant's names and codes",
             Self::Store(_) => "see that the database answers, then try again",

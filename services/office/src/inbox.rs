@@ -43,7 +43,8 @@ impl Inbox {
             .flatten()
             .filter(|entry| {
                 let name = entry.file_name().to_string_lossy().into_owned();
-                let moving = name.starts_with('.') || name.ends_with(".part") || name.ends_with(".tmp");
+                let moving =
+                    name.starts_with('.') || name.ends_with(".part") || name.ends_with(".tmp");
                 let data = entry.metadata().ok().filter(|data| data.is_file() && !moving);
                 let written = data.and_then(|data| data.modified().ok());
                 written.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age >= SETTLED))

@@ -11,6 +11,7 @@ pub mod bridge;
 pub mod calendar;
 pub mod correction;
 pub mod day;
+pub mod documents;
 pub mod edit;
 pub mod error;
 pub mod inbox;
@@ -26,3 +27,5 @@ pub use run::{CONDITIONS, run};
 pub use settings::{Rules, Settings};
 pub use store::Office;
 
+#[cfg(test)]
+mod tests;

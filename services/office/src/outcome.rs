@@ -141,7 +141,9 @@ pub fn changes(stored: &[Stored], breaks: &[StoredBreak], context: &Context) -> 
     let accounts: BTreeSet<i64> = stored.iter().map(|own| own.account).collect();
     let numbers: BTreeMap<i64, u32> = accounts.into_iter().zip(0..).collect();
     let movements = |own: &[&Stored]| -> Vec<Movement> {
-        own.iter().map(|own| movement(own, numbers.get(&own.account).copied().unwrap_or(0))).collect()
+        own.iter()
+            .map(|own| movement(own, numbers.get(&own.account).copied().unwrap_or(0)))
+            .collect()
     };
     let outcome = compare(&movements(&left), &movements(&right), &context.rules);
     let mut diff = Diff::new(stored, breaks);
@@ -299,7 +301,9 @@ impl<'a> Diff<'a> {
         let gone = self.breaks.iter().filter(|own| own.open && !self.standing.contains(&own.id));
         let gone: Vec<&StoredBreak> = gone.collect();
         for opened in &mut self.changes.opened {
-            let shares = |own: &&&StoredBreak| own.movements.iter().any(|one| opened.movements.contains(one));
+            let shares = |own: &&&StoredBreak| {
+                own.movements.iter().any(|one| opened.movements.contains(one))
+            };
             opened.follows = gone.iter().find(shares).map(|own| own.id);
         }
         self.changes.closed = gone.iter().map(|own| own.id).collect();

@@ -1,7 +1,7 @@
 //! The office's loop: takes in what lies in the watched folder, reads the ledger's rows forward, compares. It must
 //! never end because one file is bad or the database is away.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use services_runtime::{
@@ -75,6 +75,7 @@ pub async fn run(
             }
             office.round(inbox.as_ref(), OffsetDateTime::now_utc()).await
         };
+        let begun = Instant::now();
         let round = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             round = work => round,
@@ -84,7 +85,8 @@ pub async fn run(
                 set(ROUND, true);
                 told(&round);
                 delays = retry::forever().build();
-                poll
+                // A book of millions must not keep the database busy with nothing else.
+                poll.max(begun.elapsed() * 4)
             }
             Err(failure) => {
                 set(ROUND, false);
@@ -105,7 +107,13 @@ pub async fn run(
 fn told(round: &Round) {
     for file in &round.imported {
         let (digest, verdict) = (&file.digest, file.verdict);
-        info!(digest, verdict, entries = file.entries, findings = file.findings_count, "file judged");
+        info!(
+            digest,
+            verdict,
+            entries = file.entries,
+            findings = file.findings_count,
+            "file judged"
+        );
     }
     if round.matched.changed() {
         let Matched { matches, dissolved, opened, closed, back, compared } = round.matched;

@@ -17,6 +17,8 @@ mod attached;
 mod breaks;
 mod bulk;
 mod corrections;
+mod day_rows;
+mod days;
 mod ledger;
 mod matching;
 mod statements;
@@ -25,6 +27,7 @@ pub use accounts::{AccountRow, MapRow, NewAccount};
 pub use attached::{Attachment, AttachmentRow};
 pub use breaks::{ActRow, BreakFilter, BreakRow, CommentRow, MovementRow, Shown};
 pub use corrections::{CorrectionRow, Proposed};
+pub use days::{Close, DayRow, DocumentRow};
 pub use matching::Matched;
 pub use statements::{Imported, RefusedRow, StatementRow};
 
@@ -76,7 +79,8 @@ impl Office {
     /// # Errors
     /// When the address is none, or a calendar file is wrong.
     pub fn new(database_url: &str, rules: Rules) -> Result<Self, Error> {
-        let wrong = |source| Error::Store(Failure { statement: "connect", source: Cause::Url(source) });
+        let wrong =
+            |source| Error::Store(Failure { statement: "connect", source: Cause::Url(source) });
         let options: PgConnectOptions = database_url.parse().map_err(wrong)?;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
@@ -112,7 +116,8 @@ impl Office {
         // The database holds other schemas, each with a history of its own.
         migrator.create_schema("office");
         migrator.dangerous_set_table_name("office._migrations");
-        let failed = |source| Error::Store(Failure { statement: "migrate", source: Cause::Migrate(source) });
+        let failed =
+            |source| Error::Store(Failure { statement: "migrate", source: Cause::Migrate(source) });
         migrator.run(&self.pool).await.map_err(failed)
     }
 

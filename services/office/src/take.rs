@@ -99,7 +99,9 @@ fn row(place: i32, entry: &Entry, detail: Option<&Detail>, number: i32) -> Entry
         batch.payment_information_id.clone().or_else(|| batch.message_id.clone())
     });
     let party = match side {
-        CreditDebit::Credit => own.parties.debtor.as_deref().or(own.parties.debtor_agent.as_deref()),
+        CreditDebit::Credit => {
+            own.parties.debtor.as_deref().or(own.parties.debtor_agent.as_deref())
+        }
         CreditDebit::Debit => {
             own.parties.creditor.as_deref().or(own.parties.creditor_agent.as_deref())
         }
@@ -112,7 +114,8 @@ fn row(place: i32, entry: &Entry, detail: Option<&Detail>, number: i32) -> Entry
         sum => sum,
     };
     let information = own.additional_information.as_deref();
-    let information = information.or_else(|| own.remittance_information.first().map(String::as_str));
+    let information =
+        information.or_else(|| own.remittance_information.first().map(String::as_str));
     EntryRow {
         place,
         number: i64::try_from(entry.number).unwrap_or(i64::MAX),
@@ -128,7 +131,9 @@ fn row(place: i32, entry: &Entry, detail: Option<&Detail>, number: i32) -> Entry
         uetr: references.uetr.as_deref().and_then(|text| Uuid::parse_str(text.trim()).ok()),
         end_to_end_id: reference(references.end_to_end_id.as_deref()),
         servicer_reference: reference(servicer),
-        batch: batch.filter(|_| whole && entry.details_count != 1).and_then(|own| reference(Some(&own))),
+        batch: batch
+            .filter(|_| whole && entry.details_count != 1)
+            .and_then(|own| reference(Some(&own))),
         party: party.and_then(party_key),
         charges: charges.money(currency).map_or(0, |(money, side)| match side {
             CreditDebit::Credit => money.minor_units().unwrap_or(0),

@@ -32,7 +32,13 @@ pub struct NewAccount {
 impl NewAccount {
     /// An account of statements with the usual rules.
     #[must_use]
-    pub fn of(identification: &str, currency: &str, leg: Leg, participant: u32, ledger_account: u64) -> Self {
+    pub fn of(
+        identification: &str,
+        currency: &str,
+        leg: Leg,
+        participant: u32,
+        ledger_account: u64,
+    ) -> Self {
         Self {
             identification: identification.to_owned(),
             currency: currency.to_owned(),
@@ -108,12 +114,16 @@ impl Office {
         .await
         .map_err(failed("read the ledger's account"))?
         .ok_or_else(|| invalid("ledger_account", "the ledger has no such account"))?;
-        let (owner, currency) = (participant(&known, "owner")?, column::<String>(&known, "currency")?);
+        let (owner, currency) =
+            (participant(&known, "owner")?, column::<String>(&known, "currency")?);
         if currency != new.currency {
             return Err(invalid("currency", "the ledger's account is in another one"));
         }
         if column::<bool>(&known, "custody")? != (new.leg == Leg::Custodian) {
-            return Err(invalid("leg", "a custody account is told by its custodian, and no other is"));
+            return Err(invalid(
+                "leg",
+                "a custody account is told by its custodian, and no other is",
+            ));
         }
         if owner != new.participant {
             return Err(invalid("participant", "the ledger's account is another one's"));
@@ -140,7 +150,9 @@ impl Office {
         .await;
         let exists = || Error::Exists { what: "account", id: new.identification.clone() };
         let row = match row {
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => return Err(exists()),
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                return Err(exists());
+            }
             other => other.map_err(failed("keep account"))?.ok_or_else(exists)?,
         };
         let account: i64 = column(&row, "account")?;

@@ -88,20 +88,25 @@ impl Office {
         attachment: i64,
     ) -> Result<Attachment, Error> {
         let mut transaction = self.begin().await?;
-        breaks::locked(&mut transaction, actor, id, None).await?;
-        let row = sqlx::query("SELECT name, bytes FROM office.attachments WHERE break = $1 AND attachment = $2")
-            .bind(id)
-            .bind(attachment)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(failed("read an attachment"))?;
+        breaks::seen(&mut transaction, actor, id).await?;
+        let row = sqlx::query(
+            "SELECT name, bytes FROM office.attachments WHERE break = $1 AND attachment = $2",
+        )
+        .bind(id)
+        .bind(attachment)
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(failed("read an attachment"))?;
         let missing = || Error::NotFound { what: "attachment", id: attachment.to_string() };
         let row = row.ok_or_else(missing)?;
         Ok(Attachment { name: column(&row, "name")?, bytes: column(&row, "bytes")? })
     }
 }
 
-pub(super) async fn list(connection: &mut PgConnection, id: i64) -> Result<Vec<AttachmentRow>, Error> {
+pub(super) async fn list(
+    connection: &mut PgConnection,
+    id: i64,
+) -> Result<Vec<AttachmentRow>, Error> {
     let rows = sqlx::query(
         "SELECT attachment, name, digest, length(bytes) AS size, at, author FROM office.attachments
          WHERE break = $1 ORDER BY attachment",

@@ -174,9 +174,32 @@ pub(super) async fn locked(
     id: i64,
     version: Option<i32>,
 ) -> Result<BreakRow, Error> {
+    let own = fetched(connection, actor, id, "FOR UPDATE OF b").await?;
+    match version {
+        Some(given) if given != own.version => {
+            Err(Error::Stale { what: "break", id, found: own.version, given })
+        }
+        Some(_) | None => Ok(own),
+    }
+}
+
+/// A break if the actor sees it.
+pub(super) async fn seen(
+    connection: &mut PgConnection,
+    actor: &Actor,
+    id: i64,
+) -> Result<BreakRow, Error> {
+    fetched(connection, actor, id, "").await
+}
+
+async fn fetched(
+    connection: &mut PgConnection,
+    actor: &Actor,
+    id: i64,
+    lock: &'static str,
+) -> Result<BreakRow, Error> {
     let text = format!(
-        "SELECT {COLUMNS} FROM office.breaks b JOIN office.accounts a USING (account) WHERE b.break = $1
-         FOR UPDATE OF b"
+        "SELECT {COLUMNS} FROM office.breaks b JOIN office.accounts a USING (account) WHERE b.break = $1 {lock}"
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(text))
         .bind(id)
@@ -185,15 +208,7 @@ pub(super) async fn locked(
         .map_err(failed("read a break"))?;
     let missing = || Error::NotFound { what: "break", id: id.to_string() };
     let own = break_row(&row.ok_or_else(missing)?)?;
-    if !actor.sees(own.participant) {
-        return Err(missing());
-    }
-    match version {
-        Some(given) if given != own.version => {
-            Err(Error::Stale { what: "break", id, found: own.version, given })
-        }
-        Some(_) | None => Ok(own),
-    }
+    if actor.sees(own.participant) { Ok(own) } else { Err(missing()) }
 }
 
 pub(super) fn wrong_state(own: &BreakRow) -> Error {
@@ -205,7 +220,11 @@ impl Office {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn break_list(&self, actor: &Actor, filter: &BreakFilter) -> Result<Vec<BreakRow>, Error> {
+    pub async fn break_list(
+        &self,
+        actor: &Actor,
+        filter: &BreakFilter,
+    ) -> Result<Vec<BreakRow>, Error> {
         let text = format!(
             "SELECT {COLUMNS} FROM office.breaks b JOIN office.accounts a USING (account)
              WHERE ($1 OR b.state <> 'closed') AND ($2::text IS NULL OR b.currency = $2)
@@ -235,7 +254,7 @@ impl Office {
     /// [`Error::NotFound`], also for another participant's.
     pub async fn break_show(&self, actor: &Actor, id: i64) -> Result<Shown, Error> {
         let mut transaction = self.begin().await?;
-        let row = locked(&mut transaction, actor, id, None).await?;
+        let row = seen(&mut transaction, actor, id).await?;
         Ok(Shown {
             movements: movements(&mut transaction, id).await?,
             comments: comments(&mut transaction, id).await?,
@@ -336,7 +355,12 @@ impl Office {
     ///
     /// # Errors
     /// When the database does not answer, or the actor works for one participant.
-    pub async fn history(&self, actor: &Actor, subject: &str, id: &str) -> Result<Vec<ActRow>, Error> {
+    pub async fn history(
+        &self,
+        actor: &Actor,
+        subject: &str,
+        id: &str,
+    ) -> Result<Vec<ActRow>, Error> {
         if actor.participant().is_some() {
             return Ok(Vec::new());
         }
@@ -476,18 +500,28 @@ pub(super) async fn movements(
 }
 
 async fn comments(connection: &mut PgConnection, id: i64) -> Result<Vec<CommentRow>, Error> {
-    let rows = sqlx::query("SELECT at, author, text FROM office.comments WHERE break = $1 ORDER BY comment")
-        .bind(id)
-        .fetch_all(connection)
-        .await
-        .map_err(failed("read comments"))?;
+    let rows = sqlx::query(
+        "SELECT at, author, text FROM office.comments WHERE break = $1 ORDER BY comment",
+    )
+    .bind(id)
+    .fetch_all(connection)
+    .await
+    .map_err(failed("read comments"))?;
     let own = |row: &PgRow| {
-        Ok(CommentRow { at: column(row, "at")?, author: column(row, "author")?, text: column(row, "text")? })
+        Ok(CommentRow {
+            at: column(row, "at")?,
+            author: column(row, "author")?,
+            text: column(row, "text")?,
+        })
     };
     rows.iter().map(own).collect()
 }
 
-async fn history(connection: &mut PgConnection, subject: &str, id: &str) -> Result<Vec<ActRow>, Error> {
+async fn history(
+    connection: &mut PgConnection,
+    subject: &str,
+    id: &str,
+) -> Result<Vec<ActRow>, Error> {
     let rows = sqlx::query(
         "SELECT act, at, actor, role, verb, detail FROM office.acts WHERE subject = $1 AND subject_id = $2
          ORDER BY act",

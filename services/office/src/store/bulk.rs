@@ -17,7 +17,11 @@ impl Office {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn break_export(&self, actor: &Actor, filter: &BreakFilter) -> Result<Vec<u8>, Error> {
+    pub async fn break_export(
+        &self,
+        actor: &Actor,
+        filter: &BreakFilter,
+    ) -> Result<Vec<u8>, Error> {
         edit::export(&self.break_list(actor, filter).await?)
     }
 
@@ -25,7 +29,11 @@ impl Office {
     ///
     /// # Errors
     /// [`Error::Invalid`] when it is no such table.
-    pub async fn break_import_preview(&self, actor: &Actor, bytes: &[u8]) -> Result<Preview, Error> {
+    pub async fn break_import_preview(
+        &self,
+        actor: &Actor,
+        bytes: &[u8],
+    ) -> Result<Preview, Error> {
         let filter = BreakFilter { all: true, limit: i64::MAX, ..BreakFilter::default() };
         let rows = self.break_list(actor, &filter).await?;
         let rows: BTreeMap<i64, BreakRow> = rows.into_iter().map(|row| (row.id, row)).collect();
@@ -61,7 +69,8 @@ impl Office {
             }
             let resolution = change.resolution.as_deref().and_then(Resolution::of);
             if let Some(resolution) = resolution {
-                breaks::close(&mut transaction, actor, (change.id, version), resolution, now).await?;
+                breaks::close(&mut transaction, actor, (change.id, version), resolution, now)
+                    .await?;
             }
         }
         commit(transaction).await?;

@@ -84,7 +84,8 @@ impl Office {
         let correction: i64 = column(&row, "correction")?;
         state(&mut transaction, id, "proposed").await?;
         let detail = json!({ "correction": correction, "kind": kind.as_str() });
-        let line = Act { verb: "propose", subject: "break", id: id.to_string(), detail, actor, now };
+        let line =
+            Act { verb: "propose", subject: "break", id: id.to_string(), detail, actor, now };
         act(&mut transaction, line).await?;
         commit(transaction).await?;
         Ok(Proposed { correction, item: draft.item })
@@ -152,7 +153,8 @@ impl Office {
         .execute(&mut *transaction)
         .await
         .map_err(failed("decide a correction"))?;
-        state(&mut transaction, id, if decision == "approved" { "approved" } else { "open" }).await?;
+        state(&mut transaction, id, if decision == "approved" { "approved" } else { "open" })
+            .await?;
         let detail = json!({ "correction": last.correction, "decision": decision });
         let line = Act { verb: "decide", subject: "break", id: id.to_string(), detail, actor, now };
         act(&mut transaction, line).await?;
@@ -192,13 +194,15 @@ impl Office {
         }
         let sequence = recorded(&mut transaction, correction, uetr).await?;
         let sequence = sequence.ok_or(Error::NotRecorded { id: correction })?;
-        sqlx::query("INSERT INTO office.results (correction, sequence, recorded_at) VALUES ($1, $2, $3)")
-            .bind(correction)
-            .bind(sequence)
-            .bind(now)
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed("keep a correction's record"))?;
+        sqlx::query(
+            "INSERT INTO office.results (correction, sequence, recorded_at) VALUES ($1, $2, $3)",
+        )
+        .bind(correction)
+        .bind(sequence)
+        .bind(now)
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed("keep a correction's record"))?;
         let detail = json!({ "correction": correction, "record": sequence });
         let line = Act { verb: "record", subject: "break", id: id.to_string(), detail, actor, now };
         act(&mut transaction, line).await?;
@@ -274,7 +278,10 @@ async fn state(connection: &mut PgConnection, id: i64, state: &'static str) -> R
     Ok(())
 }
 
-pub(super) async fn list(connection: &mut PgConnection, id: i64) -> Result<Vec<CorrectionRow>, Error> {
+pub(super) async fn list(
+    connection: &mut PgConnection,
+    id: i64,
+) -> Result<Vec<CorrectionRow>, Error> {
     let rows = sqlx::query(
         "SELECT c.correction, c.kind, c.note, c.draft, c.item, c.proposed_at, c.proposed_by, d.decision, d.decided_by,
             r.sequence

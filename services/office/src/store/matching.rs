@@ -53,13 +53,16 @@ impl Office {
     /// # Errors
     /// When the database does not answer.
     pub async fn match_all(&self, now: OffsetDateTime) -> Result<Matched, Error> {
-        let books = sqlx::query("SELECT DISTINCT leg, participant FROM office.accounts ORDER BY leg, participant")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed("list books"))?;
+        let books = sqlx::query(
+            "SELECT DISTINCT leg, participant FROM office.accounts ORDER BY leg, participant",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("list books"))?;
         let mut all = Matched::default();
         for book in &books {
-            let (leg, participant): (String, i64) = (column(book, "leg")?, column(book, "participant")?);
+            let (leg, participant): (String, i64) =
+                (column(book, "leg")?, column(book, "participant")?);
             self.match_book(&leg, participant, now, &mut all).await?;
         }
         Ok(all)
@@ -74,23 +77,24 @@ impl Office {
     ) -> Result<(), Error> {
         let mut transaction = self.begin().await?;
         turn(&mut transaction, &format!("book {leg} {participant}")).await?;
-        let stored = stored(&mut transaction, leg, participant).await?;
-        if stored.iter().all(|own| own.state == State::Matched) {
+        let context = self.context(&mut transaction, leg, participant, now).await?;
+        if !news(&mut transaction, leg, participant, &context).await? {
             return Ok(());
         }
+        let stored = stored(&mut transaction, leg, participant).await?;
         let breaks = stored_breaks(&mut transaction, &stored).await?;
-        let context = self.context(&mut transaction, leg, participant, &stored, now).await?;
         // A day of a million movements takes seconds.
         let count = stored.len();
-        let task = tokio::task::spawn_blocking(move || outcome::changes(&stored, &breaks, &context));
-        let failed = |_| Error::Invalid { field: "matching", reason: "it failed: report this".to_owned() };
+        let task =
+            tokio::task::spawn_blocking(move || outcome::changes(&stored, &breaks, &context));
+        let failed =
+            |_| Error::Invalid { field: "matching", reason: "it failed: report this".to_owned() };
         let changes = task.await.map_err(failed)?;
         all.add(count, &changes);
-        if changes.is_empty() {
-            return Ok(());
+        if !changes.is_empty() {
+            let leg = Leg::of(leg).ok_or_else(|| unreadable("leg"))?;
+            self.write(&mut transaction, leg, &changes, now).await?;
         }
-        let leg = Leg::of(leg).ok_or_else(|| unreadable("leg"))?;
-        self.write(&mut transaction, leg, &changes, now).await?;
         commit(transaction).await
     }
 
@@ -99,7 +103,6 @@ impl Office {
         connection: &mut PgConnection,
         leg: &str,
         participant: i64,
-        stored: &[Stored],
         now: OffsetDateTime,
     ) -> Result<Context, Error> {
         let rows = sqlx::query(
@@ -112,7 +115,7 @@ impl Office {
         )
         .bind(leg)
         .bind(participant)
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await
         .map_err(failed("read the books' rules"))?;
         let mut context = Context::default();
@@ -130,12 +133,22 @@ impl Office {
             }
         }
         context.rules = rules;
-        let told = stored.iter().filter(|own| !own.ledger);
-        let told: BTreeSet<(i64, &str, Date)> =
-            told.map(|own| (own.account, own.currency.as_str(), own.value_date)).collect();
-        for (account, currency, day) in told {
-            if !self.calendars.cut_off_passed(currency, day, now) {
-                context.ledger_open.insert((account, day));
+        let told = sqlx::query(
+            "SELECT DISTINCT m.account, m.currency, m.value_date
+             FROM office.movements m JOIN office.accounts a USING (account)
+             WHERE a.leg = $1 AND a.participant = $2 AND m.book = 'statement'
+                AND m.state IN ('open', 'awaited', 'broken')",
+        )
+        .bind(leg)
+        .bind(participant)
+        .fetch_all(connection)
+        .await
+        .map_err(failed("read what statements told"))?;
+        for row in &told {
+            let (currency, day): (String, Date) =
+                (column(row, "currency")?, column(row, "value_date")?);
+            if !self.calendars.cut_off_passed(&currency, day, now) {
+                context.ledger_open.insert((column(row, "account")?, day));
             }
         }
         Ok(context)
@@ -157,7 +170,14 @@ impl Office {
             let follower = changes.opened.iter().find(|own| own.follows == Some(*id));
             let note = follower.map(|own| own.cause.as_str());
             let detail = json!({ "resolution": "cause_gone", "now": note });
-            let line = Act { verb: "close", subject: "break", id: id.to_string(), detail, actor: &service, now };
+            let line = Act {
+                verb: "close",
+                subject: "break",
+                id: id.to_string(),
+                detail,
+                actor: &service,
+                now,
+            };
             act(connection, line).await?;
         }
         for id in &changes.back {
@@ -172,7 +192,14 @@ impl Office {
             .await
             .map_err(failed("open a break again"))?;
             let detail = json!({ "note": "its cause is back" });
-            let line = Act { verb: "reopen", subject: "break", id: id.to_string(), detail, actor: &service, now };
+            let line = Act {
+                verb: "reopen",
+                subject: "break",
+                id: id.to_string(),
+                detail,
+                actor: &service,
+                now,
+            };
             act(connection, line).await?;
         }
         for opened in &changes.opened {
@@ -210,17 +237,61 @@ impl Office {
         .await
         .map_err(failed("open a break"))?;
         let id: i64 = column(&row, "break")?;
-        sqlx::query("INSERT INTO office.break_movements (break, movement) SELECT $1, unnest($2::bigint[])")
-            .bind(id)
-            .bind(&own.movements)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed("keep a break's movements"))?;
+        sqlx::query(
+            "INSERT INTO office.break_movements (break, movement) SELECT $1, unnest($2::bigint[])",
+        )
+        .bind(id)
+        .bind(&own.movements)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed("keep a break's movements"))?;
         let detail = json!({ "cause": own.cause.as_str(), "at_risk": own.at_risk.to_string(), "follows": own.follows });
         let service = Actor::service();
-        let line = Act { verb: "open", subject: "break", id: id.to_string(), detail, actor: &service, now };
+        let line = Act {
+            verb: "open",
+            subject: "break",
+            id: id.to_string(),
+            detail,
+            actor: &service,
+            now,
+        };
         act(connection, line).await
     }
+}
+
+/// Whether a book is to be compared: something in it is new, or a day, a cut-off or a rule is. Remembers under what.
+async fn news(
+    connection: &mut PgConnection,
+    leg: &str,
+    participant: i64,
+    context: &Context,
+) -> Result<bool, Error> {
+    let under = format!("{:?} {:?} {:?}", context.covered, context.ledger_open, context.rules);
+    let row = sqlx::query(
+        "SELECT EXISTS (SELECT FROM office.movements m JOIN office.accounts a USING (account)
+                WHERE a.leg = $1 AND a.participant = $2 AND m.state = 'open') AS open,
+            EXISTS (SELECT FROM office.books b WHERE b.leg = $1 AND b.participant = $2 AND b.compared = $3) AS same",
+    )
+    .bind(leg)
+    .bind(participant)
+    .bind(&under)
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(failed("look for news"))?;
+    if column(&row, "same")? {
+        return column(&row, "open");
+    }
+    sqlx::query(
+        "INSERT INTO office.books (leg, participant, compared) VALUES ($1, $2, $3)
+         ON CONFLICT (leg, participant) DO UPDATE SET compared = $3",
+    )
+    .bind(leg)
+    .bind(participant)
+    .bind(&under)
+    .execute(connection)
+    .await
+    .map_err(failed("remember under what was compared"))?;
+    Ok(true)
 }
 
 fn explained(evidence: &[(&'static str, u16)]) -> Value {
@@ -322,7 +393,10 @@ async fn stored_breaks(
     let breaks = rows.iter().map(own).collect::<Result<Vec<StoredBreak>, Error>>()?;
     // One that reaches beyond what was read is not judged by a part of it.
     let read: BTreeSet<i64> = movements.into_iter().collect();
-    Ok(breaks.into_iter().filter(|own| own.movements.iter().all(|one| read.contains(one))).collect())
+    Ok(breaks
+        .into_iter()
+        .filter(|own| own.movements.iter().all(|one| read.contains(one)))
+        .collect())
 }
 
 async fn dissolve(
@@ -394,7 +468,8 @@ async fn matches_insert(
     .execute(&mut *connection)
     .await
     .map_err(failed("keep matches"))?;
-    let pairs = ids.iter().zip(all).flat_map(|(id, one)| one.movements.iter().map(|own| (*id, *own)));
+    let pairs =
+        ids.iter().zip(all).flat_map(|(id, one)| one.movements.iter().map(|own| (*id, *own)));
     let pairs: BTreeMap<i64, i64> = pairs.map(|(id, movement)| (movement, id)).collect();
     let (movements, matches): (Vec<i64>, Vec<i64>) = pairs.into_iter().unzip();
     sqlx::query(

@@ -389,6 +389,7 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE ON office.accounts, office.breaks, office.movements, office.matches,
             office.progress, office.books TO causeway_office;
         GRANT SELECT, INSERT, DELETE ON office.reserved TO causeway_office;
+        GRANT USAGE ON ALL SEQUENCES IN SCHEMA office TO causeway_office;
     END IF;
 END
 $$;

@@ -20,10 +20,9 @@ mod paper;
 
 pub(crate) use paper::{Line, camt053};
 
-/// The custodian, its custody account, and one participant with its account.
+/// The custodian, its custody account, and the account of participant 101.
 pub(crate) const CUSTODIAN: u32 = 1;
 pub(crate) const CUSTODY: u64 = 7;
-pub(crate) const MEMBER: u32 = 101;
 pub(crate) const MEMBER_ACCOUNT: u64 = u64::MAX;
 pub(crate) const MONDAY: Date = date!(2026 - 11 - 23);
 pub(crate) const TUESDAY: Date = date!(2026 - 11 - 24);

@@ -2,6 +2,7 @@
 //! two people and by a table.
 use std::collections::BTreeMap;
 
+use ledger_proof::Field as _;
 use services_office::{
     Actor, Error, Role,
     breaks::Resolution,

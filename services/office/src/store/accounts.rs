@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use services_statements::csv::ColumnMap;
-use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, postgres::PgRow};
 use time::OffsetDateTime;
 
 use super::{Act, Office, act, column, commit, failed, parsed, participant};
@@ -105,29 +105,7 @@ impl Office {
     ) -> Result<i64, Error> {
         actor.may_keep()?;
         let mut transaction = self.begin().await?;
-        let invalid = |field, reason: &str| Error::Invalid { field, reason: reason.to_owned() };
-        let known = sqlx::query(
-            "SELECT owner, currency, custody FROM ledger.accounts WHERE account = $1::numeric",
-        )
-        .bind(new.ledger_account.to_string())
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(failed("read the ledger's account"))?
-        .ok_or_else(|| invalid("ledger_account", "the ledger has no such account"))?;
-        let (owner, currency) =
-            (participant(&known, "owner")?, column::<String>(&known, "currency")?);
-        if currency != new.currency {
-            return Err(invalid("currency", "the ledger's account is in another one"));
-        }
-        if column::<bool>(&known, "custody")? != (new.leg == Leg::Custodian) {
-            return Err(invalid(
-                "leg",
-                "a custody account is told by its custodian, and no other is",
-            ));
-        }
-        if owner != new.participant {
-            return Err(invalid("participant", "the ledger's account is another one's"));
-        }
+        agrees(&mut transaction, new).await?;
         let row = sqlx::query(
             "INSERT INTO office.accounts (identification, currency, leg, participant, ledger_account, compared,
                 value_date_days, search_days, charges_max)
@@ -258,4 +236,28 @@ impl Office {
         let found = self.maps().await?.into_iter().find(|row| row.name == name);
         found.map(|row| row.map).ok_or_else(|| Error::NotFound { what: "map", id: name.to_owned() })
     }
+}
+
+/// Whether the ledger has the account as it is said.
+async fn agrees(connection: &mut PgConnection, new: &NewAccount) -> Result<(), Error> {
+    let invalid = |field, reason: &str| Error::Invalid { field, reason: reason.to_owned() };
+    let known = sqlx::query(
+        "SELECT owner, currency, custody FROM ledger.accounts WHERE account = $1::numeric",
+    )
+    .bind(new.ledger_account.to_string())
+    .fetch_optional(connection)
+    .await
+    .map_err(failed("read the ledger's account"))?
+    .ok_or_else(|| invalid("ledger_account", "the ledger has no such account"))?;
+    let (owner, currency) = (participant(&known, "owner")?, column::<String>(&known, "currency")?);
+    if currency != new.currency {
+        return Err(invalid("currency", "the ledger's account is in another one"));
+    }
+    if column::<bool>(&known, "custody")? != (new.leg == Leg::Custodian) {
+        return Err(invalid("leg", "a custody account is told by its custodian, and no other is"));
+    }
+    if owner != new.participant {
+        return Err(invalid("participant", "the ledger's account is another one's"));
+    }
+    Ok(())
 }

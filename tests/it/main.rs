@@ -16,6 +16,7 @@ mod gateway_store;
 mod iso20022;
 mod kill_leader;
 mod ofac;
+mod office;
 mod openapi;
 mod operator;
 mod overload;

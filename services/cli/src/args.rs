@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 pub mod batch;
+pub mod office;
 pub mod operator;
 pub mod statement;
 
@@ -155,6 +156,8 @@ pub enum Command {
     /// Account statements, without a database.
     #[command(subcommand)]
     Statement(statement::Statement),
+    /// The back office: statements, breaks, business days.
+    Office(office::Office),
     /// The operator's and custodians' commands.
     #[command(subcommand)]
     Admin(Admin),
@@ -172,6 +175,7 @@ pub enum Service {
     Gateway,
     Fx,
     Reconciliation,
+    Office,
 }
 
 impl Service {
@@ -183,6 +187,7 @@ impl Service {
             Self::Gateway => "gateway",
             Self::Fx => "fx",
             Self::Reconciliation => "reconciliation",
+            Self::Office => "office",
         }
     }
 }

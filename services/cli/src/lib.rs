@@ -9,6 +9,7 @@ pub mod demo;
 mod iso;
 pub mod listen;
 pub mod network;
+mod office;
 pub mod out;
 pub mod partner;
 pub mod ports;
@@ -82,6 +83,7 @@ fn dispatch(args: Args) -> anyhow::Result<Answer> {
         Command::Statement(args::statement::Statement::Check(check)) => {
             return statement::check(&check, args.json);
         }
+        Command::Office(office) => return office::run(&office, args.json),
         Command::Admin(command) => return admin::commands::run(&command, args.json),
         Command::Completions { shell } => {
             let mut script = Vec::new();

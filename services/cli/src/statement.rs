@@ -64,7 +64,7 @@ fn open(file: &Path) -> anyhow::Result<BufReader<Box<dyn Read>>> {
 }
 
 /// A map as TOML, or as JSON as it is saved.
-fn map(file: &Path) -> anyhow::Result<ColumnMap> {
+pub(crate) fn map(file: &Path) -> anyhow::Result<ColumnMap> {
     let name = || file.display().to_string();
     let text = std::fs::read_to_string(file).with_context(name)?;
     if text.trim_start().starts_with('{') {

@@ -168,7 +168,7 @@ impl Entry {
         }
     }
 
-    fn write(&self, out: &mut document::Writer) {
+    pub(crate) fn write(&self, out: &mut document::Writer) {
         out.open("Ntry");
         out.leaf_if("NtryRef", self.reference.as_deref());
         write::amount(out, "Amt", self.amount.as_ref());
@@ -267,7 +267,7 @@ fn day(element: &Element, name: &str) -> Option<String> {
     element.text_at(&[name, "Dt"]).or_else(|| element.text_at(&[name, "DtTm"]))
 }
 
-fn write_day(out: &mut document::Writer, name: &'static str, text: Option<&str>) {
+pub(crate) fn write_day(out: &mut document::Writer, name: &'static str, text: Option<&str>) {
     out.group(name, |out| {
         let kind = if text.is_some_and(|text| text.contains('T')) { "DtTm" } else { "Dt" };
         out.leaf_if(kind, text);

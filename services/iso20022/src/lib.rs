@@ -6,6 +6,7 @@
 
 pub mod amount;
 pub mod camt029;
+pub mod camt053;
 pub mod camt054;
 pub mod camt056;
 pub mod check;
@@ -17,6 +18,7 @@ pub mod original;
 pub mod pacs002;
 pub mod pacs004;
 pub mod pacs008;
+pub mod pacs009;
 pub mod pacs028;
 pub mod pain001;
 pub mod pain002;

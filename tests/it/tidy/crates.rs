@@ -21,6 +21,17 @@ const OWN: &[(&str, &[&str])] = &[
         &["ledger-proof", "ledger-types", "proto", "services-iso20022", "services-runtime"],
     ),
     ("services-fx", &["ledger-proof", "ledger-types", "proto", "services-runtime"]),
+    (
+        "services-office",
+        &[
+            "ledger-proof",
+            "ledger-types",
+            "services-iso20022",
+            "services-matching",
+            "services-runtime",
+            "services-statements",
+        ],
+    ),
     ("services-reconciliation", &["ledger-proof", "ledger-types", "proto", "services-runtime"]),
     (
         "services-cli",
@@ -33,6 +44,7 @@ const OWN: &[(&str, &[&str])] = &[
             "proto",
             "services-fx",
             "services-iso20022",
+            "services-office",
             "services-reconciliation",
             "services-runtime",
             "services-statements",
@@ -53,7 +65,7 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("quick-xml", &["services-iso20022"]),
     ("rocksdb", &["ledger-node"]),
     ("rust_decimal", &["gateway", "services-fx"]),
-    ("sqlx", &["gateway", "services-cli", "services-reconciliation"]),
+    ("sqlx", &["gateway", "services-cli", "services-office", "services-reconciliation"]),
     ("tonic-prost", &["proto"]),
     ("utoipa", &["gateway"]),
 ];

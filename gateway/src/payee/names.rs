@@ -40,9 +40,19 @@ pub fn compare(typed: &str, held: &str) -> Likeness {
     if close { Likeness::Close } else { Likeness::Other }
 }
 
-/// Compatibility-decomposed, without accents, upper case, parted at punctuation, without titles.
+/// Compatibility-decomposed, without accents, upper case, parted at punctuation, without titles, which
+/// stand in front or, where the family name comes first, behind its comma.
 fn parts(name: &str) -> Vec<String> {
-    let folded: String = name
+    let clauses: Vec<Vec<String>> = name.split(',').map(words).collect();
+    let title = |word: &&String| TITLES.contains(&word.as_str());
+    let named = |clause: &Vec<String>| clause.iter().skip_while(title).cloned().collect::<Vec<_>>();
+    let parts = clauses.iter().map(named).collect::<Vec<_>>().concat();
+    // A name is not made of titles alone.
+    if parts.is_empty() { clauses.concat() } else { parts }
+}
+
+fn words(clause: &str) -> Vec<String> {
+    let folded: String = clause
         .nfkd()
         .filter(|letter| !is_combining_mark(*letter))
         .flat_map(char::to_uppercase)
@@ -50,12 +60,7 @@ fn parts(name: &str) -> Vec<String> {
         .filter(|letter| !('\u{200b}'..='\u{200f}').contains(letter))
         .map(|letter| if letter.is_alphanumeric() { letter } else { ' ' })
         .collect();
-    let mut words: Vec<&str> = folded.split_whitespace().collect();
-    // A name is not made of titles alone.
-    while words.len() > 1 && words.first().is_some_and(|word| TITLES.contains(word)) {
-        words.remove(0);
-    }
-    words.into_iter().map(str::to_owned).collect()
+    folded.split_whitespace().map(str::to_owned).collect()
 }
 
 fn sorted(parts: &[String]) -> Vec<String> {
@@ -105,6 +110,7 @@ mod tests {
         for (typed, held, likeness) in [
             ("Bea Testperson", "Bea Testperson", Likeness::Same),
             ("TESTPERSON, bea", "Bea Testperson", Likeness::Same),
+            ("TESTPERSON, Mrs Béa", "Bea Testperson", Likeness::Same),
             ("Mrs. Béa Testperson", "Bea Testperson", Likeness::Same),
             ("Dato' Dr Amir Testperson", "Amir Testperson", Likeness::Same),
             ("Juan Dela Cruz", "Juan De la Cruz", Likeness::Same),

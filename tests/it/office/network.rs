@@ -1,6 +1,6 @@
 //! The whole way from a running network to a closed day: statements made of the ledger's own fundings and transfers, with
 //! faults planted.
-use std::{process::Command, time::Duration};
+use std::{process::Command, sync::Arc, time::Duration};
 
 use ledger_proof::{Field, Item};
 use ledger_types::ParticipantId;
@@ -95,6 +95,8 @@ struct Floor {
     day: Date,
     custody: i64,
     member: i64,
+    /// It stops with the last who holds it.
+    _postgres: Arc<Postgres>,
 }
 
 impl Floor {
@@ -224,7 +226,8 @@ async fn floor() -> (Floor, tempfile::TempDir) {
         .fetch_one(&pool)
         .await
         .unwrap();
-    (Floor { running, office, pool, day: day.0, custody, member }, folder)
+    let floor = Floor { running, office, pool, day: day.0, custody, member, _postgres: postgres };
+    (floor, folder)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -311,7 +311,7 @@ impl<'a> Diff<'a> {
             // What was told of by neither stays as it was.
             let state = self.states.get(&own.movement).copied().unwrap_or(own.state);
             let moved = own.matched.is_some_and(|id| !self.kept.contains(&id));
-            if state != own.state && state != State::Matched || moved && state != State::Matched {
+            if (moved || state != own.state) && state != State::Matched {
                 self.changes.states.push((own.movement, state));
             }
         }

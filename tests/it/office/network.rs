@@ -62,9 +62,12 @@ async fn reconciled(running: &Running, office: &Office) -> i64 {
     tokio::time::timeout(PATIENCE, waited).await.expect("reconciliation catches up")
 }
 
+/// Amount, side, value date, the servicer's reference and UETR of a movement.
+type ToldRow = (String, String, Date, Option<String>, Option<uuid::Uuid>);
+
 /// The ledger's movements of an account as a statement would tell them.
 async fn told(pool: &PgPool, account: i64) -> Vec<(i64, Date, String, Option<String>)> {
-    let rows: Vec<(String, String, Date, Option<String>, Option<uuid::Uuid>)> = sqlx::query_as(
+    let rows: Vec<ToldRow> = sqlx::query_as(
         "SELECT amount::text, credit_debit, value_date, servicer_reference, uetr FROM office.movements
          WHERE account = $1 AND book = 'ledger' ORDER BY movement",
     )

@@ -71,7 +71,6 @@ fn another(headers: &HeaderMap) -> Problem {
 }
 
 /// The same of a body that is read while it comes: one that is another's breaks off at its end.
-#[must_use]
 pub fn digested_stream(headers: &HeaderMap, body: Body) -> Body {
     let Some(stated) = content_digest(headers) else { return body };
     let begun = (body.into_data_stream(), Some(Sha256::new()));

@@ -181,10 +181,8 @@ pub(super) fn day(row: &DayRow) -> String {
     ]);
     let rows = row.report["balances"].as_array().map(Vec::as_slice).unwrap_or_default();
     for own in rows {
-        let text = |name: &str| match &own[name] {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
+        let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = |name: &str| plain(&own[name]);
         table.add_row(
             ["participant", "account", "opening", "credits", "debits", "closing", "reserved"]
                 .map(text),

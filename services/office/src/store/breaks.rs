@@ -334,16 +334,7 @@ impl Office {
         if own.state != "closed" || own.resolution.as_deref() == Some("cause_gone") {
             return Err(wrong_state(&own));
         }
-        sqlx::query(
-            "UPDATE office.breaks SET state = 'open', resolution = NULL, closed_at = NULL, version = version + 1,
-                settled_corrections = coalesce((SELECT max(correction) FROM office.corrections c
-                    WHERE c.break = breaks.break), 0)
-             WHERE break = $1",
-        )
-        .bind(id)
-        .execute(&mut *transaction)
-        .await
-        .map_err(failed("open a break again"))?;
+        open_again(&mut transaction, id).await?;
         movement_states(&mut transaction, id, "closed", "broken").await?;
         let detail = json!({ "note": note });
         let line = Act { verb: "reopen", subject: "break", id: id.to_string(), detail, actor, now };
@@ -542,4 +533,19 @@ async fn history(
         })
     };
     rows.iter().map(own).collect()
+}
+
+/// Opens a break again; corrections that are settled settle nothing more of it.
+pub(super) async fn open_again(connection: &mut PgConnection, id: i64) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE office.breaks SET state = 'open', resolution = NULL, closed_at = NULL, version = version + 1,
+            settled_corrections = coalesce((SELECT max(correction) FROM office.corrections c
+                WHERE c.break = breaks.break), 0)
+         WHERE break = $1",
+    )
+    .bind(id)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(failed("open a break again"))
 }

@@ -181,16 +181,7 @@ impl Office {
             act(connection, line).await?;
         }
         for id in &changes.back {
-            sqlx::query(
-                "UPDATE office.breaks SET state = 'open', resolution = NULL, closed_at = NULL, version = version + 1,
-                    settled_corrections = coalesce((SELECT max(correction) FROM office.corrections c
-                        WHERE c.break = breaks.break), 0)
-                 WHERE break = $1",
-            )
-            .bind(id)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed("open a break again"))?;
+            super::breaks::open_again(connection, *id).await?;
             let detail = json!({ "note": "its cause is back" });
             let line = Act {
                 verb: "reopen",

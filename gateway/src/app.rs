@@ -296,6 +296,7 @@ impl From<store::Error> for Problem {
             | store::Error::Migrate(_)
             | store::Error::Statement(_)
             | store::Error::Unanswered
+            | store::Error::Work(_)
             | store::Error::Shared(_) => Self::internal(&error),
         }
     }

@@ -20,6 +20,7 @@ pub mod csv;
 pub mod feed;
 pub mod json_lines;
 pub mod pain001;
+pub mod progress;
 pub mod read;
 pub mod report;
 pub mod send;
@@ -81,6 +82,7 @@ pub struct Batches {
     /// Uploads under way at one time.
     uploads: Arc<Semaphore>,
     receiving: Arc<Mutex<HashSet<Uuid>>>,
+    progress: Arc<progress::Progress>,
     news: Arc<Notify>,
 }
 
@@ -94,6 +96,7 @@ impl Batches {
             rows_max,
             uploads: Arc::new(Semaphore::new(settings.uploads_max.max(1))),
             receiving: Arc::default(),
+            progress: Arc::default(),
             news: Arc::default(),
         }
     }

@@ -137,14 +137,15 @@ async fn fetch(app: &App, transfer: TransferId) -> Result<Option<Row>, store::Er
 
 /// Decides; false when there was nothing to decide.
 async fn decide(app: &App, transfer: TransferId) -> Result<bool, Failure> {
-    let Some(row) = fetch(app, transfer).await? else { return Ok(false) };
+    let (row, personal) = tokio::try_join!(fetch(app, transfer), app.store.party_fetch(transfer))?;
+    let Some(row) = row else { return Ok(false) };
     let open = row.decision.as_deref().is_none_or(|decision| decision == "hold");
     if row.outgoing || row.status != "PENDING" || !open || app.decision == Decision::Manual {
         return Ok(false);
     }
     let verdict = match scripted(app, &row) {
         Some(verdict) => verdict,
-        None => judged(app, transfer, &row).await?,
+        None => judged(app, (transfer, &row), personal).await?,
     };
     let nonce = random().map_err(|_| Failure::Randomness)?;
     let (debtor_agent, uetr) = (transfer.debtor_agent, transfer.uetr);
@@ -215,12 +216,15 @@ fn hold_until(row: &Row, micros: u64) -> Timestamp {
 }
 
 /// Screening first, then core banking: no answer of either is ever taken for a yes.
-async fn judged(app: &App, transfer: TransferId, row: &Row) -> Result<Verdicted, Failure> {
+async fn judged(
+    app: &App,
+    (transfer, row): (TransferId, &Row),
+    personal: Option<Personal>,
+) -> Result<Verdicted, Failure> {
     let held = row.held_until.map(clock::from_calendar);
     if held.is_some_and(|until| until > clock::now()) {
         return Ok(Verdicted::Nothing);
     }
-    let personal = app.store.party_fetch(transfer).await?;
     let Some(personal) = personal else {
         return Ok(Verdicted::Reject(StatusReason::known(b"RR03")));
     };

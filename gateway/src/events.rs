@@ -4,7 +4,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, future::BoxFuture};
 use ledger_proof::{
     codec::Field,
     item::ItemKind,
@@ -14,15 +14,16 @@ use ledger_types::{ConfirmationStatus, ParticipantId, Rejection, TransferId, Tra
 use proto::convert::{Event, RecordEvent};
 use serde_json::json;
 use services_runtime::{error::chain, shutdown::Shutdown};
+use tokio::sync::watch;
 
 use crate::{
     Error,
-    app::{App, Work},
+    app::{self, App},
     clock, measure,
     store::{
         self, Connection,
         changes::{Change, Changed, Told, transfer_changes},
-        events::{NewEvent, cursor_move, event_insert},
+        events::{NewEvent, Work, cursor_move, event_insert},
         transfers::uuid,
     },
     traced,
@@ -37,10 +38,11 @@ const REOPEN_PAUSE: Duration = Duration::from_millis(200);
 /// The ledger sends a heartbeat each second; after this silence its node counts as gone.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 
-/// When the stream last said something that was kept.
+/// When the stream last said something that was kept, and of which records.
 #[derive(Clone, Debug, Default)]
 pub struct Heard {
     at: Arc<Mutex<Option<Instant>>>,
+    told: Arc<watch::Sender<u64>>,
 }
 
 impl Heard {
@@ -55,6 +57,18 @@ impl Heard {
     pub fn silence(&self) -> Option<Duration> {
         let at = *self.at.lock().unwrap_or_else(PoisonError::into_inner);
         at.map(|at| at.elapsed())
+    }
+
+    /// Waits until the stream has told of a record and what it says is kept; false when that takes
+    /// too long.
+    pub async fn reaches(&self, sequence: u64, patience: Duration) -> bool {
+        let mut told = self.told.subscribe();
+        let reached = told.wait_for(|told| *told >= sequence);
+        matches!(tokio::time::timeout(patience, reached).await, Ok(Ok(_)))
+    }
+
+    fn told(&self, sequence: u64) {
+        self.told.send_modify(|told| *told = sequence.max(*told));
     }
 
     fn now(&self) {
@@ -109,7 +123,7 @@ async fn follow(app: &App) -> Result<(), Error> {
             }
         }
         if !records.is_empty() {
-            cursor = write(app, cursor, &records).await?;
+            cursor = write(app, cursor, records).await?;
         }
         if broken {
             return Ok(());
@@ -131,40 +145,63 @@ async fn next<T>(batches: &mut (impl Stream<Item = T> + Unpin)) -> Option<T> {
     }
 }
 
-/// Writes a batch and the cursor, then wakes who has something to do. The ledger tells again what is
-/// lost, so the commit does not wait for the disk.
-async fn write(app: &App, cursor: u64, records: &[RecordEvent]) -> Result<u64, Error> {
+/// Writes a batch and the cursor, then wakes who has something to do.
+async fn write(app: &App, cursor: u64, records: Vec<RecordEvent>) -> Result<u64, Error> {
     let mut last = cursor;
-    for record in records {
+    for record in &records {
         if record.number != last + 1 {
             return Err(Error::Gap { expected: last + 1, found: record.number });
         }
         last = record.number;
     }
-    let read = records.iter().map(read).collect::<Result<Vec<Read<'_>>, Error>>()?;
-    let mut transaction = app.store.begin_lazy().await.map_err(Error::Store)?;
-    event_insert(&mut transaction, &read.iter().map(shown).collect::<Vec<_>>())
-        .await
-        .map_err(Error::Store)?;
-    let mut done = Done::default();
-    learn::learn(app, &mut transaction, &read).await?;
-    apply(app, &mut transaction, &read, &mut done).await?;
-    if !cursor_move(&mut transaction, cursor, last).await.map_err(Error::Store)? {
-        return Err(Error::Fenced);
-    }
-    store::commit(transaction).await.map_err(Error::Store)?;
+    let told = records.last().map_or(0, |record| record.sequence);
+    let done = Arc::<Mutex<Done>>::default();
+    let batch =
+        Batch { app: app.clone(), records, cursor: (cursor, last), done: Arc::clone(&done) };
+    app.store.event_work(Box::new(batch)).await?;
+    let done = std::mem::take(&mut *done.lock().unwrap_or_else(PoisonError::into_inner));
     traced::changed(app, &done.changes);
     done.work.into_iter().for_each(|item| app.wake(item));
     done.touched.into_iter().for_each(|transfer| app.tracking.changed(transfer));
     app.webhooks.wake();
+    app.heard.told(told);
     Ok(last)
+}
+
+/// Records that are written together with the cursor.
+struct Batch {
+    app: App,
+    records: Vec<RecordEvent>,
+    /// From where to where.
+    cursor: (u64, u64),
+    /// What it did, once it is done.
+    done: Arc<Mutex<Done>>,
+}
+
+impl Work for Batch {
+    fn run<'a>(&'a self, connection: &'a mut Connection) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let Self { app, records, cursor: (from, to), done } = self;
+            let read = records.iter().map(read).collect::<Result<Vec<Read<'_>>, Error>>()?;
+            let shown: Vec<_> = read.iter().map(shown).collect();
+            event_insert(connection, &shown).await.map_err(Error::Store)?;
+            let mut fresh = Done::default();
+            learn::learn(app, connection, &read).await?;
+            apply(app, connection, &read, &mut fresh).await?;
+            if !cursor_move(connection, *from, *to).await.map_err(Error::Store)? {
+                return Err(Error::Fenced);
+            }
+            *done.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+            Ok(())
+        })
+    }
 }
 
 /// What a batch did and asks for, to be told when it is committed.
 #[derive(Default)]
 struct Done {
     changes: Vec<Changed>,
-    work: Vec<Work>,
+    work: Vec<app::Work>,
     /// What senders' links may show otherwise.
     touched: Vec<TransferId>,
 }
@@ -210,8 +247,8 @@ async fn apply(
         let Some(change) = change(event, shared).map_err(unreadable(event))? else { continue };
         let incoming = shared.creditor_agent == app.me && transfer.debtor_agent != app.me;
         done.work.extend(match change {
-            Change::Pending { .. } => incoming.then_some(Work::Decide(transfer)),
-            Change::Settled | Change::Ended { .. } => Some(Work::Book(transfer)),
+            Change::Pending { .. } => incoming.then_some(app::Work::Decide(transfer)),
+            Change::Settled | Change::Ended { .. } => Some(app::Work::Book(transfer)),
             Change::Held { .. } | Change::Confirmed { .. } => None,
         });
         told.push(Told { transfer, change, at: event.at, record: event.sequence });

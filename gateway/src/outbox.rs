@@ -1,4 +1,4 @@
-//! Sends what is signed until the ledger has answered: gathers items for 5 ms into one envelope per kind, resends the same bytes, resolves what stays unknown.
+//! Sends what is signed until the ledger has answered: gathers items for 2 ms into one envelope per kind, resends the same bytes, resolves what stays unknown.
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -23,15 +23,17 @@ use crate::{
     sealing::random,
     store::{
         self,
-        changes::{Change, Changed, Told, transfer_changes},
-        outbox::{EnvelopeRow, OutboxRow, envelope_done, outbox_done, outbox_requeue},
+        changes::{Change, Told},
+        outbox::{
+            Carried, EnvelopeRow, OutboxRow, Said, envelope_done, outbox_done, outbox_requeue,
+        },
         transfers::participant,
     },
     traced::{self, Flight},
 };
 
 /// How long items gather.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(2);
 /// How long an envelope may be accepted. Short, so that what is unknown gets resolved soon.
 const VALIDITY_MICROS: u64 = 30_000_000;
 /// After `valid_until` the ledger's own clock may still be behind ours.
@@ -42,6 +44,8 @@ const ITEMS_MAX: usize = 512;
 const FLIGHTS: usize = 4;
 /// An item that no envelope carries after this time was not handed over.
 const LOST_AFTER: Duration = Duration::from_secs(15);
+/// How long the event stream may be behind an answer.
+const STREAM_PATIENCE: Duration = Duration::from_secs(1);
 const RESEND_PAUSE: Duration = Duration::from_millis(200);
 
 /// An item to send, and who waits for its answer.
@@ -183,8 +187,9 @@ async fn first_send(app: &App, batch: Vec<Queued>) -> Result<(), Error> {
     let draft = Draft::new(&asked, &items, &app.signer.public_key());
     let bytes = draft.signed(signed(app, draft.message()).await);
     let envelope = to_keep(&asked, bytes);
-    let ids: Vec<_> = batch.iter().map(|queued| queued.row.id).collect();
-    persist(|| app.store.envelope_insert(&envelope, &ids)).await;
+    let items = batch.iter().map(|queued| queued.row.id).collect();
+    let carried = Carried { envelope: envelope.clone(), items };
+    persist(|| app.store.envelope_insert(carried.clone())).await;
     deliver(app, envelope, batch).await
 }
 
@@ -249,10 +254,14 @@ async fn answered(
         not_taken(app, envelope, batch, code).await;
         return Ok(());
     }
-    let changes = persist(|| write_outcomes(app, envelope, &batch, submitted)).await;
+    let last = submitted.outcomes.iter().map(|outcome| outcome.sequence).max().unwrap_or(0);
+    // The stream tells the same with more; what is here must not wait for it for ever.
+    let told = app.heard.reaches(last, STREAM_PATIENCE).await;
+    let said = said(envelope, &batch, submitted, !told);
+    let changes = persist(|| app.store.envelope_answered(said.clone())).await;
     traced::changed(app, &changes);
     for (queued, outcome) in batch.into_iter().zip(&submitted.outcomes) {
-        if let Some(transfer) = transfer_of(&queued.row) {
+        if let Some(transfer) = transfer_of(&queued.row).filter(|_| !told) {
             wake(app, transfer, outcome);
         }
         if let Some(waiter) = queued.waiter {
@@ -262,28 +271,24 @@ async fn answered(
     Ok(())
 }
 
-async fn write_outcomes(
-    app: &App,
+/// What an envelope's answer says of its items, and of their transfers if nobody else does.
+fn said(
     envelope: &EnvelopeRow,
     batch: &[Queued],
     submitted: &Submitted,
-) -> Result<Vec<Changed>, store::Error> {
+    of_transfers: bool,
+) -> Said {
     let outcomes = || batch.iter().zip(&submitted.outcomes);
-    let done: Vec<_> = outcomes()
-        .map(|(queued, outcome)| (queued.row.id, outcome.rejection.map(Rejection::code)))
-        .collect();
-    let told: Vec<Told> = outcomes()
-        .filter_map(|(queued, outcome)| {
-            let (transfer, change) = (transfer_of(&queued.row)?, change(&queued.row, outcome)?);
-            Some(Told { transfer, change, at: submitted.at, record: outcome.sequence })
-        })
-        .collect();
-    // What the ledger said it says again to the same bytes.
-    let mut transaction = app.store.begin_lazy().await?;
-    outbox_done(&mut transaction, &done).await?;
-    let changes = transfer_changes(&mut transaction, &told).await?;
-    envelope_done(&mut transaction, envelope.request).await?;
-    store::commit(transaction).await.map(|()| changes)
+    let refusal = |outcome: &Outcome| outcome.rejection.map(|code| code.code().to_owned());
+    let told = outcomes().filter_map(|(queued, outcome)| {
+        let (transfer, change) = (transfer_of(&queued.row)?, change(&queued.row, outcome)?);
+        Some(Told { transfer, change, at: submitted.at, record: outcome.sequence })
+    });
+    Said {
+        request: envelope.request,
+        done: outcomes().map(|(queued, outcome)| (queued.row.id, refusal(outcome))).collect(),
+        told: told.filter(|_| of_transfers).collect(),
+    }
 }
 
 /// What an outcome says of the transfer itself.
@@ -330,27 +335,22 @@ fn wake(app: &App, transfer: TransferId, outcome: &Outcome) {
 
 /// The ledger will never take these bytes: nothing was recorded, so a transfer ends here.
 async fn not_taken(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>, why: &str) {
-    let changes = persist(|| async {
-        let mut transaction = app.store.begin().await?;
-        let done: Vec<_> = batch.iter().map(|queued| (queued.row.id, Some(why))).collect();
-        outbox_done(&mut transaction, &done).await?;
-        let submitted = batch.iter().filter(|queued| submits(&queued.row));
-        let told: Vec<Told> = submitted
-            .filter_map(|queued| {
-                let change = Change::Ended {
-                    status: "REJECTED",
-                    reason: Some("ED05".to_owned()),
-                    refusal: Some("LEDGER_REFUSED_REQUEST".to_owned()),
-                };
-                let transfer = transfer_of(&queued.row)?;
-                Some(Told { transfer, change, at: clock::now(), record: 0 })
-            })
-            .collect();
-        let changes = transfer_changes(&mut transaction, &told).await?;
-        envelope_done(&mut transaction, envelope.request).await?;
-        store::commit(transaction).await.map(|()| changes)
-    })
-    .await;
+    let submitted = batch.iter().filter(|queued| submits(&queued.row));
+    let told = submitted.filter_map(|queued| {
+        let change = Change::Ended {
+            status: "REJECTED",
+            reason: Some("ED05".to_owned()),
+            refusal: Some("LEDGER_REFUSED_REQUEST".to_owned()),
+        };
+        let transfer = transfer_of(&queued.row)?;
+        Some(Told { transfer, change, at: clock::now(), record: 0 })
+    });
+    let said = Said {
+        request: envelope.request,
+        done: batch.iter().map(|queued| (queued.row.id, Some(why.to_owned()))).collect(),
+        told: told.collect(),
+    };
+    let changes = persist(|| app.store.envelope_answered(said.clone())).await;
     traced::changed(app, &changes);
     for queued in batch {
         if let Some(transfer) = transfer_of(&queued.row) {
@@ -384,7 +384,7 @@ async fn give_up(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>) -> Resul
                 }
             }
         }
-        envelope_done(&mut transaction, envelope.request).await?;
+        envelope_done(&mut transaction, &[envelope.request]).await?;
         store::commit(transaction).await.map(|()| rows)
     })
     .await;

@@ -95,6 +95,16 @@ struct Served {
 /// # Errors
 /// When no bank quotes, with the last bank's reason.
 pub async fn quote(app: &App, asked: Asked) -> Result<QuoteRow, Problem> {
+    let row = ask(app, asked).await?;
+    app.store.quote_insert(row.clone()).await?;
+    Ok(row)
+}
+
+/// The same for a transfer that is kept with its quote.
+///
+/// # Errors
+/// When there is none.
+pub async fn ask(app: &App, asked: Asked) -> Result<QuoteRow, Problem> {
     let served = served(app, asked.corridor).await?;
     let mut best: Option<QuoteRow> = None;
     let mut failure = None;
@@ -108,9 +118,7 @@ pub async fn quote(app: &App, asked: Asked) -> Result<QuoteRow, Problem> {
         }
     }
     let none = || Problem::new(Code::QuoteUnavailable, "no liquidity bank serves this pair");
-    let row = best.ok_or_else(|| failure.unwrap_or_else(none))?;
-    app.store.quote_insert(row.clone()).await?;
-    Ok(row)
+    best.ok_or_else(|| failure.unwrap_or_else(none))
 }
 
 /// Every pair that some bank serves in the corridor.

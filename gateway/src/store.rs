@@ -5,7 +5,10 @@ use sqlx::{
 };
 use std::{str::FromStr, sync::Arc, time::Duration};
 
-use self::groups::Grouped;
+use self::{
+    groups::Grouped,
+    writer::{Lane, Writer},
+};
 use crate::settings::Database;
 
 pub mod api_keys;
@@ -28,6 +31,7 @@ pub mod quotes;
 pub mod tracking;
 pub mod transfers;
 pub mod webhooks;
+mod writer;
 
 /// Connections whose commits do not wait for the disk.
 const LAZY_CONNECTIONS: u32 = 8;
@@ -55,6 +59,9 @@ pub enum Error {
     /// A statement answered for fewer than it was asked.
     #[error("a statement gave no row for what it was asked")]
     Unanswered,
+    /// What goes with the statements failed.
+    #[error("what goes with the statements failed")]
+    Work(#[source] Box<crate::Error>),
     /// What failed for all that went together.
     #[error("statements for many failed")]
     Shared(#[source] Arc<Self>),
@@ -68,7 +75,9 @@ impl Error {
             Self::Open(_) => true,
             Self::Statement(error) => unavailable(error),
             Self::Shared(error) => error.unavailable(),
-            Self::Schema | Self::Migrate(_) | Self::Range(_) | Self::Unanswered => false,
+            Self::Schema | Self::Migrate(_) | Self::Range(_) | Self::Unanswered | Self::Work(_) => {
+                false
+            }
         }
     }
 }
@@ -102,41 +111,64 @@ impl From<sqlx::Error> for Error {
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
-    /// The same for what need not be on disk when it is committed: what the ledger tells again, or
-    /// what means nothing without a later commit of the other pool, which flushes it too.
-    lazy: PgPool,
     groups: Arc<Groups>,
+    writes: Arc<Writes>,
 }
 
-/// What many callers do together.
+/// What many callers read together.
 #[derive(Debug)]
 struct Groups {
-    keeping: Grouped<keep::Keeping>,
-    deciding: Grouped<keep::Deciding>,
-    booking: Grouped<keep::Booking>,
     transfers: Grouped<transfers::Fetching>,
     parties: Grouped<parties::Fetching>,
-    quotes: Grouped<quotes::Keeping>,
     api_keys: Grouped<api_keys::Opening>,
-    keys: Grouped<keys::Beginning>,
-    answers: Grouped<keys::Finishing>,
-    batch_rows: Grouped<batches::Ending>,
+    checks: Grouped<book::Checks>,
 }
 
 impl Groups {
-    fn new(pool: &PgPool, lazy: &PgPool) -> Self {
+    fn new(pool: &PgPool) -> Self {
         Self {
-            keeping: Grouped::new("keep", pool, 2),
-            deciding: Grouped::new("decide", lazy, 1),
-            booking: Grouped::new("booked", lazy, 1),
-            transfers: Grouped::new("transfers", lazy, 2),
-            parties: Grouped::new("parties", lazy, 1),
-            quotes: Grouped::new("quotes", lazy, 1),
-            api_keys: Grouped::new("api keys", lazy, 2),
-            keys: Grouped::new("idempotency keys", lazy, 1),
-            answers: Grouped::new("answers", pool, 1),
-            batch_rows: Grouped::new("batch rows", lazy, 1),
+            transfers: Grouped::new("transfers", pool, 2),
+            parties: Grouped::new("parties", pool, 1),
+            api_keys: Grouped::new("api keys", pool, 2),
+            checks: Grouped::new("book", pool, 1),
         }
+    }
+}
+
+/// What many callers write together, each kind behind those that it may follow from.
+#[derive(Debug)]
+struct Writes {
+    events: Lane<events::Telling>,
+    keys: Lane<keys::Beginning>,
+    moves: Lane<book::Moves>,
+    quotes: Lane<quotes::Keeping>,
+    keeping: Lane<keep::Keeping>,
+    deciding: Lane<keep::Deciding>,
+    booking: Lane<keep::Booking>,
+    envelopes: Lane<outbox::Enveloping>,
+    outcomes: Lane<outbox::Answering>,
+    batch_rows: Lane<batches::Ending>,
+    answers: Lane<keys::Finishing>,
+}
+
+impl Writes {
+    fn new(pool: &PgPool, lazy: &PgPool) -> Self {
+        let mut writer = Writer::new(pool, lazy);
+        let writes = Self {
+            events: writer.lazy(),
+            keys: writer.lazy(),
+            moves: writer.lazy(),
+            quotes: writer.lazy(),
+            keeping: writer.durable(),
+            deciding: writer.lazy(),
+            booking: writer.lazy(),
+            envelopes: writer.durable(),
+            outcomes: writer.lazy(),
+            batch_rows: writer.lazy(),
+            answers: writer.durable(),
+        };
+        writer.start();
+        writes
     }
 }
 
@@ -153,6 +185,8 @@ impl Store {
         }
         let options = options(settings)?;
         let pool = open_pool(settings.connections_max, options.clone()).await?;
+        // For what need not be on disk when it is committed: what the ledger tells again, or what means
+        // nothing without a later commit of the other pool, which flushes it too.
         let lazily = options.options([("synchronous_commit", "off")]);
         let lazy = open_pool(LAZY_CONNECTIONS, lazily).await?;
         // The name is a plain word, checked above.
@@ -165,8 +199,9 @@ impl Store {
         sqlx::query(create).execute(&mut *transaction).await?;
         transaction.commit().await?;
         sqlx::migrate!("../migrations/gateway").run(&pool).await.map_err(Error::Migrate)?;
-        let groups = Arc::new(Groups::new(&pool, &lazy));
-        Ok(Self { pool, lazy, groups })
+        let groups = Arc::new(Groups::new(&lazy));
+        let writes = Arc::new(Writes::new(&pool, &lazy));
+        Ok(Self { pool, groups, writes })
     }
 
     /// Begins an SQL transaction.
@@ -175,14 +210,6 @@ impl Store {
     /// When the database does not answer.
     pub async fn begin(&self) -> Result<Transaction, Error> {
         Ok(self.pool.begin().await?)
-    }
-
-    /// Begins an SQL transaction whose commit does not wait for the disk.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn begin_lazy(&self) -> Result<Transaction, Error> {
-        Ok(self.lazy.begin().await?)
     }
 
     /// Whether the database answers.

@@ -3,6 +3,7 @@ use std::{sync::Arc, time::Duration};
 
 use ledger_types::{Money, ParticipantId, PayoutMethod, Timestamp, TransferId, Uetr};
 
+use futures_util::future::join_all;
 use gateway::{
     api_key_create,
     banking::{self, CoreBanking, Customer, Reserved},
@@ -17,7 +18,7 @@ use gateway::{
         commit,
         events::{NewEvent, cursor_move, event_insert},
         keys::NewKey,
-        outbox::{EnvelopeRow, NewItem, envelope_done, outbox_done, outbox_insert},
+        outbox::{Carried, EnvelopeRow, NewItem, Said, outbox_holds, outbox_insert},
         transfers::{New, transfer_book, transfer_decide, transfer_insert},
     },
 };
@@ -141,16 +142,26 @@ async fn the_outbox_survives_and_answers_a_repeat_with_the_same_bytes() {
         bytes: b"bytes".to_vec(),
         valid_until: clock::calendar_or_epoch(clock::now()),
     };
-    store.envelope_insert(&sent, &items).await.unwrap();
+    let carried = Carried { envelope: sent, items: items.to_vec() };
+    // A commit whose answer was lost is repeated.
+    store.envelope_insert(carried.clone()).await.unwrap();
+    store.envelope_insert(carried).await.unwrap();
     assert!(store.outbox_open(Duration::ZERO).await.unwrap().is_empty());
     let envelope = store.envelope_open().await.unwrap().remove(0);
     let rows = store.envelope_items(envelope.request).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), items);
-    let mut transaction = store.begin().await.unwrap();
-    outbox_done(&mut transaction, &[(first.id, None)]).await.unwrap();
-    envelope_done(&mut transaction, envelope.request).await.unwrap();
-    commit(transaction).await.unwrap();
+    let said = Said {
+        request: envelope.request,
+        done: vec![(first.id, None), (other.id, Some("NOT_PARTY".to_owned()))],
+        told: vec![],
+    };
+    assert!(store.envelope_answered(said).await.unwrap().is_empty());
     assert!(store.envelope_open().await.unwrap().is_empty());
+    let mut transaction = store.begin().await.unwrap();
+    for (fingerprint, holds) in [(1, true), (2, false)] {
+        let held = outbox_holds(&mut transaction, kind, id, &[fingerprint; 32]).await.unwrap();
+        assert_eq!(held, holds, "{fingerprint}");
+    }
 }
 
 #[tokio::test]
@@ -250,4 +261,40 @@ async fn keys_are_kept_as_digests_and_the_cursor_is_fenced() {
     commit(transaction).await.unwrap();
     assert_eq!(store.cursor_fetch().await.unwrap(), 1);
     assert_eq!(store.event_list(0, 10).await.unwrap().len(), 1);
+}
+
+/// What goes together in one SQL transaction fails together, and is then done without what is at
+/// fault.
+#[tokio::test]
+async fn one_at_fault_harms_no_other() {
+    let fixture = fixture().await;
+    let store = &fixture.store;
+    let secret = api_key_create(store, &[Scope::Read]).await.unwrap();
+    let known = store.api_key_fetch(secret_digest(&secret)).await.unwrap().unwrap().id;
+    let nobody = sqlx::types::Uuid::from_bytes([9; 16]);
+    let begun = (0..40_u8).map(|number| {
+        let api_key = if number % 10 == 3 { nobody } else { known };
+        let key = NewKey { api_key, key: number.to_string(), fingerprint: vec![], uetr: None };
+        store.idempotency_begin(key)
+    });
+    let account = Account {
+        account: "100200".to_owned(),
+        currency: "HKD".to_owned(),
+        balance: 1_000,
+        status: "open".to_owned(),
+        name: None,
+        aliases: vec![],
+    };
+    let book = Book::open(store.clone(), &[account]).await.unwrap();
+    let customer = || Customer {
+        account: Some("100200"),
+        payout_method: PayoutMethod::BankAccount,
+        money: Money::new(100, "HKD".parse().unwrap()),
+    };
+    let reserved = (0..12).map(|_| book.reserve(transfer(), customer()));
+    let (begun, reserved) = tokio::join!(join_all(begun), join_all(reserved));
+    let failed: Vec<usize> = (0..40).filter(|number| begun[*number].is_err()).collect();
+    assert_eq!(failed, [3, 13, 23, 33]);
+    let done = reserved.iter().filter(|result| matches!(result, Ok(Reserved::Now))).count();
+    assert_eq!(done, 10, "as much as there is, whatever failed beside it");
 }

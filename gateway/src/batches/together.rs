@@ -15,7 +15,7 @@ use crate::{
         self,
         batches::{BatchRow, Refusal, RowEnd, WorkRow, batch_rows_sent},
         keep::{self, Keep},
-        outbox::{EnvelopeRow, OutboxRow, envelope_keep},
+        outbox::{Carried, EnvelopeRow, OutboxRow, envelope_keep},
     },
     transfers::{
         approve,
@@ -323,6 +323,7 @@ async fn keep_all(
     let envelope = outbox::together(app, &items).await;
     let envelope = envelope.map_err(|error| Problem::internal(&error))?;
     let ids: Vec<i64> = items.iter().map(|row| row.id).collect();
-    envelope_keep(&mut transaction, &envelope, &ids).await?;
-    Ok((transaction, envelope, items))
+    let carried = Carried { envelope, items: ids };
+    envelope_keep(&mut transaction, std::slice::from_ref(&carried)).await?;
+    Ok((transaction, carried.envelope, items))
 }

@@ -16,7 +16,7 @@ use crate::{
     store::{
         Connection,
         parties::{NewParty, party_insert},
-        transfers::{New, transfer_insert},
+        transfers::{New, transfer_insert, transfer_known},
     },
 };
 
@@ -34,7 +34,11 @@ pub(super) async fn learn(
     read: &[Read<'_>],
 ) -> Result<(), Error> {
     let told = read.iter().filter_map(|read| told(app, read).transpose());
-    let told: Vec<Told<'_>> = told.collect::<Result<_, _>>()?;
+    let mut told: Vec<Told<'_>> = told.collect::<Result<_, _>>()?;
+    // What was submitted here is here, unless the store was restored from an older copy.
+    let own = told.iter().filter(|told| told.new.outgoing).map(|told| told.new.transfer);
+    let known = transfer_known(connection, own.collect()).await.map_err(Error::Store)?;
+    told.retain(|told| !known.contains(&told.new.transfer));
     if told.is_empty() {
         return Ok(());
     }

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     app::App,
-    batches::{self, Form, report, upload, words},
+    batches::{self, Form, progress, report, upload, words},
     clock::rfc3339,
     problem::{Code, Problem},
     sealing::random,
@@ -511,7 +511,7 @@ fn line(row: ShownRow) -> RowView {
 
 async fn view(app: &App, row: BatchRow) -> Result<BatchView, Problem> {
     let mut counts = BTreeMap::new();
-    for count in app.store.batch_counts(row.id, app.me).await? {
+    for count in progress::counts(app, row.id, &row.state).await? {
         *counts.entry(count.status).or_insert(0) += count.rows;
     }
     let of = |wanted: &dyn Fn(&str) -> bool| -> i64 {

@@ -325,7 +325,6 @@ pub(super) struct Opening;
 impl Group for Opening {
     type Item = Vec<u8>;
     type Answer = Option<ApiKey>;
-    const PLAIN: bool = true;
 
     async fn run(
         connection: &mut Connection,

@@ -426,7 +426,7 @@ impl Store {
     /// # Errors
     /// When the statement fails.
     pub async fn batch_row_end(&self, ended: RowEnd) -> Result<(), Error> {
-        self.groups.batch_rows.ask(ended).await
+        self.writes.batch_rows.ask(ended).await
     }
 }
 
@@ -447,7 +447,6 @@ pub(super) struct Ending;
 impl Group for Ending {
     type Item = RowEnd;
     type Answer = ();
-    const PLAIN: bool = true;
 
     async fn run(connection: &mut Connection, rows: &[RowEnd]) -> Result<Vec<()>, Error> {
         let texts = |of: fn(&Refusal) -> Option<&str>| {

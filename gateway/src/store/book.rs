@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Connection, Error, Store, big,
-    groups::{Group, Grouped},
+    groups::Group,
     transfers::{ids, participant},
 };
 use crate::{
@@ -26,7 +26,6 @@ use ledger::{Asked, Books, Done, Kind, Movement, State};
 #[derive(Clone, Debug)]
 pub struct Book {
     store: Store,
-    moves: Grouped<Moves>,
 }
 
 impl Book {
@@ -49,9 +48,7 @@ impl Book {
         .bind(balances?)
         .execute(&store.pool)
         .await?;
-        // One after the other: a second would only wait for the first one's lock.
-        let moves = Grouped::new("book", &store.lazy, 1);
-        let book = Self { store, moves };
+        let book = Self { store };
         book.name(accounts).await?;
         book.release_orphans().await?;
         Ok(book)
@@ -73,14 +70,19 @@ impl Book {
             if let Ok(uetr) = Uetr::from_bytes(*reference.as_bytes()) {
                 let transfer = TransferId { debtor_agent, uetr };
                 // A release is never refused.
-                let _done = self.moves.ask(Asked::End { transfer, to: State::Released }).await?;
+                let _done = self
+                    .store
+                    .writes
+                    .moves
+                    .ask(Asked::End { transfer, to: State::Released })
+                    .await?;
             }
         }
         Ok(())
     }
 
     async fn ask(&self, asked: Asked) -> Result<Done, banking::Error> {
-        let done = self.moves.ask(asked).await.map_err(unavailable)?;
+        let done = self.store.writes.moves.ask(asked).await.map_err(unavailable)?;
         done.map_err(banking::Error::Refused)
     }
 
@@ -136,7 +138,8 @@ impl CoreBanking for Book {
                 return Ok(());
             }
             let of = movement(creditor, b"AC03")?;
-            self.ask(Asked::Check { of }).await.map(drop)
+            let usable = self.store.groups.checks.ask(of).await.map_err(unavailable)?;
+            usable.map_err(banking::Error::Refused)
         })
     }
 
@@ -170,7 +173,7 @@ fn unavailable(error: Error) -> banking::Error {
 /// What is asked of the book by many at a time: accounts and entries are read, everything is done in
 /// order, and what differs is written.
 #[derive(Debug)]
-struct Moves;
+pub(super) struct Moves;
 
 impl Group for Moves {
     type Item = Asked;
@@ -192,6 +195,24 @@ impl Group for Moves {
         let answers = asked.iter().map(|one| books.apply(one)).collect();
         write(connection, &books).await?;
         Ok(answers)
+    }
+}
+
+/// Whether accounts can be credited.
+#[derive(Debug)]
+pub(super) struct Checks;
+
+impl Group for Checks {
+    type Item = Movement;
+    type Answer = Result<(), StatusReason>;
+
+    async fn run(
+        connection: &mut Connection,
+        asked: &[Movement],
+    ) -> Result<Vec<Result<(), StatusReason>>, Error> {
+        let names = asked.iter().map(|of| of.account.clone()).collect();
+        let books = Books::new(accounts(connection, names).await?, HashMap::new());
+        Ok(asked.iter().map(|of| books.usable(of)).collect())
     }
 }
 

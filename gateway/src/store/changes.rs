@@ -158,7 +158,7 @@ pub async fn transfer_changes(
     connection: &mut Connection,
     told: &[Told],
 ) -> Result<Vec<Changed>, Error> {
-    let mut changed = Vec::new();
+    let mut changed = Vec::with_capacity(told.len());
     for wave in waves(told) {
         changed.extend(apply(connection, &wave).await?);
     }
@@ -189,16 +189,14 @@ struct ChangedRow {
 }
 
 async fn apply(connection: &mut Connection, wave: &[&Told]) -> Result<Vec<Changed>, Error> {
-    if wave.len() > 1 {
-        lock(connection, wave).await?;
-    }
-    deadlines_set(connection, wave).await?;
     let mut rows = update(connection, wave).await?;
     rows.sort_unstable_by_key(|row| row.place);
+    let mut left: Vec<Option<&Told>> = wave.iter().copied().map(Some).collect();
     let mut changed = Vec::with_capacity(rows.len());
     let mut lines = Vec::with_capacity(rows.len());
     for row in rows {
-        let Some(told) = usize::try_from(row.place).ok().and_then(|at| wave.get(at)) else {
+        let at = usize::try_from(row.place).ok();
+        let Some(told) = at.and_then(|at| left.get_mut(at)).and_then(Option::take) else {
             continue;
         };
         let (event, iso_status, reason) = told.change.words();
@@ -217,6 +215,7 @@ async fn apply(connection: &mut Connection, wave: &[&Told]) -> Result<Vec<Change
             traceparent: row.traceparent,
         });
     }
+    deadlines_set(connection, left.into_iter().flatten()).await?;
     timeline_insert(connection, &lines).await?;
     Ok(changed)
 }
@@ -225,31 +224,18 @@ fn record(told: &Told) -> Result<Option<i64>, Error> {
     (told.record != 0).then(|| big("record", told.record)).transpose()
 }
 
-/// Answers and the event stream may tell of the same transfers at once: whoever locks several does
-/// it in one order.
-async fn lock(connection: &mut Connection, wave: &[&Told]) -> Result<(), Error> {
-    let (agents, uetrs) = ids(wave.iter().map(|told| told.transfer));
-    sqlx::query(
-        "SELECT FROM unnest($1::bigint[], $2::uuid[]) AS c (debtor_agent, uetr)
-         JOIN transfer t ON t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr
-         ORDER BY t.debtor_agent, t.uetr FOR UPDATE OF t",
-    )
-    .bind(agents)
-    .bind(uetrs)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// The outcome comes without a deadline, the record with it; either may be first.
-async fn deadlines_set(connection: &mut Connection, wave: &[&Told]) -> Result<(), Error> {
-    let dated = |told: &&&Told| match told.change {
+/// Where an outcome, which comes without a deadline, was written before the record with it.
+async fn deadlines_set(
+    connection: &mut Connection,
+    left: impl Iterator<Item = &Told>,
+) -> Result<(), Error> {
+    let dated = |told: &&Told| match told.change {
         Change::Pending { deadline } => deadline != Timestamp::ZERO,
         Change::Held { .. } | Change::Settled | Change::Ended { .. } | Change::Confirmed { .. } => {
             false
         }
     };
-    let dated: Vec<&Told> = wave.iter().filter(dated).copied().collect();
+    let dated: Vec<&Told> = left.filter(dated).collect();
     if dated.is_empty() {
         return Ok(());
     }
@@ -258,9 +244,8 @@ async fn deadlines_set(connection: &mut Connection, wave: &[&Told]) -> Result<()
         "UPDATE transfer t SET deadline = c.deadline
          FROM unnest($1::bigint[], $2::uuid[], $3::timestamptz[])
             AS c (debtor_agent, uetr, deadline)
-         WHERE t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr
-            AND t.status IN ('QUEUED', 'PENDING') AND c.deadline IS NOT NULL
-            AND t.deadline IS DISTINCT FROM c.deadline",
+         WHERE t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr AND t.status = 'PENDING'
+            AND c.deadline IS NOT NULL AND t.deadline IS DISTINCT FROM c.deadline",
     )
     .bind(agents)
     .bind(uetrs)
@@ -278,6 +263,8 @@ async fn update(connection: &mut Connection, wave: &[&Told]) -> Result<Vec<Chang
         "UPDATE transfer t SET
             status = coalesce(c.status, t.status),
             record = c.record,
+            deadline = CASE WHEN c.kind = 'pending' THEN coalesce(c.until, t.deadline)
+                ELSE t.deadline END,
             submitted_at = CASE WHEN c.kind = 'pending' THEN c.at
                 WHEN c.kind = 'settled' THEN coalesce(t.submitted_at, c.at)
                 ELSE t.submitted_at END,

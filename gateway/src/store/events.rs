@@ -1,8 +1,9 @@
 //! The event cursor and the events seen, written in one SQL transaction with what they changed.
+use futures_util::future::BoxFuture;
 use sqlx::{FromRow, PgExecutor};
 use time::OffsetDateTime;
 
-use super::{Connection, Error, Store, big, unsigned};
+use super::{Connection, Error, Store, big, groups::Group, unsigned};
 
 /// An event as REST shows it.
 #[derive(Clone, Debug, FromRow)]
@@ -84,7 +85,48 @@ pub async fn event_list(
     .await?)
 }
 
+/// What a batch of the stream does, within the SQL transaction that moves the cursor.
+pub trait Work: Send + Sync {
+    /// Does it, from the beginning each time.
+    ///
+    /// # Errors
+    /// When a statement fails, or the stream can't be followed.
+    fn run<'a>(&'a self, connection: &'a mut Connection)
+    -> BoxFuture<'a, Result<(), crate::Error>>;
+}
+
+/// What the stream told.
+#[derive(Debug)]
+pub(super) struct Telling;
+
+impl Group for Telling {
+    type Item = Box<dyn Work>;
+    type Answer = ();
+
+    async fn run(connection: &mut Connection, work: &[Box<dyn Work>]) -> Result<Vec<()>, Error> {
+        for one in work {
+            one.run(connection).await.map_err(|error| match error {
+                crate::Error::Store(error) => error,
+                other => Error::Work(Box::new(other)),
+            })?;
+        }
+        Ok(vec![(); work.len()])
+    }
+}
+
 impl Store {
+    /// Does what a batch of the stream asks for. The ledger tells it again, so its commit does not
+    /// wait for the disk.
+    ///
+    /// # Errors
+    /// What the work gives, or when the database does not answer.
+    pub async fn event_work(&self, work: Box<dyn Work>) -> Result<(), crate::Error> {
+        self.writes.events.ask(work).await.map_err(|error| match error {
+            Error::Work(error) => *error,
+            other => crate::Error::Store(other),
+        })
+    }
+
     /// The last number seen.
     ///
     /// # Errors

@@ -1,12 +1,12 @@
-//! Statements of many callers in one SQL transaction: what comes while one is under way goes together in the next; it never changes what each of them asks or is told.
+//! One set of statements for many callers, and reads of many in one statement: what comes while one is under way goes together in the next; it never changes what each of them asks or is told.
 use std::sync::Arc;
 
 use batch_aint_one::{BatchError, Batcher, BatchingPolicy, Limits, Processor};
 use sqlx::{PgPool, Postgres, pool::PoolConnection};
 
-use super::{Connection, Error, Transaction};
+use super::{Connection, Error};
 
-/// The most of one SQL transaction.
+/// The most of one statement.
 const TOGETHER_MAX: usize = 256;
 /// The most that wait; what admits requests and work keeps far below.
 const WAITING_MAX: usize = 100_000;
@@ -14,11 +14,9 @@ const WAITING_MAX: usize = 100_000;
 /// Something that many callers do with one set of statements.
 pub(super) trait Group: std::fmt::Debug + Send + Sync + 'static {
     /// What is asked.
-    type Item: Clone + Send + Sync + 'static;
+    type Item: Send + Sync + 'static;
     /// What is told.
     type Answer: Send + 'static;
-    /// Whether each of its statements stands for itself, and so needs no SQL transaction.
-    const PLAIN: bool = false;
 
     /// Answers all, in order.
     fn run(
@@ -27,20 +25,20 @@ pub(super) trait Group: std::fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Self::Answer>, Error>> + Send;
 }
 
-/// The way to a group.
+/// The way to a group of readers, which needs no SQL transaction.
 #[derive(Debug)]
-pub(super) struct Grouped<G: Group> {
+pub(super) struct Grouped<G: Group<Item: Clone>> {
     batcher: Batcher<Runner<G>>,
 }
 
-impl<G: Group> Clone for Grouped<G> {
+impl<G: Group<Item: Clone>> Clone for Grouped<G> {
     fn clone(&self) -> Self {
         Self { batcher: self.batcher.clone() }
     }
 }
 
-impl<G: Group> Grouped<G> {
-    /// So many SQL transactions at one time.
+impl<G: Group<Item: Clone>> Grouped<G> {
+    /// So many statements at one time.
     pub(super) fn new(name: &'static str, pool: &PgPool, at_once: usize) -> Self {
         let limits = Limits::builder()
             .max_batch_size(TOGETHER_MAX)
@@ -57,13 +55,13 @@ impl<G: Group> Grouped<G> {
         Self { batcher }
     }
 
-    /// Asks, and waits until it is answered and committed.
+    /// Asks, and waits until it is answered.
     ///
     /// # Errors
-    /// When the item's statements fail, or those of all do.
+    /// When the statement fails.
     pub(super) async fn ask(&self, item: G::Item) -> Result<G::Answer, Error> {
         match self.batcher.add((), item).await {
-            Ok(answer) => answer,
+            Ok(answer) => Ok(answer),
             Err(BatchError::BatchFailed(error) | BatchError::ResourceAcquisitionFailed(error)) => {
                 Err(Error::Shared(error))
             }
@@ -85,69 +83,25 @@ impl<G> Clone for Runner<G> {
     }
 }
 
-/// A connection of the pool, with an SQL transaction begun where statements belong together.
-#[derive(Debug)]
-enum Held {
-    Plain(PoolConnection<Postgres>),
-    Begun(Transaction),
-}
-
-impl<G: Group> Processor for Runner<G> {
+impl<G: Group<Item: Clone>> Processor for Runner<G> {
     type Key = ();
     type Input = G::Item;
-    type Output = Result<G::Answer, Error>;
+    type Output = G::Answer;
     type Error = Arc<Error>;
-    type Resources = Held;
+    type Resources = PoolConnection<Postgres>;
 
-    async fn acquire_resources(&self, (): ()) -> Result<Held, Arc<Error>> {
-        self.hold().await.map_err(Arc::new)
+    async fn acquire_resources(&self, (): ()) -> Result<Self::Resources, Arc<Error>> {
+        self.pool.acquire().await.map_err(|error| Arc::new(error.into()))
     }
 
     async fn process(
         &self,
         (): (),
         items: impl Iterator<Item = G::Item> + Send,
-        held: Held,
-    ) -> Result<Vec<Self::Output>, Arc<Error>> {
+        mut connection: Self::Resources,
+    ) -> Result<Vec<G::Answer>, Arc<Error>> {
         let items: Vec<G::Item> = items.collect();
-        match whole::<G>(held, &items).await {
-            Ok(answers) => Ok(answers.into_iter().map(Ok).collect()),
-            Err(error) if error.unavailable() => Err(Arc::new(error)),
-            Err(error) if items.len() == 1 => Ok(vec![Err(error)]),
-            // One of them is at fault: the others must not suffer for it.
-            Err(_) => {
-                let mut answers = Vec::with_capacity(items.len());
-                for item in &items {
-                    answers.push(self.alone(item).await);
-                }
-                Ok(answers)
-            }
-        }
-    }
-}
-
-impl<G: Group> Runner<G> {
-    async fn hold(&self) -> Result<Held, Error> {
-        Ok(match G::PLAIN {
-            true => Held::Plain(self.pool.acquire().await?),
-            false => Held::Begun(self.pool.begin().await?),
-        })
-    }
-
-    async fn alone(&self, item: &G::Item) -> Result<G::Answer, Error> {
-        let answers = whole::<G>(self.hold().await?, std::slice::from_ref(item)).await?;
-        answers.into_iter().next().ok_or(Error::Unanswered)
-    }
-}
-
-async fn whole<G: Group>(held: Held, items: &[G::Item]) -> Result<Vec<G::Answer>, Error> {
-    match held {
-        Held::Plain(mut connection) => G::run(&mut connection, items).await,
-        Held::Begun(mut transaction) => {
-            let answers = G::run(&mut transaction, items).await?;
-            super::commit(transaction).await?;
-            Ok(answers)
-        }
+        G::run(&mut connection, &items).await.map_err(Arc::new)
     }
 }
 

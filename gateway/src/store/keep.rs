@@ -6,6 +6,7 @@ use super::{
     groups::Group,
     outbox::{NewItem, OutboxRow, outbox_insert},
     parties::{NewParty, party_insert},
+    quotes::{QuoteRow, quote_keep},
     transfers::{Line, New, timeline_insert, transfer_book, transfer_decide, transfer_insert},
 };
 
@@ -14,6 +15,8 @@ use super::{
 pub struct Keep {
     /// The transfer.
     pub new: New,
+    /// The quote that was asked for it; none of one that its order names.
+    pub quote: Option<QuoteRow>,
     /// Who and whom.
     pub party: NewParty,
     /// The first line of its timeline.
@@ -35,6 +38,7 @@ pub async fn keep(
     // The second of two that have one identity finds it taken.
     let first: Vec<bool> = all.iter().map(|one| fresh.remove(&one.new.transfer)).collect();
     let kept = || all.iter().zip(&first).filter(|(_, first)| **first).map(|(one, _)| one);
+    quote_keep(connection, &kept().filter_map(|one| one.quote.clone()).collect::<Vec<_>>()).await?;
     party_insert(connection, &kept().map(|one| one.party.clone()).collect::<Vec<_>>()).await?;
     timeline_insert(connection, &kept().map(|one| one.line.clone()).collect::<Vec<_>>()).await?;
     let items: Vec<NewItem> = kept().map(|one| one.item.clone()).collect();
@@ -136,7 +140,7 @@ impl Store {
     /// # Errors
     /// When a statement fails, or the commit's answer is lost.
     pub async fn transfer_keep(&self, keep: Keep) -> Result<Option<OutboxRow>, Error> {
-        self.groups.keeping.ask(keep).await
+        self.writes.keeping.ask(keep).await
     }
 
     /// Writes a decision; none when one was written before or it is too late. It is on disk no later
@@ -145,7 +149,7 @@ impl Store {
     /// # Errors
     /// When a statement fails.
     pub async fn transfer_decided(&self, decide: Decide) -> Result<Option<OutboxRow>, Error> {
-        self.groups.deciding.ask(decide).await
+        self.writes.deciding.ask(decide).await
     }
 
     /// Notes a booking; none when there is nothing to tell of it or it was noted before. It is on
@@ -154,6 +158,6 @@ impl Store {
     /// # Errors
     /// When a statement fails.
     pub async fn transfer_booked(&self, booked: Booked) -> Result<Option<OutboxRow>, Error> {
-        self.groups.booking.ask(booked).await
+        self.writes.booking.ask(booked).await
     }
 }

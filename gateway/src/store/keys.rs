@@ -57,10 +57,9 @@ pub(super) struct Beginning;
 
 impl Group for Beginning {
     type Item = NewKey;
-    /// Whether it is taken now, else what is known of it, if it was not given back meanwhile.
+    /// Whether it is taken now, else what is known of it, if it was not given back meanwhile, which
+    /// the caller asks for again.
     type Answer = Result<(), Option<Idempotency>>;
-    /// What another request gave back between both is asked for again.
-    const PLAIN: bool = true;
 
     async fn run(
         connection: &mut Connection,
@@ -115,7 +114,6 @@ pub(super) struct Finishing;
 impl Group for Finishing {
     type Item = Finished;
     type Answer = ();
-    const PLAIN: bool = true;
 
     async fn run(connection: &mut Connection, rows: &[Finished]) -> Result<Vec<()>, Error> {
         sqlx::query(
@@ -142,7 +140,7 @@ impl Store {
     /// When a statement fails.
     pub async fn idempotency_begin(&self, new: NewKey) -> Result<Option<Idempotency>, Error> {
         loop {
-            match self.groups.keys.ask(new.clone()).await? {
+            match self.writes.keys.ask(new.clone()).await? {
                 Ok(()) => return Ok(None),
                 Err(Some(known)) => return Ok(Some(known)),
                 // It was given back in between: then it may be ours.
@@ -156,7 +154,7 @@ impl Store {
     /// # Errors
     /// When the statement fails.
     pub async fn idempotency_finish(&self, answer: Finished) -> Result<(), Error> {
-        self.groups.answers.ask(answer).await
+        self.writes.answers.ask(answer).await
     }
 
     /// Names the transfer that a key is making, before anything of it is kept, and tells the name:

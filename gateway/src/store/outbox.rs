@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use super::{
     Connection, Error, Store,
+    changes::{Changed, Told, transfer_changes},
+    groups::Group,
     transfers::{ids, uuid},
     unsigned,
 };
@@ -160,46 +162,108 @@ pub async fn outbox_done(
     Ok(())
 }
 
-/// Marks an envelope as answered, or given up.
+/// Marks envelopes as answered, or given up.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn envelope_done(connection: &mut Connection, request: Uuid) -> Result<(), Error> {
-    sqlx::query("UPDATE envelope SET done = true WHERE request = $1")
-        .bind(request)
+pub async fn envelope_done(connection: &mut Connection, requests: &[Uuid]) -> Result<(), Error> {
+    sqlx::query("UPDATE envelope SET done = true WHERE request = ANY ($1)")
+        .bind(requests)
         .execute(connection)
         .await?;
     Ok(())
 }
 
-/// Keeps an envelope and which items it carries, in order.
+/// An envelope, and which items it carries, in order.
+#[derive(Clone, Debug)]
+pub struct Carried {
+    /// As it is sent.
+    pub envelope: EnvelopeRow,
+    /// Their places.
+    pub items: Vec<i64>,
+}
+
+/// Keeps envelopes and which items they carry.
 ///
 /// # Errors
 /// When a statement fails.
-pub async fn envelope_keep(
-    connection: &mut Connection,
-    envelope: &EnvelopeRow,
-    items: &[i64],
-) -> Result<(), Error> {
+pub async fn envelope_keep(connection: &mut Connection, all: &[Carried]) -> Result<(), Error> {
+    let envelopes = || all.iter().map(|one| &one.envelope);
     // A commit whose answer was lost is repeated.
     sqlx::query(
-        "INSERT INTO envelope (request, bytes, valid_until) VALUES ($1, $2, $3)
+        "INSERT INTO envelope (request, bytes, valid_until)
+         SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::timestamptz[])
          ON CONFLICT (request) DO NOTHING",
     )
-    .bind(envelope.request)
-    .bind(&envelope.bytes)
-    .bind(envelope.valid_until)
+    .bind(envelopes().map(|envelope| envelope.request).collect::<Vec<_>>())
+    .bind(envelopes().map(|envelope| envelope.bytes.as_slice()).collect::<Vec<_>>())
+    .bind(envelopes().map(|envelope| envelope.valid_until).collect::<Vec<_>>())
     .execute(&mut *connection)
     .await?;
+    let (mut ids, mut requests, mut places) = (Vec::new(), Vec::new(), Vec::new());
+    for one in all {
+        for (place, id) in (0_i16..).zip(&one.items) {
+            ids.push(*id);
+            requests.push(one.envelope.request);
+            places.push(place);
+        }
+    }
     sqlx::query(
-        "UPDATE outbox o SET request = $1, place = (c.place - 1)::smallint
-         FROM unnest($2::bigint[]) WITH ORDINALITY AS c (id, place) WHERE o.id = c.id",
+        "UPDATE outbox o SET request = c.request, place = c.place
+         FROM unnest($1::bigint[], $2::uuid[], $3::smallint[]) AS c (id, request, place)
+         WHERE o.id = c.id",
     )
-    .bind(envelope.request)
-    .bind(items)
+    .bind(ids)
+    .bind(requests)
+    .bind(places)
     .execute(connection)
     .await?;
     Ok(())
+}
+
+#[derive(Debug)]
+pub(super) struct Enveloping;
+
+impl Group for Enveloping {
+    type Item = Carried;
+    type Answer = ();
+
+    async fn run(connection: &mut Connection, all: &[Carried]) -> Result<Vec<()>, Error> {
+        envelope_keep(connection, all).await?;
+        Ok(vec![(); all.len()])
+    }
+}
+
+/// What the ledger said to an envelope.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// Which envelope.
+    pub request: Uuid,
+    /// Its items, each with the name of its refusal if it was refused.
+    pub done: Vec<(i64, Option<String>)>,
+    /// What that did to transfers, as far as the event stream has not told it.
+    pub told: Vec<Told>,
+}
+
+#[derive(Debug)]
+pub(super) struct Answering;
+
+impl Group for Answering {
+    type Item = Said;
+    /// What changed.
+    type Answer = Vec<Changed>;
+
+    async fn run(connection: &mut Connection, all: &[Said]) -> Result<Vec<Vec<Changed>>, Error> {
+        let done = all.iter().flat_map(|said| &said.done);
+        let done: Vec<_> = done.map(|(id, refusal)| (*id, refusal.as_deref())).collect();
+        outbox_done(connection, &done).await?;
+        envelope_done(connection, &all.iter().map(|said| said.request).collect::<Vec<_>>()).await?;
+        let mut changes = Vec::with_capacity(all.len());
+        for said in all {
+            changes.push(transfer_changes(connection, &said.told).await?);
+        }
+        Ok(changes)
+    }
 }
 
 impl Store {
@@ -207,14 +271,16 @@ impl Store {
     ///
     /// # Errors
     /// When a statement fails.
-    pub async fn envelope_insert(
-        &self,
-        envelope: &EnvelopeRow,
-        items: &[i64],
-    ) -> Result<(), Error> {
-        let mut transaction = self.begin().await?;
-        envelope_keep(&mut transaction, envelope, items).await?;
-        super::commit(transaction).await
+    pub async fn envelope_insert(&self, carried: Carried) -> Result<(), Error> {
+        self.writes.envelopes.ask(carried).await
+    }
+
+    /// Writes what the ledger said; it says it again to the same bytes.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn envelope_answered(&self, said: Said) -> Result<Vec<Changed>, Error> {
+        self.writes.outcomes.ask(said).await
     }
 
     /// Envelopes without an answer.

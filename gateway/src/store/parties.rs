@@ -106,7 +106,6 @@ pub(super) struct Fetching;
 impl Group for Fetching {
     type Item = TransferId;
     type Answer = Option<Personal>;
-    const PLAIN: bool = true;
 
     async fn run(
         connection: &mut Connection,

@@ -70,7 +70,7 @@ impl Store {
     /// # Errors
     /// When the statement fails.
     pub async fn quote_insert(&self, quote: QuoteRow) -> Result<(), Error> {
-        self.groups.quotes.ask(quote).await
+        self.writes.quotes.ask(quote).await
     }
 
     /// A quote by id.
@@ -94,28 +94,39 @@ pub(super) struct Keeping;
 impl Group for Keeping {
     type Item = QuoteRow;
     type Answer = ();
-    const PLAIN: bool = true;
 
     async fn run(connection: &mut Connection, quotes: &[QuoteRow]) -> Result<Vec<()>, Error> {
-        let texts = |of: fn(&QuoteRow) -> &str| quotes.iter().map(of).collect::<Vec<_>>();
-        let numbers = |of: fn(&QuoteRow) -> i64| quotes.iter().map(of).collect::<Vec<_>>();
-        sqlx::query(
-            "INSERT INTO quote (id, corridor, source_currency, source_amount,
-                destination_currency, destination_amount, hops, submit_by)
-             SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[],
-                $6::bigint[], $7::jsonb[], $8::timestamptz[])
-             ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(quotes.iter().map(|quote| quote.id).collect::<Vec<_>>())
-        .bind(numbers(|quote| quote.corridor))
-        .bind(texts(|quote| &quote.source_currency))
-        .bind(numbers(|quote| quote.source_amount))
-        .bind(texts(|quote| &quote.destination_currency))
-        .bind(numbers(|quote| quote.destination_amount))
-        .bind(quotes.iter().map(|quote| &quote.hops).collect::<Vec<_>>())
-        .bind(quotes.iter().map(|quote| quote.submit_by).collect::<Vec<_>>())
-        .execute(connection)
-        .await?;
+        quote_keep(connection, quotes).await?;
         Ok(vec![(); quotes.len()])
     }
+}
+
+/// Keeps quotes; the same again is the same.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn quote_keep(connection: &mut Connection, quotes: &[QuoteRow]) -> Result<(), Error> {
+    if quotes.is_empty() {
+        return Ok(());
+    }
+    let texts = |of: fn(&QuoteRow) -> &str| quotes.iter().map(of).collect::<Vec<_>>();
+    let numbers = |of: fn(&QuoteRow) -> i64| quotes.iter().map(of).collect::<Vec<_>>();
+    sqlx::query(
+        "INSERT INTO quote (id, corridor, source_currency, source_amount,
+            destination_currency, destination_amount, hops, submit_by)
+         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[],
+            $6::bigint[], $7::jsonb[], $8::timestamptz[])
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(quotes.iter().map(|quote| quote.id).collect::<Vec<_>>())
+    .bind(numbers(|quote| quote.corridor))
+    .bind(texts(|quote| &quote.source_currency))
+    .bind(numbers(|quote| quote.source_amount))
+    .bind(texts(|quote| &quote.destination_currency))
+    .bind(numbers(|quote| quote.destination_amount))
+    .bind(quotes.iter().map(|quote| &quote.hops).collect::<Vec<_>>())
+    .bind(quotes.iter().map(|quote| quote.submit_by).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
 }

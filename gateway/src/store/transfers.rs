@@ -307,6 +307,30 @@ pub struct TimelineRow {
     pub record: Option<i64>,
 }
 
+/// Those of these transfers that are here.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn transfer_known(
+    connection: &mut Connection,
+    asked: Vec<TransferId>,
+) -> Result<HashSet<TransferId>, Error> {
+    if asked.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let (agents, uetrs) = ids(asked.into_iter());
+    let known: Vec<(i64, Uuid)> = sqlx::query_as(
+        "SELECT t.debtor_agent, t.uetr
+         FROM unnest($1::bigint[], $2::uuid[]) AS c (debtor_agent, uetr)
+         JOIN transfer t ON t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr",
+    )
+    .bind(agents)
+    .bind(uetrs)
+    .fetch_all(connection)
+    .await?;
+    Ok(transfers(known))
+}
+
 /// Writes decisions about incoming transfers; gives those that had none before and were in time.
 ///
 /// # Errors
@@ -367,7 +391,6 @@ pub(super) struct Fetching;
 impl Group for Fetching {
     type Item = (Uetr, Option<ParticipantId>);
     type Answer = Vec<Row>;
-    const PLAIN: bool = true;
 
     async fn run(
         connection: &mut Connection,

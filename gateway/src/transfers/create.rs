@@ -41,7 +41,7 @@ use crate::{
         keep::Keep,
         outbox::{NewItem, outbox_insert},
         parties::{NewParty, party_replace, screening_insert},
-        quotes::QuoteRow,
+        quotes::{QuoteRow, quote_keep},
         transfers::{Line, New, Row},
     },
     tracking,
@@ -59,6 +59,8 @@ pub struct Priced {
     fees: Option<SetFeeSchedule>,
     hops: Vec<Hop>,
     legs: ArrayVec<Leg, 8>,
+    /// What was asked for it and is not kept yet.
+    fresh: Option<QuoteRow>,
     pub(super) source: Money,
     pub(super) destination: Money,
     pub(super) debtor_total: u64,
@@ -329,6 +331,7 @@ pub async fn price(
     }
     Ok(Priced {
         submit_by: quote.as_ref().map(|row| clock::from_calendar(row.submit_by)),
+        fresh: quote.filter(|_| order.quote.is_none()),
         debtor_total,
         source: Money::new(source, from),
         destination: Money::new(destination, to),
@@ -360,7 +363,7 @@ async fn quote(
             destination: corridor.destination_currency,
             fixed,
         };
-        return quotes::quote(app, asked).await.map(Some);
+        return quotes::ask(app, asked).await.map(Some);
     };
     let unknown = || Problem::new(Code::QuoteNotFound, "quote: ask this gateway for a new one");
     let row = app.store.quote_fetch(id).await?.ok_or_else(unknown)?;
@@ -510,6 +513,7 @@ pub fn to_keep(app: &App, (order, priced): (&Order, &Priced), draft: Draft) -> K
     let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
     Keep {
         new: new_row(app, transfer, order, priced),
+        quote: priced.fresh.clone(),
         party: NewParty::open(transfer, draft.personal),
         line: Line::now(transfer, "received", "ACTC"),
         item: NewItem { blob: draft.blob, ..to_send(transfer, &draft.item, b"") },
@@ -527,6 +531,7 @@ async fn release(
     let new = new_row(app, transfer, order, priced);
     let mut transaction = app.store.begin().await?;
     approve::released(app, &mut transaction, &new, approved).await?;
+    quote_keep(&mut transaction, priced.fresh.as_slice()).await?;
     // A cash pickup has its code's digest only now that it is sealed.
     party_replace(&mut transaction, transfer, &draft.personal).await?;
     let item = NewItem { blob: draft.blob, ..to_send(transfer, &draft.item, b"") };

@@ -5,20 +5,18 @@ use ledger_types::{StatusReason, TransferId};
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(in crate::store) enum Asked {
     /// Set money of the debtor aside.
     Reserve { transfer: TransferId, of: Movement },
     /// Take what was set aside, or give it back.
     End { transfer: TransferId, to: State },
-    /// Whether an account can be credited.
-    Check { of: Movement },
     /// Credit it.
     Credit { transfer: TransferId, of: Movement },
 }
 
 /// An account and an amount.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Movement {
+pub(in crate::store) struct Movement {
     pub account: String,
     pub currency: String,
     pub amount: i64,
@@ -32,7 +30,7 @@ impl std::fmt::Debug for Movement {
 
 /// Whether it was done by this call, or stood before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Done {
+pub(in crate::store) enum Done {
     Now,
     Before,
 }
@@ -46,7 +44,7 @@ pub(super) enum Kind {
 
 /// How an entry stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(in crate::store) enum State {
     Reserved,
     Captured,
     Released,
@@ -74,9 +72,7 @@ impl Asked {
     /// The account that it names.
     pub(super) fn account(&self) -> Option<&str> {
         match self {
-            Self::Reserve { of, .. } | Self::Check { of } | Self::Credit { of, .. } => {
-                Some(&of.account)
-            }
+            Self::Reserve { of, .. } | Self::Credit { of, .. } => Some(&of.account),
             Self::End { .. } => None,
         }
     }
@@ -87,7 +83,6 @@ impl Asked {
             Self::Reserve { transfer, .. }
             | Self::End { transfer, .. }
             | Self::Credit { transfer, .. } => Some(*transfer),
-            Self::Check { .. } => None,
         }
     }
 }
@@ -144,7 +139,6 @@ impl Books {
         match asked {
             Asked::Reserve { transfer, of } => self.reserve(*transfer, of),
             Asked::End { transfer, to } => Ok(self.end(*transfer, *to)),
-            Asked::Check { of } => self.usable(of).map(|()| Done::Now),
             Asked::Credit { transfer, of } => self.credit(*transfer, of),
         }
     }
@@ -160,7 +154,7 @@ impl Books {
     }
 
     /// Refuses an account that is unknown, closed, blocked, or of another currency.
-    fn usable(&self, of: &Movement) -> Result<(), StatusReason> {
+    pub(super) fn usable(&self, of: &Movement) -> Result<(), StatusReason> {
         let account = self.accounts.get(&of.account);
         let reason = match account.map(|account| (account.status.as_str(), &account.currency)) {
             None => b"AC01",
@@ -286,7 +280,7 @@ mod tests {
         ];
         for (of, reason) in cases {
             let refused = Err(StatusReason::known(reason));
-            assert_eq!(books.apply(&Asked::Check { of: of.clone() }), refused);
+            assert_eq!(books.usable(&of).map(|()| Done::Now), refused);
             assert_eq!(books.apply(&Asked::Reserve { transfer: transfer(1), of }), refused);
         }
         let credit = |account| Asked::Credit { transfer: transfer(2), of: of(account, 5) };

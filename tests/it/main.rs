@@ -28,6 +28,7 @@ mod readme;
 mod recall;
 mod reconciliation;
 mod remittance;
+mod reports;
 mod security;
 mod statements;
 mod telemetry;

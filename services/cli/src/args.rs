@@ -9,6 +9,7 @@ use clap_complete::Shell;
 pub mod batch;
 pub mod office;
 pub mod operator;
+pub mod report;
 pub mod statement;
 
 const EXIT_STATUS: &str = "\
@@ -158,6 +159,12 @@ pub enum Command {
     Statement(statement::Statement),
     /// The back office: statements, breaks, business days.
     Office(office::Office),
+    /// Reports for managers and regulators, signed.
+    #[command(subcommand)]
+    Report(report::Report),
+    /// Check what somebody signed, without a database or a network.
+    #[command(subcommand)]
+    Verify(report::Verify),
     /// The operator's and custodians' commands.
     #[command(subcommand)]
     Admin(Admin),

@@ -13,6 +13,7 @@ mod office;
 pub mod out;
 pub mod partner;
 pub mod ports;
+mod report;
 mod services;
 mod statement;
 pub mod wallet;
@@ -84,6 +85,10 @@ fn dispatch(args: Args) -> anyhow::Result<Answer> {
             return statement::check(&check, args.json);
         }
         Command::Office(office) => return office::run(&office, args.json),
+        Command::Report(command) => return report::run(&command, args.json),
+        Command::Verify(args::report::Verify::Report(verify)) => {
+            return report::verify(&verify, args.json);
+        }
         Command::Admin(command) => return admin::commands::run(&command, args.json),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -27,7 +27,7 @@ use crate::iso20022::{shared_data, valid};
 const PATIENCE: Duration = Duration::from_secs(30);
 const HONG_KONG: u32 = 101;
 
-async fn transfer(running: &Running) -> String {
+pub(crate) async fn transfer(running: &Running) -> String {
     let (from, to) = (running.wallet("HK").unwrap(), running.wallet("PH").unwrap());
     let uetr = fresh_uetr();
     let order = json!({
@@ -47,7 +47,7 @@ async fn transfer(running: &Running) -> String {
 }
 
 /// Waits until Postgres holds every record of the ledger; gives the last.
-async fn reconciled(running: &Running, office: &Office) -> i64 {
+pub(crate) async fn reconciled(running: &Running, office: &Office) -> i64 {
     let waited = async {
         let mut looks = tokio::time::interval(Duration::from_millis(50));
         loop {

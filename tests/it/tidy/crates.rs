@@ -33,6 +33,7 @@ const OWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("services-reconciliation", &["ledger-proof", "ledger-types", "proto", "services-runtime"]),
+    ("services-reports", &["ledger-proof", "ledger-types"]),
     (
         "services-cli",
         &[
@@ -46,6 +47,7 @@ const OWN: &[(&str, &[&str])] = &[
             "services-iso20022",
             "services-office",
             "services-reconciliation",
+            "services-reports",
             "services-runtime",
             "services-statements",
         ],
@@ -65,7 +67,7 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("quick-xml", &["services-iso20022"]),
     ("rocksdb", &["ledger-node"]),
     ("rust_decimal", &["gateway", "services-fx"]),
-    ("sqlx", &["gateway", "services-cli", "services-office", "services-reconciliation"]),
+    ("sqlx", &["gateway", "services-cli", "services-office", "services-reconciliation", "services-reports"]),
     ("tonic-prost", &["proto"]),
     ("utoipa", &["gateway"]),
 ];

@@ -1,0 +1,243 @@
+//! Figures out of schemas `ledger` and `office` as they were at one record and one act. It must never see a row of later,
+//! nor believe records whose columns do not make the ledger's root.
+
+use futures_util::TryStreamExt as _;
+use ledger_proof::codec::{Digest, Field};
+use ledger_proof::record::{Part, RECORD_VERSION, part_digest};
+use ledger_proof::tree::{Frontier, leaf_hash};
+use ledger_types::Timestamp;
+use sha2::{Digest as _, Sha256};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::{PgConnection, PgPool, Row};
+
+use crate::error::Error;
+use crate::kind::{Asked, Kind};
+use crate::table::{Cell, Table};
+
+/// From where figures are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub network: Digest,
+    /// Records from 0 that count.
+    pub records: u64,
+    /// The RFC 6962 root over them, from the columns of the tables.
+    pub root: Digest,
+    /// Acts of the office that count; 0 where there is no office.
+    pub acts: i64,
+    /// SHA-256 of the query.
+    pub query: Digest,
+}
+
+/// The tables that reports are made of.
+#[derive(Clone, Debug)]
+pub struct Reports {
+    pool: PgPool,
+}
+
+impl Reports {
+    /// Prepares connections, which are made when first used.
+    ///
+    /// # Errors
+    /// When the address is none.
+    pub fn new(database_url: &str) -> Result<Self, Error> {
+        let options: PgConnectOptions = database_url.parse().map_err(|_| Error::Invalid {
+            field: "database",
+            reason: "must be postgres://user@host:port/database".to_owned(),
+        })?;
+        let pool = PgPoolOptions::new()
+            .max_connections(2)
+            .connect_lazy_with(options.application_name("reports"));
+        Ok(Self { pool })
+    }
+
+    /// A report's figures, and from where they are.
+    ///
+    /// # Errors
+    /// When something asked is wrong or not there yet, or the records are not the ledger's.
+    pub async fn make(&self, asked: &Asked) -> Result<(Table, Position), Error> {
+        asked.check()?;
+        let mut transaction = self.pool.begin().await.map_err(Error::statement("begin"))?;
+        sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            .execute(&mut *transaction)
+            .await
+            .map_err(Error::statement("begin"))?;
+        let (network, records, root) = swept(&mut transaction, asked.records).await?;
+        let acts = acts(&mut transaction, asked).await?;
+        let query = query(asked.kind);
+        let rows = figures(&mut transaction, asked, (records, acts)).await?;
+        let table = Table { columns: asked.kind.columns().to_vec(), rows };
+        let query = Sha256::digest(query).into();
+        Ok((table, Position { network, records, root, acts, query }))
+    }
+}
+
+const fn query(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Corridors => include_str!("store/corridors.sql"),
+        Kind::Liquidity => include_str!("store/liquidity.sql"),
+        Kind::Covered => include_str!("store/covered.sql"),
+        Kind::Breaks => include_str!("store/breaks.sql"),
+        Kind::Audit => include_str!("store/audit.sql"),
+    }
+}
+
+/// Network, number of records asked for, and the root over them; every record of the tables is
+/// hashed anew, and all of them must make the root that the tables were written with.
+async fn swept(
+    connection: &mut PgConnection,
+    asked: Option<u64>,
+) -> Result<(Digest, u64, Digest), Error> {
+    let cursor = sqlx::query("SELECT frontier, network FROM ledger.cursor")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(Error::statement("read cursor"))?;
+    let frontier: Vec<u8> = column(&cursor, "frontier")?;
+    let frontier = Frontier::from_bytes(&frontier).map_err(|_| Error::Unreadable("frontier"))?;
+    let network: Vec<u8> = column(&cursor, "network")?;
+    let network = Digest::try_from(network).map_err(|_| Error::Behind { holds: 0, wanted: 1 })?;
+    let records = asked.unwrap_or(frontier.size());
+    if records == 0 || records > frontier.size() {
+        return Err(Error::Behind { holds: frontier.size(), wanted: records.max(1) });
+    }
+    let (mut own, mut root) = (Frontier::default(), None);
+    let mut rows = sqlx::query(
+        "SELECT sequence, kind, at_micros, shared, debtor, creditor, liquidity_1, liquidity_2,
+            operator, salts FROM ledger.records WHERE sequence < $1 ORDER BY sequence",
+    )
+    .bind(i64::try_from(frontier.size()).unwrap_or(i64::MAX))
+    .fetch(connection);
+    while let Some(row) = rows.try_next().await.map_err(Error::statement("read records"))? {
+        own.push(leaf(&row)?);
+        if own.size() == records {
+            root = Some(own.root());
+        }
+    }
+    match root.filter(|_| own == frontier) {
+        Some(root) => Ok((network, records, root)),
+        None => Err(Error::Altered),
+    }
+}
+
+/// The RFC 6962 leaf hash of a record's columns.
+fn leaf(row: &PgRow) -> Result<Digest, Error> {
+    const COLUMNS: [&str; 6] =
+        ["shared", "debtor", "creditor", "liquidity_1", "liquidity_2", "operator"];
+    let kind: i16 = column(row, "kind")?;
+    let kind = u8::try_from(kind).map_err(|_| Error::Unreadable("kind"))?;
+    let sequence: i64 = column(row, "sequence")?;
+    let sequence = u64::try_from(sequence).map_err(|_| Error::Unreadable("sequence"))?;
+    let at: i64 = column(row, "at_micros")?;
+    let at = u64::try_from(at).map_err(|_| Error::Unreadable("at_micros"))?;
+    let salts: &[u8] = row.try_get("salts").map_err(|_| Error::Unreadable("salts"))?;
+    let mut data = Vec::with_capacity(210);
+    RECORD_VERSION.put(&mut data);
+    kind.put(&mut data);
+    sequence.put(&mut data);
+    Timestamp::from_micros(at).put(&mut data);
+    for (part, name) in Part::ALL.into_iter().zip(COLUMNS) {
+        let bytes: Option<&[u8]> = row.try_get(name).map_err(|_| Error::Unreadable("parts"))?;
+        let salt = salts.chunks_exact(32).nth(part.index());
+        let salt = salt.and_then(|salt| Digest::try_from(salt).ok());
+        part_digest(salt.as_ref(), bytes.unwrap_or_default()).put(&mut data);
+    }
+    Ok(leaf_hash(&data))
+}
+
+/// The acts asked for; none where the database has no office and none is needed.
+async fn acts(connection: &mut PgConnection, asked: &Asked) -> Result<i64, Error> {
+    let office: bool = sqlx::query_scalar("SELECT to_regclass('office.acts') IS NOT NULL")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(Error::statement("look for the office"))?;
+    let holds: i64 = match office {
+        true => sqlx::query_scalar("SELECT coalesce(max(act), 0) FROM office.acts")
+            .fetch_one(connection)
+            .await
+            .map_err(Error::statement("read acts"))?,
+        false => 0,
+    };
+    let wanted = asked.acts.unwrap_or(holds);
+    if wanted < 0 || wanted > holds || (!office && !asked.kind.of_days()) {
+        return Err(Error::OfficeBehind { holds, wanted: wanted.max(1) });
+    }
+    Ok(wanted)
+}
+
+async fn figures(
+    connection: &mut PgConnection,
+    asked: &Asked,
+    (records, acts): (u64, i64),
+) -> Result<Vec<Vec<Cell>>, Error> {
+    let (from, to) = asked.days();
+    let participant = asked.participant.map(i64::from);
+    let query = sqlx::query(query(asked.kind));
+    let query = match asked.kind {
+        Kind::Corridors | Kind::Liquidity | Kind::Covered => query
+            .bind(i64::try_from(records).unwrap_or(i64::MAX))
+            .bind(&asked.zone)
+            .bind(from)
+            .bind(to)
+            .bind(participant)
+            .bind(&asked.currency),
+        Kind::Breaks => query.bind(acts).bind(participant).bind(&asked.currency),
+        Kind::Audit => query.bind(acts),
+    };
+    let query = match asked.above.filter(|_| asked.kind == Kind::Covered) {
+        Some(above) => query.bind(above.to_string()),
+        None => query,
+    };
+    let rows = query.fetch_all(connection).await.map_err(|source| match asked.kind.of_days() {
+        true if named(&source, "22023") => Error::Invalid {
+            field: "zone",
+            reason: format!("{} is no time zone that the database knows", asked.zone),
+        },
+        _ => Error::statement("read figures")(source),
+    })?;
+    rows.iter().map(|row| cells(asked.kind, row)).collect()
+}
+
+fn named(error: &sqlx::Error, state: &str) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == state)
+}
+
+fn cells(kind: Kind, row: &PgRow) -> Result<Vec<Cell>, Error> {
+    kind.columns().iter().map(|name| cell(name, row)).collect()
+}
+
+/// The value of a column: what its name ends with says how it is told.
+fn cell(name: &'static str, row: &PgRow) -> Result<Cell, Error> {
+    let amount = |decimals: &'static str| -> Result<Cell, Error> {
+        let units: Option<String> = column(row, name)?;
+        let Some(units) = units else { return Ok(Cell::Empty) };
+        let decimals: i16 = column(row, decimals)?;
+        let units = units.parse().map_err(|_| Error::Unreadable(name))?;
+        let decimals = u32::try_from(decimals).map_err(|_| Error::Unreadable("exponent"))?;
+        Ok(Cell::Amount { units, decimals })
+    };
+    match name {
+        "source_amount" | "fees_amount" => amount("source_exponent"),
+        "settled_amount" | "amount" | "opening" | "debits" | "credits" | "closing" | "at_risk" => {
+            amount("exponent")
+        }
+        "fees_share" | "credited_within_1h_share" => {
+            let millionths: Option<i64> = column(row, name)?;
+            Ok(millionths.map_or(Cell::Empty, Cell::Share))
+        }
+        "settled_at" | "opened_at" | "due_at" | "at" => Ok(Cell::Time(column(row, name)?)),
+        "submitted" | "settled" | "credited" | "rejected" | "expired" | "cancelled" | "burned"
+        | "pending" | "final_ms_p50" | "final_ms_p95" | "credited_ms_p50" | "credited_ms_p95"
+        | "corridor" | "participant" | "movements" | "debtor_agent" | "creditor_agent"
+        | "record" | "break" | "age_days" | "act" => {
+            let count: Option<i64> = column(row, name)?;
+            Ok(count.map_or(Cell::Empty, Cell::Count))
+        }
+        _ => Ok(Cell::text(column(row, name)?)),
+    }
+}
+
+fn column<'r, T>(row: &'r PgRow, name: &'static str) -> Result<T, Error>
+where
+    T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    row.try_get(name).map_err(|_| Error::Unreadable(name))
+}

@@ -1,0 +1,204 @@
+//! Reports as their reader meets them: figures that tie out, the same bytes after more records came, and a check without the
+//! database that one changed byte does not pass.
+use std::{fs, path::Path, process::Command};
+
+use serde_json::Value;
+use services_cli::demo::{network::Running, postgres::Postgres, processes::binary};
+use services_office::{Office, Rules};
+use sqlx::PgPool;
+
+use crate::office::network::{reconciled, transfer};
+
+fn causeway(words: &[&str]) -> (i32, Value, String) {
+    let output = Command::new(binary().unwrap()).arg("--json").args(words).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let last = said.lines().last().map_or(Value::Null, |line| serde_json::from_str(line).unwrap());
+    let errors = String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), last, errors)
+}
+
+/// Where reports are made.
+struct Desk {
+    url: String,
+    key: String,
+    genesis: String,
+}
+
+impl Desk {
+    fn make(&self, out: &Path, words: &[&str]) -> Value {
+        let (status, made, errors) = self.try_make(out, words);
+        assert_eq!(status, 0, "{words:?}: {errors}");
+        made
+    }
+
+    fn try_make(&self, out: &Path, words: &[&str]) -> (i32, Value, String) {
+        let out = out.to_str().unwrap();
+        let desk = ["--database", &self.url, "--key", &self.key, "--out", out];
+        causeway(&[&["report", "make"], words, desk.as_slice()].concat())
+    }
+
+    fn verify(&self, manifest: &Path) -> (i32, Value) {
+        let manifest = manifest.to_str().unwrap();
+        let (status, said, _) =
+            causeway(&["verify", "report", manifest, "--network", &self.genesis]);
+        (status, said)
+    }
+}
+
+/// Rows of a CSV as text by column.
+fn rows(file: &Path) -> Vec<std::collections::BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_path(file).unwrap();
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+fn bytes(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| {
+            (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_are_the_same_bytes_later_and_checked_without_a_database() {
+    let postgres = Postgres::shared().unwrap();
+    let url = postgres.database().await.unwrap();
+    let running = Running::start(Some(url.clone()), |_| Ok(())).await.unwrap();
+    let network = running.folder.path.clone();
+    let desk = Desk {
+        url: url.clone(),
+        key: network.join("operator/keys/1.key").to_str().unwrap().to_owned(),
+        genesis: network.join("genesis.bin").to_str().unwrap().to_owned(),
+    };
+    for _ in 0..3 {
+        transfer(&running).await;
+    }
+    let office = Office::new(&url, Rules::default()).unwrap();
+    office.migrate().await.unwrap();
+    let records = (reconciled(&running, &office).await + 1).to_string();
+    let first = tempfile::tempdir().unwrap();
+    let kinds: [&[&str]; 5] = [
+        &["corridors", "--zone", "Asia/Manila"],
+        &["liquidity", "--zone", "Asia/Manila"],
+        &["covered", "--currency", "PHP", "--above", "399999"],
+        &["breaks"],
+        &["audit"],
+    ];
+    let at = ["--records", &records, "--acts", "0"];
+    for kind in kinds {
+        let made = desk.make(first.path(), &[kind, &at].concat());
+        assert_eq!(made["records"].as_u64().unwrap().to_string(), records);
+    }
+    figures_tie_out(first.path(), &records, office.pool()).await;
+
+    // More comes, and what was reported stays as it was.
+    for _ in 0..4 {
+        transfer(&running).await;
+    }
+    reconciled(&running, &office).await;
+    let later = tempfile::tempdir().unwrap();
+    for kind in kinds {
+        desk.make(later.path(), &[kind, &at].concat());
+    }
+    assert_eq!(bytes(later.path()), bytes(first.path()));
+    assert_eq!(bytes(later.path()).len(), 15);
+    let now = desk.make(later.path(), &["covered", "--currency", "PHP", "--above", "399999"]);
+    assert_eq!(now["rows"], 7);
+
+    for (name, _) in bytes(first.path()).iter().filter(|(name, _)| name.ends_with(".report")) {
+        let (status, said) = desk.verify(&first.path().join(name));
+        assert_eq!((status, &said["valid"]), (0, &Value::Bool(true)), "{name}: {said}");
+    }
+    what_was_changed_fails(&desk, first.path(), &records);
+    wrong_words_are_named(&desk, first.path());
+    altered_records_make_no_report(&desk, office.pool()).await;
+}
+
+/// Three transfers of 4,000.00 PHP, all credited.
+async fn figures_tie_out(folder: &Path, records: &str, pool: &PgPool) {
+    let corridors = rows(&folder.join(format!("corridors-{records}.csv")));
+    let own: Vec<_> = corridors.iter().filter(|row| row["currency"] == "PHP").collect();
+    let sum = |name: &str| own.iter().map(|row| row[name].parse::<f64>().unwrap()).sum::<f64>();
+    assert_eq!((sum("submitted"), sum("settled"), sum("credited")), (3.0, 3.0, 3.0));
+    assert_eq!(sum("settled_amount"), 12_000.0);
+    assert!(own.iter().all(|row| row["credited_within_1h_share"] == "1.000000"));
+    assert!(own.iter().all(|row| row["source_currency"] == "HKD" && row["fees_share"] > *"0.0"));
+    let covered = rows(&folder.join(format!("covered-{records}.csv")));
+    assert_eq!(covered.len(), 3);
+    assert!(covered.iter().all(|row| row["amount"] == "4000.00"));
+    // The last closing of each account is its balance.
+    let liquidity = rows(&folder.join(format!("liquidity-{records}.csv")));
+    let balances: Vec<(String, String)> = sqlx::query_as(
+        "SELECT account::text, (credits_posted - debits_posted)::text FROM ledger.balances
+         WHERE credits_posted + debits_posted > 0",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    assert!(balances.len() > 5);
+    for (account, balance) in balances {
+        let last = liquidity.iter().rfind(|row| row["account"] == account).unwrap();
+        assert_eq!(last["closing"].replace('.', "").parse::<i64>().unwrap().to_string(), balance);
+    }
+}
+
+fn what_was_changed_fails(desk: &Desk, folder: &Path, records: &str) {
+    let failed = |said: &Value| -> Vec<String> {
+        let checks = said["checks"].as_array().unwrap().iter();
+        let failed = checks.filter(|row| row["holds"] == false);
+        failed.map(|row| row["check"].as_str().unwrap().to_owned()).collect()
+    };
+    let manifest = folder.join(format!("corridors-{records}.report"));
+    let file = folder.join(format!("corridors-{records}.csv"));
+    let was = fs::read(&file).unwrap();
+    fs::write(&file, String::from_utf8(was.clone()).unwrap().replacen("12000.00", "12000.01", 1))
+        .unwrap();
+    let (status, said) = desk.verify(&manifest);
+    assert_eq!((status, failed(&said)), (1, vec!["file".to_owned()]));
+    fs::write(&file, was).unwrap();
+    let text = fs::read_to_string(&manifest).unwrap();
+    let other = folder.join("other.report");
+    fs::write(&other, text.replacen("rows ", "rows 1", 1)).unwrap();
+    let (status, said) = desk.verify(&other);
+    assert_eq!((status, failed(&said)), (1, vec!["signature".to_owned()]));
+    let manifest = manifest.to_str().unwrap();
+    let root = "00".repeat(32);
+    let words = ["verify", "report", manifest, "--network", &desk.genesis, "--root", &root];
+    let (status, said, _) = causeway(&words);
+    assert_eq!((status, failed(&said)), (1, vec!["root".to_owned()]));
+    fs::write(&other, "no report\n").unwrap();
+    assert_eq!(desk.verify(&other).0, 2);
+}
+
+fn wrong_words_are_named(desk: &Desk, folder: &Path) {
+    let cases: [(&[&str], &str); 5] = [
+        (&["corridors", "--records", "99999999"], "records: schema ledger holds"),
+        (&["corridors", "--zone", "Mars/Olympus"], "zone: Mars/Olympus"),
+        (&["covered"], "above: give --above"),
+        (&["breaks", "--acts", "9"], "acts: schema office holds"),
+        (&["audit", "--from", "2026-01-01"], "from: this report"),
+    ];
+    for (words, told) in cases {
+        let (status, _, errors) = desk.try_make(folder, words);
+        assert_eq!(status, 2, "{words:?}");
+        assert!(errors.contains(told), "{words:?}: {errors}");
+    }
+}
+
+async fn altered_records_make_no_report(desk: &Desk, pool: &PgPool) {
+    for statement in [
+        "ALTER TABLE ledger.records DISABLE TRIGGER USER",
+        "UPDATE ledger.records SET at_micros = at_micros + 1 WHERE sequence = 3",
+    ] {
+        sqlx::query(statement).execute(pool).await.unwrap();
+    }
+    let out = tempfile::tempdir().unwrap();
+    let (status, _, errors) = desk.try_make(out.path(), &["liquidity"]);
+    assert_eq!(status, 2);
+    assert!(errors.contains("not the ledger's"), "{errors}");
+    assert!(bytes(out.path()).is_empty());
+}

@@ -2,7 +2,7 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
     time::Duration,
 };
 
@@ -163,16 +163,43 @@ async fn openapi_says_what_the_gateway_does() {
     if let Ok(arguments) = std::env::var("SCHEMATHESIS_ARGS") {
         command.args(arguments.split_whitespace());
     }
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let (first, mut command) = tokio::task::spawn_blocking(move || {
+        let first = command.output();
+        (first, command)
+    })
+    .await
+    .unwrap();
+    let first = judged(&first.unwrap());
+    if let Err(text) = first {
+        // On a machine as full as this one a connection may break before it is one; what the gateway
+        // answered must hold all the same, and the same requests pass now.
+        let seed = broken_connection(&text).unwrap_or_else(|| panic!("{text}"));
+        say(&format!("schemathesis: a connection broke; seed {seed} once more"));
+        command.args(["--seed", seed]);
+        let again = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
+        judged(&again.unwrap()).unwrap_or_else(|text| panic!("{text}"));
+    }
+    running.check().unwrap();
+    still_served(&running).await;
+    running.stop();
+}
+
+/// What it said, if anything was wrong.
+fn judged(output: &Output) -> Result<(), String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let summary = text.split("SUMMARY").last().unwrap_or_default();
     let lines = summary.lines().filter(|line| line.contains("generated"));
     say(&format!("schemathesis: {}", lines.map(str::trim).collect::<Vec<_>>().join("; ")));
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}\n{errors}");
-    running.check().unwrap();
-    still_served(&running).await;
-    running.stop();
+    output.status.success().then_some(()).ok_or_else(|| format!("{text}\n{errors}"))
+}
+
+/// The seed of a run in which nothing failed but one connection.
+fn broken_connection(text: &str) -> Option<&str> {
+    let summary = text.split("SUMMARY").last()?;
+    let alone = summary.contains("Network Error: 1") && !summary.contains("Failures:");
+    let seed = summary.lines().find_map(|line| line.trim().strip_prefix("Seed: "));
+    seed.filter(|_| alone)
 }
 
 /// After all of that a remittance is credited as ever.

@@ -55,9 +55,7 @@ fn bytes(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut all: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap())
-        .map(|entry| {
-            (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
-        })
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
         .collect();
     all.sort();
     all
@@ -126,7 +124,9 @@ async fn figures_tie_out(folder: &Path, records: &str, pool: &PgPool) {
     assert_eq!((sum("submitted"), sum("settled"), sum("credited")), (3.0, 3.0, 3.0));
     assert_eq!(sum("settled_amount"), 12_000.0);
     assert!(own.iter().all(|row| row["credited_within_1h_share"] == "1.000000"));
-    assert!(own.iter().all(|row| row["source_currency"] == "HKD" && row["fees_share"] > *"0.0"));
+    assert!(
+        own.iter().all(|row| row["source_currency"] == "HKD" && row["fees_share"].as_str() > "0.0")
+    );
     let covered = rows(&folder.join(format!("covered-{records}.csv")));
     assert_eq!(covered.len(), 3);
     assert!(covered.iter().all(|row| row["amount"] == "4000.00"));

@@ -105,9 +105,12 @@ impl Group for Telling {
 
     async fn run(connection: &mut Connection, work: &[Box<dyn Work>]) -> Result<Vec<()>, Error> {
         for one in work {
-            one.run(connection).await.map_err(|error| match error {
-                crate::Error::Store(error) => error,
-                other => Error::Work(Box::new(other)),
+            one.run(connection).await.map_err(|error| {
+                if let crate::Error::Store(error) = error {
+                    error
+                } else {
+                    Error::Work(Box::new(error))
+                }
             })?;
         }
         Ok(vec![(); work.len()])
@@ -121,9 +124,8 @@ impl Store {
     /// # Errors
     /// What the work gives, or when the database does not answer.
     pub async fn event_work(&self, work: Box<dyn Work>) -> Result<(), crate::Error> {
-        self.writes.events.ask(work).await.map_err(|error| match error {
-            Error::Work(error) => *error,
-            other => crate::Error::Store(other),
+        self.writes.events.ask(work).await.map_err(|error| {
+            if let Error::Work(error) = error { *error } else { crate::Error::Store(error) }
         })
     }
 

@@ -42,7 +42,8 @@ fn list(as_json: bool) {
 }
 
 async fn make(args: &Make, as_json: bool) -> anyhow::Result<()> {
-    let named = !args.signer.is_empty() && !args.signer.contains(|c: char| c.is_whitespace() || c == '+');
+    let named =
+        !args.signer.is_empty() && !args.signer.contains(|c: char| c.is_whitespace() || c == '+');
     anyhow::ensure!(named, "--signer: must be a word without spaces and plus signs");
     let key = Secret::read(&args.key).context("--key")?.signing();
     let asked = Asked {
@@ -82,8 +83,9 @@ fn keep(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     if fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
-    let mut file = fs::File::create_new(path)
-        .with_context(|| format!("{}: another file is there; name another --out", path.display()))?;
+    let mut file = fs::File::create_new(path).with_context(|| {
+        format!("{}: another file is there; name another --out", path.display())
+    })?;
     file.write_all(bytes).with_context(|| path.display().to_string())
 }
 
@@ -115,22 +117,21 @@ pub(crate) fn verify(args: &VerifyReport, as_json: bool) -> anyhow::Result<Answe
     let note = fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let signed = Signed::read(&note).with_context(|| path.display().to_string())?;
     let genesis = args.network.as_deref().map(genesis).transpose()?;
-    let mut keys = args.key.iter().map(|text| digest("--key", text)).collect::<Result<Vec<_>, _>>()?;
+    let mut keys =
+        args.key.iter().map(|text| digest("--key", text)).collect::<Result<Vec<_>, _>>()?;
     keys.extend(genesis.iter().flat_map(|genesis| genesis.operator_keys.iter().copied()));
     let root = args.root.as_deref().map(|text| digest("--root", text)).transpose()?;
     let checks = checked(&signed, path, (&keys, genesis.as_ref(), root));
     let valid = checks.rows.iter().all(|(_, held, _)| *held);
     if as_json {
-        let row = |(check, held, detail): &(&str, bool, String)| {
-            json!({ "check": check, "holds": held, "detail": detail })
-        };
+        let row = |(check, held, detail): &(&str, bool, String)| json!({ "check": check, "holds": held, "detail": detail });
         let rows: Vec<Value> = checks.rows.iter().map(row).collect();
         out::json(&json!({ "valid": valid, "checks": rows }));
     } else {
         let mut table = out::table();
         table.set_header(["check", "", "detail"]);
         for (check, held, detail) in &checks.rows {
-            table.add_row([check, if *held { "holds" } else { "FAILS" }, detail.as_str()]);
+            table.add_row([*check, if *held { "holds" } else { "FAILS" }, detail.as_str()]);
         }
         out::line(&table.to_string());
     }

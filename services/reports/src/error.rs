@@ -7,7 +7,9 @@ pub enum Error {
     #[error("{field}: {reason}")]
     Invalid { field: &'static str, reason: String },
     /// The tables do not reach as far as is asked.
-    #[error("records: schema ledger holds {holds} records, and {wanted} are asked for; wait for reconciliation, or name fewer")]
+    #[error(
+        "records: schema ledger holds {holds} records, and {wanted} are asked for; wait for reconciliation, or name fewer"
+    )]
     Behind { holds: u64, wanted: u64 },
     /// The same of the office.
     #[error("acts: schema office holds {holds} acts, and {wanted} are asked for; name fewer")]

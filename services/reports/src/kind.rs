@@ -38,7 +38,9 @@ impl Kind {
     #[must_use]
     pub const fn about(self) -> &'static str {
         match self {
-            Self::Corridors => "transfers of each corridor and day: number, money, fees, time to final and to credit",
+            Self::Corridors => {
+                "transfers of each corridor and day: number, money, fees, time to final and to credit"
+            }
             Self::Liquidity => "each account on each day: opening, debits, credits, closing",
             Self::Covered => "settled transfers above --above of a currency",
             Self::Breaks => "open breaks by age, with the money at risk",
@@ -65,25 +67,69 @@ impl Kind {
     pub const fn columns(self) -> &'static [&'static str] {
         match self {
             Self::Corridors => &[
-                "day", "corridor", "from_country", "to_country", "currency", "submitted", "settled",
-                "credited", "rejected", "expired", "cancelled", "burned", "pending",
-                "settled_amount", "source_currency", "source_amount", "fees_amount", "fees_share",
-                "final_ms_p50", "final_ms_p95", "credited_ms_p50", "credited_ms_p95",
+                "day",
+                "corridor",
+                "from_country",
+                "to_country",
+                "currency",
+                "submitted",
+                "settled",
+                "credited",
+                "rejected",
+                "expired",
+                "cancelled",
+                "burned",
+                "pending",
+                "settled_amount",
+                "source_currency",
+                "source_amount",
+                "fees_amount",
+                "fees_share",
+                "final_ms_p50",
+                "final_ms_p95",
+                "credited_ms_p50",
+                "credited_ms_p95",
                 "credited_within_1h_share",
             ],
             Self::Liquidity => &[
-                "day", "account", "participant", "name", "currency", "opening", "debits", "credits",
-                "closing", "movements",
+                "day",
+                "account",
+                "participant",
+                "name",
+                "currency",
+                "opening",
+                "debits",
+                "credits",
+                "closing",
+                "movements",
             ],
             Self::Covered => &[
-                "settled_at", "day", "uetr", "debtor_agent", "creditor_agent", "corridor", "currency",
-                "amount", "record",
+                "settled_at",
+                "day",
+                "uetr",
+                "debtor_agent",
+                "creditor_agent",
+                "corridor",
+                "currency",
+                "amount",
+                "record",
             ],
             Self::Breaks => &[
-                "break", "opened_at", "due_at", "age_days", "overdue", "cause", "account",
-                "participant", "currency", "at_risk", "owner",
+                "break",
+                "opened_at",
+                "due_at",
+                "age_days",
+                "overdue",
+                "cause",
+                "account",
+                "participant",
+                "currency",
+                "at_risk",
+                "owner",
             ],
-            Self::Audit => &["act", "at", "actor", "role", "verb", "subject", "subject_id", "detail"],
+            Self::Audit => {
+                &["act", "at", "actor", "role", "verb", "subject", "subject_id", "detail"]
+            }
         }
     }
 }
@@ -143,7 +189,8 @@ impl Asked {
     /// # Errors
     /// [`Error::Invalid`] naming the field.
     pub fn check(&self) -> Result<(), Error> {
-        let invalid = |field, reason: &str| Err(Error::Invalid { field, reason: reason.to_owned() });
+        let invalid =
+            |field, reason: &str| Err(Error::Invalid { field, reason: reason.to_owned() });
         if !self.kind.of_days() && (self.from.is_some() || self.to.is_some()) {
             return invalid("from", "this report is of a moment, and takes no days");
         }
@@ -151,19 +198,25 @@ impl Asked {
             return invalid("to", "must not be before --from");
         }
         if self.kind == Kind::Audit && (self.participant.is_some() || self.currency.is_some()) {
-            return invalid("participant", "acts are of the whole office; take the report without it");
+            return invalid(
+                "participant",
+                "acts are of the whole office; take the report without it",
+            );
         }
         let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);
         if self.zone.is_empty() || self.zone.len() > 64 || !self.zone.bytes().all(letter) {
             return invalid("zone", "must be an IANA time zone, such as Asia/Manila");
         }
-        let word = |code: &String| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+        let word =
+            |code: &String| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
         if self.currency.as_ref().is_some_and(|code| !word(code)) {
             return invalid("currency", "must be three capitals, such as PHP");
         }
         match (self.kind, self.above, &self.currency) {
             (Kind::Covered, Some(_), Some(_)) => Ok(()),
-            (Kind::Covered, _, _) => invalid("above", "give --above, in minor units, and --currency"),
+            (Kind::Covered, _, _) => {
+                invalid("above", "give --above, in minor units, and --currency")
+            }
             (_, Some(_), _) => invalid("above", "only the report of covered transfers takes it"),
             (_, None, _) => Ok(()),
         }

@@ -182,8 +182,9 @@ impl Signed {
     pub fn by(&self, keys: &[Digest]) -> Option<Digest> {
         keys.iter().copied().find(|key| {
             note::key_id(&self.name, key) == self.key_id
-                && VerifyingKey::from_bytes(key)
-                    .is_ok_and(|own| own.verify_strict(self.text.as_bytes(), &self.signature).is_ok())
+                && VerifyingKey::from_bytes(key).is_ok_and(|own| {
+                    own.verify_strict(self.text.as_bytes(), &self.signature).is_ok()
+                })
         })
     }
 }

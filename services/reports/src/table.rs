@@ -7,7 +7,10 @@ pub enum Cell {
     Text(String),
     Count(i64),
     /// Minor units of a currency with so many decimals.
-    Amount { units: i128, decimals: u32 },
+    Amount {
+        units: i128,
+        decimals: u32,
+    },
     /// A part of a whole, in millionths.
     Share(i64),
     /// Microseconds since 1970, UTC.
@@ -58,7 +61,8 @@ fn decimal(units: i128, decimals: u32) -> String {
 
 fn time(micros: i64) -> String {
     let at = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000);
-    let text = at.ok().and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok());
+    let text =
+        at.ok().and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok());
     text.unwrap_or_default()
 }
 

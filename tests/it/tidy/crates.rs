@@ -67,7 +67,16 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("quick-xml", &["services-iso20022"]),
     ("rocksdb", &["ledger-node"]),
     ("rust_decimal", &["gateway", "services-fx"]),
-    ("sqlx", &["gateway", "services-cli", "services-office", "services-reconciliation", "services-reports"]),
+    (
+        "sqlx",
+        &[
+            "gateway",
+            "services-cli",
+            "services-office",
+            "services-reconciliation",
+            "services-reports",
+        ],
+    ),
     ("tonic-prost", &["proto"]),
     ("utoipa", &["gateway"]),
 ];

@@ -34,7 +34,7 @@ pub enum Report {
     List,
     /// Make a report, signed.
     #[command(after_help = MAKE_EXAMPLES)]
-    Make(Make),
+    Make(Box<Make>),
 }
 
 #[derive(Debug, clap::Args)]

@@ -15,8 +15,14 @@ pub(super) fn write(table: &Table) -> Result<Vec<u8>, Error> {
 
 /// A text that a spreadsheet would take for a formula has `'` in front; a number stays one.
 fn cell(cell: &Cell) -> String {
+    let formula = |text: &String| text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     match cell {
-        Cell::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
-        _ => cell.shown(),
+        Cell::Text(text) if formula(text) => format!("'{text}"),
+        Cell::Empty
+        | Cell::Text(_)
+        | Cell::Count(_)
+        | Cell::Amount { .. }
+        | Cell::Share(_)
+        | Cell::Time(_) => cell.shown(),
     }
 }

@@ -206,12 +206,13 @@ fn cells(kind: Kind, row: &PgRow) -> Result<Vec<Cell>, Error> {
 
 /// The value of a column: what its name ends with says how it is told.
 fn cell(name: &'static str, row: &PgRow) -> Result<Cell, Error> {
-    let amount = |decimals: &'static str| -> Result<Cell, Error> {
+    let amount = |decimals_name: &'static str| -> Result<Cell, Error> {
         let units: Option<String> = column(row, name)?;
         let Some(units) = units else { return Ok(Cell::Empty) };
-        let decimals: i16 = column(row, decimals)?;
+        let exponent: Option<i16> = column(row, decimals_name)?;
         let units = units.parse().map_err(|_| Error::Unreadable(name))?;
-        let decimals = u32::try_from(decimals).map_err(|_| Error::Unreadable("exponent"))?;
+        let decimals = exponent.and_then(|places| u32::try_from(places).ok());
+        let decimals = decimals.ok_or(Error::Unreadable(decimals_name))?;
         Ok(Cell::Amount { units, decimals })
     };
     match name {

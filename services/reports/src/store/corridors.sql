@@ -32,9 +32,10 @@ SELECT d.day::text AS day, d.corridor, d.from_country, d.to_country, d.currency,
     count(*) FILTER (WHERE stood = 1) AS pending,
     coalesce(sum(d.amount) FILTER (WHERE stood = 2), 0)::text AS settled_amount,
     min(c.exponent) AS exponent,
-    s.currency AS source_currency,
+    -- A corridor has one.
+    min(s.currency) AS source_currency,
     sum(s.principal)::text AS source_amount,
-    sum(coalesce(s.fees, 0))::text AS fees_amount,
+    (sum(coalesce(s.fees, 0)) FILTER (WHERE s.currency IS NOT NULL))::text AS fees_amount,
     (sum(coalesce(s.fees, 0)) * 1000000 / nullif(sum(s.principal), 0))::numeric(20, 0)::bigint AS fees_share,
     min(e.exponent) AS source_exponent,
     percentile_disc(0.50) WITHIN GROUP (ORDER BY (decided_micros - submitted_micros) / 1000)
@@ -51,5 +52,5 @@ FROM days d
 LEFT JOIN debited s ON s.debtor_agent = d.debtor_agent AND s.uetr = d.uetr
 LEFT JOIN ledger.currencies c ON c.currency = d.currency
 LEFT JOIN ledger.currencies e ON e.currency = s.currency
-GROUP BY d.day, d.corridor, d.from_country, d.to_country, d.currency, s.currency
-ORDER BY d.day, d.corridor, d.from_country, d.to_country, d.currency, s.currency NULLS FIRST
+GROUP BY d.day, d.corridor, d.from_country, d.to_country, d.currency
+ORDER BY d.day, d.corridor, d.from_country, d.to_country, d.currency

@@ -164,6 +164,9 @@ async fn webhooks_reach_a_receiver_that_fails_and_goes_away() {
 
     task.abort();
     remit(&wallet, 10).await;
+    // A message is believed for five minutes.
+    let early = inbox.lock().unwrap().len();
+    verified_by_python(&secret, &inbox.lock().unwrap());
     let failing = until(&keeper, &path, |seen| seen["state"] == "failing").await;
     assert!(failing["lag"].as_u64().unwrap() > 0, "{failing}");
     tokio::time::sleep(Duration::from_secs(away())).await;
@@ -173,7 +176,7 @@ async fn webhooks_reach_a_receiver_that_fails_and_goes_away() {
     remit(&wallet, 5).await;
     let seen = until(&keeper, &path, caught_up).await;
     every_event_came_in_order(&wallet, &inbox).await;
-    verified_by_python(&secret, &inbox.lock().unwrap());
+    verified_by_python(&secret, &inbox.lock().unwrap()[early..]);
 
     replay_and_rotation(&keeper, &path, &secret, &inbox).await;
     assert!(seen["last_failure_at"].is_string(), "{seen}");

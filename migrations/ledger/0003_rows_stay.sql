@@ -179,6 +179,10 @@ CREATE UNIQUE INDEX transfers_by_submit ON ledger.transfers (submit_sequence);
 CREATE INDEX transfers_by_debtor ON ledger.transfers (debtor_agent, submit_sequence);
 CREATE INDEX transfers_by_creditor ON ledger.transfers (creditor_agent, submit_sequence);
 CREATE INDEX transfers_by_state ON ledger.transfers (state, submit_sequence);
+CREATE INDEX transfers_by_amount ON ledger.transfers (currency, amount, submit_sequence);
 CREATE INDEX postings_by_decision ON ledger.postings (decided_sequence);
+-- A transfer's legs bear the number of its submit, and are found by it; what is no transfer is rare.
+DROP INDEX ledger.postings_by_subject;
+CREATE INDEX postings_by_subject ON ledger.postings (subject_kind, subject) WHERE subject_kind <> 1;
 CREATE INDEX entries_by_time ON ledger.entries (at_micros);
 CREATE INDEX records_of_keys ON ledger.records (sequence) WHERE kind IN (34, 35);

@@ -33,8 +33,8 @@ mod sweep;
 
 pub use copy::Unreadable;
 pub use rebuild::{Plan, Rebuilt, TABLES};
-pub use sweep::{Pace, Swept};
 pub use summary::{Summary, summary};
+pub use sweep::{Pace, Swept};
 
 const CONNECTIONS_MAX: u32 = 4;
 /// A database that is away is noticed, and tried again, after this time.
@@ -263,23 +263,9 @@ impl Store {
     /// # Errors
     /// [`Error::Fenced`] when another took over since.
     pub async fn claim(&self, held: Option<i64>) -> Result<Cursor, Error> {
-        let Some(held) = held else {
-            let failed = || Error::statement("claim");
-            let mut transaction = self.pool.begin().await.map_err(failed())?;
-            // An epoch that a crash took back would be given twice: this commit waits.
-            sqlx::raw_sql("SET LOCAL synchronous_commit = on")
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed())?;
-            let row = sqlx::query(
-                "UPDATE ledger.cursor SET epoch = epoch + 1
-                 RETURNING next_sequence, frontier, network, epoch",
-            )
-            .fetch_one(&mut *transaction)
-            .await
-            .map_err(failed())?;
-            transaction.commit().await.map_err(failed())?;
-            return cursor(&row);
+        let held = match held {
+            Some(held) => held,
+            None => self.fence().await?,
         };
         let row = sqlx::query("SELECT next_sequence, frontier, network, epoch FROM ledger.cursor")
             .fetch_one(&self.pool)
@@ -290,6 +276,23 @@ impl Store {
             true => Ok(cursor),
             false => Err(Error::Fenced { held, found: cursor.epoch }),
         }
+    }
+
+    /// Takes the right to write from whoever has it; gives the new epoch.
+    pub(crate) async fn fence(&self) -> Result<i64, Error> {
+        let failed = || Error::statement("claim");
+        let mut transaction = self.pool.begin().await.map_err(failed())?;
+        // An epoch that a crash took back would be given twice: this commit waits.
+        sqlx::raw_sql("SET LOCAL synchronous_commit = on")
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        let row = sqlx::query("UPDATE ledger.cursor SET epoch = epoch + 1 RETURNING epoch")
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        transaction.commit().await.map_err(failed())?;
+        column(&row, "epoch")
     }
 
     /// Writes records, what follows from them, and the cursor, in one SQL transaction.
@@ -382,7 +385,9 @@ async fn migrated(connection: &mut PgConnection) -> bool {
     let applied = |row: &PgRow| Some((row.try_get(0).ok()?, row.try_get(1).ok()?));
     let applied: BTreeMap<i64, Vec<u8>> = rows.iter().filter_map(applied).collect();
     let own = migrator();
-    own.migrations.iter().all(|own| applied.get(&own.version).is_some_and(|sum| **sum == *own.checksum))
+    own.migrations
+        .iter()
+        .all(|own| applied.get(&own.version).is_some_and(|sum| **sum == *own.checksum))
 }
 
 /// Writes a batch behind what was written, all but the cursor, which is answered.

@@ -72,7 +72,8 @@ impl Stored<'_> {
     pub fn leaf(&self) -> Result<Digest, (&'static str, &'static str)> {
         let kind = u8::try_from(self.kind).ok().and_then(RecordKind::from_code);
         let kind = kind.ok_or(("kind", "is none of a record"))?;
-        let unsigned = |value: i64, column| u64::try_from(value).map_err(|_| (column, "is below 0"));
+        let unsigned =
+            |value: i64, column| u64::try_from(value).map_err(|_| (column, "is below 0"));
         let sequence = unsigned(self.sequence, "sequence")?;
         let at = unsigned(self.at_micros, "at_micros")?;
         let salted = match self.salts.len() {

@@ -68,7 +68,8 @@ async fn count(pool: &PgPool, relation: &str, of: &str, participant: u32) -> i64
 async fn refused(pool: &PgPool, statement: &str) {
     let done = sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(pool).await;
     let error = done.err().unwrap_or_else(|| panic!("{statement} was not refused"));
-    let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+    let code =
+        error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
     assert_eq!(code.as_deref(), Some("42501"), "{statement}: {error}");
 }
 
@@ -131,12 +132,11 @@ async fn readers_read_and_writers_move_rows_only_forward() {
         let seen = count(&reader, relation, "$1::bigint IS NOT NULL", 1).await;
         assert!(seen > 0, "{relation}");
     }
-    let amount: String = sqlx::query_scalar(
-        "SELECT amount::text FROM report.transfers WHERE state = 'credited'",
-    )
-    .fetch_one(&reader)
-    .await
-    .unwrap();
+    let amount: String =
+        sqlx::query_scalar("SELECT amount::text FROM report.transfers WHERE state = 'credited'")
+            .fetch_one(&reader)
+            .await
+            .unwrap();
     assert_eq!(amount, "10.00");
     for statement in [
         "SELECT * FROM ledger.records",
@@ -189,7 +189,10 @@ async fn wrong_rows_are_refused_whoever_writes_them() {
         ("DELETE FROM ledger.accounts", "refused"),
         ("UPDATE ledger.transfers SET amount = 5 WHERE state = 2", "refused"),
         ("UPDATE ledger.transfers SET state = 2 WHERE state = 4", "refused"),
-        ("UPDATE ledger.transfers SET decided_sequence = decided_sequence + 1 WHERE state = 2", "refused"),
+        (
+            "UPDATE ledger.transfers SET decided_sequence = decided_sequence + 1 WHERE state = 2",
+            "refused",
+        ),
         ("UPDATE ledger.postings SET amount = 5", "refused"),
         ("UPDATE ledger.postings SET state = 'released' WHERE state = 'posted'", "refused"),
         ("UPDATE ledger.transfers SET state = 2 WHERE state = 1", "transfers_decided"),
@@ -200,14 +203,32 @@ async fn wrong_rows_are_refused_whoever_writes_them() {
             "names record 999999",
         ),
         ("UPDATE ledger.postings SET state = 'posted' WHERE state = 'pending'", "postings_decided"),
-        ("INSERT INTO ledger.postings VALUES (3, 7, 3, 1, '', 4, 1, 1001, 'PHP', 5, 'posted', 3)", "account"),
-        ("INSERT INTO ledger.postings VALUES (3, 7, 3, 1, '', 4, 1, 77, 'HKD', 5, 'posted', 3)", "account"),
-        ("INSERT INTO ledger.postings VALUES (3, 7, 3, 1, '', 4, 1, 1, 'HKD', 5, 'posted', 3)", "postings_accounts"),
-        ("INSERT INTO ledger.postings VALUES (9999, 0, 3, 1, '', 4, 1, 1001, 'HKD', 5, 'posted', 9999)", "names record"),
+        (
+            "INSERT INTO ledger.postings VALUES (3, 7, 3, 1, '', 4, 1, 1001, 'PHP', 5, 'posted', 3)",
+            "account",
+        ),
+        (
+            "INSERT INTO ledger.postings VALUES (3, 7, 3, 1, '', 4, 1, 77, 'HKD', 5, 'posted', 3)",
+            "account",
+        ),
+        (
+            "INSERT INTO ledger.postings VALUES (3, 7, 3, 1, '', 4, 1, 1, 'HKD', 5, 'posted', 3)",
+            "postings_accounts",
+        ),
+        (
+            "INSERT INTO ledger.postings VALUES (9999, 0, 3, 1, '', 4, 1, 1001, 'HKD', 5, 'posted', 9999)",
+            "names record",
+        ),
         ("INSERT INTO ledger.accounts VALUES (88, 4000, 'HKD', FALSE, FALSE, 0)", "accounts_owner"),
-        ("INSERT INTO ledger.accounts VALUES (88, 10, 'XXX', FALSE, FALSE, 0)", "accounts_currency"),
+        (
+            "INSERT INTO ledger.accounts VALUES (88, 10, 'XXX', FALSE, FALSE, 0)",
+            "accounts_currency",
+        ),
         ("UPDATE ledger.balances SET debits_posted = -1", "balances_debits_posted"),
-        ("INSERT INTO ledger.records (sequence, kind, at_micros, salts) VALUES (-1, 1, 1, '')", "records_sequence"),
+        (
+            "INSERT INTO ledger.records (sequence, kind, at_micros, salts) VALUES (-1, 1, 1, '')",
+            "records_sequence",
+        ),
     ] {
         let done = sqlx::raw_sql(statement).execute(database.store.pool()).await;
         let error = done.err().unwrap_or_else(|| panic!("{statement} was not refused"));

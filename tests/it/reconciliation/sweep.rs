@@ -39,7 +39,12 @@ async fn world(postgres: &Postgres) -> Store {
 }
 
 /// One row of a table, one column, changed and put back.
-async fn found(store: &Store, (table, column): (&str, &str), (change, back): (&str, &str), row: &str) {
+async fn found(
+    store: &Store,
+    (table, column): (&str, &str),
+    (change, back): (&str, &str),
+    row: &str,
+) {
     let update = |value: &str| format!("UPDATE ledger.{table} SET {column} = {value} WHERE {row}");
     let changed = tamper(store.pool(), &update(change)).await;
     assert_eq!(changed, 1, "{table}.{column}: one row where {row}");
@@ -67,10 +72,8 @@ async fn one_changed_byte_in_any_column_of_the_records_is_found() {
     let mut parts = 0;
     for column in ["shared", "debtor", "creditor", "operator", "salts", "item"] {
         let select = format!("SELECT min(sequence) FROM ledger.records WHERE length({column}) > 0");
-        let row: Option<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(select))
-            .fetch_one(store.pool())
-            .await
-            .unwrap();
+        let row: Option<i64> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(select)).fetch_one(store.pool()).await.unwrap();
         let Some(row) = row else { continue };
         parts += 1;
         let flip = format!("set_byte({column}, 0, get_byte({column}, 0) # 1)");

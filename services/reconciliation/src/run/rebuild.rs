@@ -36,6 +36,8 @@ pub async fn rebuild(
     source: Source,
     progress: impl FnMut(u64, u64),
 ) -> Result<Vec<Rebuilt>, Error> {
+    // Whoever writes stops at its next batch.
+    store.fence().await.map_err(Error::Store)?;
     let records = store.rebuild_plan().await.map_err(Error::Store)?.records;
     let root = match &source {
         Source::Columns => store.cursor().await.map_err(Error::Store)?.frontier.root(),

@@ -85,8 +85,8 @@ impl Store {
         Ok(Plan { records: unsigned(&row, "records")?, bytes: unsigned(&row, "bytes")?, obstacles })
     }
 
-    /// Takes the right to write, makes the schema anew from batches that begin with record 0 and end
-    /// before `records` with this root, and puts it in the place of the one there was.
+    /// Makes the schema anew from batches that begin with record 0 and end before `records` with this
+    /// root, and puts it in the place of the one there was. The right to write must be taken before.
     ///
     /// # Errors
     /// When a batch does not come or does not fit, or the database fails: nothing has changed then.
@@ -96,8 +96,6 @@ impl Store {
         mut batches: mpsc::Receiver<Batch>,
         mut progress: impl FnMut(u64, u64),
     ) -> Result<Vec<Rebuilt>, Error> {
-        // Whoever writes stops at its next batch.
-        let former = self.claim(None).await.map_err(|_| Error::Rebuild("no schema ledger"))?;
         self.drop_former().await?;
         let failed = || Error::statement("rebuild");
         let mut transaction = self.pool.begin().await.map_err(failed())?;
@@ -116,12 +114,8 @@ impl Store {
             .await
             .map_err(failed())?;
         migrator().run(&mut *connection).await.map_err(Error::Migrate)?;
-        let mut next = Cursor {
-            next_sequence: 0,
-            frontier: Frontier::default(),
-            network: None,
-            epoch: former.epoch,
-        };
+        let mut next =
+            Cursor { next_sequence: 0, frontier: Frontier::default(), network: None, epoch: 0 };
         while next.next_sequence < records {
             let batch = batches.recv().await.ok_or(Error::Rebuild("records end too soon"))?;
             next = super::fill(connection, next, &batch).await?;
@@ -131,15 +125,14 @@ impl Store {
         if next.next_sequence != records || next.frontier.root() != root {
             return Err(Error::Rebuild("the records make another root"));
         }
-        sqlx::query("UPDATE ledger.cursor SET epoch = $1")
-            .bind(former.epoch)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed())?;
-        sqlx::raw_sql("INSERT INTO ledger.database_users SELECT * FROM ledger_former.database_users")
-            .execute(&mut *connection)
-            .await
-            .map_err(failed())?;
+        // What follows from no record: who wrote last, and whose the login roles are.
+        sqlx::raw_sql(
+            "UPDATE ledger.cursor SET epoch = (SELECT epoch FROM ledger_former.cursor);
+             INSERT INTO ledger.database_users SELECT * FROM ledger_former.database_users",
+        )
+        .execute(&mut *connection)
+        .await
+        .map_err(failed())?;
         let after = digests(connection, "ledger").await?;
         transaction.commit().await.map_err(Error::statement("commit"))?;
         self.drop_former().await?;

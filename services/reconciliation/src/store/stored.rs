@@ -75,8 +75,7 @@ fn record<'a>(row: &[Value<'a>; 11]) -> Result<Stored<'a>, Unreadable> {
 
 /// The rows of a stretch.
 pub(super) fn stretch(files: &Files) -> Result<Stretch, Unreadable> {
-    let mut stretch =
-        Stretch { entries: Some(files.entries.clone()), ..Stretch::default() };
+    let mut stretch = Stretch { entries: Some(files.entries.clone()), ..Stretch::default() };
     let mut reader = Reader::new(&files.records)?;
     while let Some(row) = reader.row()? {
         match content(&row) {
@@ -128,8 +127,7 @@ fn transfer(row: &[Value<'_>; 19]) -> Result<(Subject, Transfer), Unreadable> {
         creditor_agent: ParticipantId(unsigned(row[2])?),
         corridor: CorridorId(unsigned(row[3])?),
         state: state.ok_or(Unreadable("state"))?,
-        rejection: u16::try_from(row[5].integer()?)
-            .map_err(|_| Unreadable("rejection"))?,
+        rejection: u16::try_from(row[5].integer()?).map_err(|_| Unreadable("rejection"))?,
         reason: row[6].text()?.parse().map_err(|_| Unreadable("reason"))?,
         amount: amount(row[7])?,
         currency: row[8].text()?.parse().map_err(|_| Unreadable("currency"))?,

@@ -11,7 +11,9 @@ use sqlx::{PgConnection, Postgres, Row, Transaction};
 
 use super::{Cursor, Error, Store, cursor, stored, unsigned};
 use crate::sweep::{
-    CHUNK, FINDINGS_MAX, Finding, Tree, replay::Replay, root_of,
+    CHUNK, FINDINGS_MAX, Finding, Tree,
+    replay::Replay,
+    root_of,
     table::{SMALL, Table},
 };
 
@@ -138,8 +140,7 @@ impl Store {
 
     /// Records as Postgres sends them.
     pub(super) async fn records_file(&self, first: u64, next: u64) -> Result<Vec<u8>, Error> {
-        let mut connection =
-            self.pool.acquire().await.map_err(Error::statement("read records"))?;
+        let mut connection = self.pool.acquire().await.map_err(Error::statement("read records"))?;
         let select = format!(
             "COPY (SELECT sequence, kind, at_micros, shared, debtor, creditor, liquidity_1,
                  liquidity_2, operator, salts, item

@@ -200,7 +200,8 @@ impl Replay {
         }
         if postings.len() != stored.postings.len() {
             let what = "has other legs than its record";
-            let sequence = postings.first().or(stored.postings.first()).map_or(0, |row| row.sequence);
+            let sequence =
+                postings.first().or(stored.postings.first()).map_or(0, |row| row.sequence);
             self.push(Finding { table: "postings", key: sequence.to_string(), column: "", what });
             return;
         }

@@ -2,6 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::float_arithmetic,
     reason = "a bench says what it saw, and ends where it cannot"
 )]
 use std::time::{Duration, Instant};
@@ -50,9 +51,6 @@ async fn main() {
         store.write_batch(epoch, batch).await.unwrap();
     }
     let written = begun.elapsed();
-    if let Some(cpu) = server_cpu(&store).await {
-        println!("server cpu {cpu}");
-    }
     said("records written, with all that follows", records, written);
     let copied = copied(&store).await;
     said("the same bytes by COPY, no index, no rule", records, copied);
@@ -105,19 +103,6 @@ async fn file(connection: &mut PgConnection, table: &str) -> Vec<u8> {
         file.extend_from_slice(&bytes.unwrap());
     }
     file
-}
-
-/// CPU ticks of the backends there are.
-async fn server_cpu(store: &Store) -> Option<u64> {
-    let pids: Vec<(i32,)> =
-        sqlx::query_as("SELECT pid FROM pg_stat_activity").fetch_all(store.pool()).await.ok()?;
-    let mut sum = 0;
-    for (pid,) in pids {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
-        sum += fields[11].parse::<u64>().ok()? + fields[12].parse::<u64>().ok()?;
-    }
-    Some(sum)
 }
 
 fn said(what: &str, records: usize, time: Duration) {

@@ -81,14 +81,19 @@ async fn one_changed_byte_in_any_column_of_the_records_is_found() {
     }
     assert!(parts >= 5, "{parts} columns have bytes");
     // Where a record has nothing, nothing may stand: no leaf covers it.
-    let absent = "sequence = (SELECT min(sequence) FROM ledger.records
-        WHERE liquidity_1 IS NULL AND length(salts) = 192)";
+    let absent: i64 = sqlx::query_scalar(
+        "SELECT min(sequence) FROM ledger.records WHERE liquidity_1 IS NULL AND length(salts) = 192",
+    )
+    .fetch_one(store.pool())
+    .await
+    .unwrap();
+    let absent = format!("sequence = {absent}");
     for (column, change, back) in [
         ("liquidity_1", "'\\x00'", "NULL"),
         ("liquidity_1", "''", "NULL"),
         ("salts", "set_byte(salts, 100, 1)", "set_byte(salts, 100, 0)"),
     ] {
-        found(&store, ("records", column), (change, back), absent).await;
+        found(&store, ("records", column), (change, back), &absent).await;
     }
     found(&store, ("records", "item"), ("'\\x00'", "NULL"), "sequence = 0").await;
     tamper(store.pool(), "UPDATE ledger.records SET sequence = 100000 WHERE sequence = 9").await;

@@ -55,7 +55,7 @@ pub struct Stretch {
 }
 
 /// What a replay knows at one record.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Replay {
     book: Book,
     stored: HashMap<Subject, Rows>,
@@ -65,20 +65,6 @@ pub struct Replay {
     /// Subjects that were found already.
     known: HashSet<Subject>,
     findings: Vec<Finding>,
-}
-
-impl Default for Replay {
-    fn default() -> Self {
-        Self {
-            book: Book::default(),
-            stored: HashMap::new(),
-            participants: BTreeMap::new(),
-            caps: BTreeMap::new(),
-            balances: BTreeMap::new(),
-            known: HashSet::new(),
-            findings: Vec::new(),
-        }
-    }
 }
 
 impl Replay {
@@ -101,8 +87,13 @@ impl Replay {
         for subject in begun {
             let made = self.book.transfers.contains_key(&subject)
                 || self.book.postings.contains_key(&subject);
-            if !made && self.stored.remove(&subject).is_some() {
-                self.find(&subject, "", "follows from no record");
+            let Some(rows) = self.stored.get(&subject).filter(|_| !made) else { continue };
+            let posting = rows.postings.first().filter(|_| rows.transfer.is_none());
+            let (posting, what) = (posting.map(|row| row.sequence), "follows from no record");
+            self.stored.remove(&subject);
+            match posting.map(|sequence| sequence.to_string()) {
+                Some(key) => self.push(Finding { table: "postings", key, column: "", what }),
+                None => self.find(&subject, "", what),
             }
         }
         self.findings.truncate(FINDINGS_MAX);

@@ -113,7 +113,7 @@ impl Store {
             .execute(&mut *connection)
             .await
             .map_err(failed())?;
-        migrator().run(&mut *connection).await.map_err(Error::Migrate)?;
+        migrator().run_direct(None, &mut *connection, false).await.map_err(Error::Migrate)?;
         let mut next =
             Cursor { next_sequence: 0, frontier: Frontier::default(), network: None, epoch: 0 };
         while next.next_sequence < records {

@@ -100,15 +100,18 @@ CREATE TRIGGER transfers_of_later_records AFTER UPDATE ON ledger.transfers
     REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION ledger.transfers_of_records();
 
 CREATE FUNCTION ledger.postings_of_records() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    last BIGINT;
+    strange BOOLEAN;
 BEGIN
-    PERFORM ledger.of_records((SELECT max(greatest(sequence, decided_sequence)) FROM written));
-    -- Both accounts of every leg are of its currency.
-    IF TG_OP = 'INSERT' AND EXISTS (
-        SELECT account, currency FROM (
-            SELECT debit_account AS account, currency FROM written
-            UNION SELECT credit_account, currency FROM written) legs
-        EXCEPT SELECT account, currency FROM ledger.accounts)
-    THEN
+    -- Both accounts of every leg are of its currency: accounts are few, so legs are looked at by their sort.
+    SELECT max(sort.last), bool_or(d.account IS NULL OR c.account IS NULL) INTO last, strange
+    FROM (SELECT debit_account, credit_account, currency, max(greatest(sequence, decided_sequence)) AS last
+            FROM written GROUP BY 1, 2, 3) sort
+        LEFT JOIN ledger.accounts d ON d.account = sort.debit_account AND d.currency = sort.currency
+        LEFT JOIN ledger.accounts c ON c.account = sort.credit_account AND c.currency = sort.currency;
+    PERFORM ledger.of_records(last);
+    IF strange THEN
         RAISE foreign_key_violation USING MESSAGE =
             'a posting moves money of an account that is not there, or is of another currency';
     END IF;

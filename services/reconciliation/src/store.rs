@@ -251,7 +251,8 @@ impl Store {
             .execute(&mut *connection)
             .await
             .map_err(Error::statement("migrate"))?;
-        let done = migrator().run_direct(None, &mut *connection, false).await.map_err(Error::Migrate);
+        let done =
+            migrator().run_direct(None, &mut *connection, false).await.map_err(Error::Migrate);
         // The connection goes with its setting.
         let _closed = connection.close().await;
         done

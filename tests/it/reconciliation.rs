@@ -29,6 +29,11 @@ use services_reconciliation::{
 };
 use tests::postgres::Postgres;
 
+mod rebuild;
+mod roles;
+mod running;
+mod sweep;
+
 const CUSTODIAN: ParticipantId = ParticipantId(1);
 const DEBTOR_AGENT: ParticipantId = ParticipantId(10);
 const CREDITOR_AGENT: ParticipantId = ParticipantId(20);
@@ -498,6 +503,7 @@ async fn dump(store: &Store) -> BTreeMap<&'static str, String> {
         "balances",
         "transfers",
         "postings",
+        "recalls",
     ] {
         let statement = format!(
             "SELECT COALESCE(string_agg(r::text, E'\\n' ORDER BY r::text), '') FROM ledger.{table} r"

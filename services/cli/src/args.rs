@@ -9,6 +9,7 @@ use clap_complete::Shell;
 pub mod batch;
 pub mod office;
 pub mod operator;
+pub mod reconciliation;
 pub mod report;
 pub mod statement;
 
@@ -134,8 +135,8 @@ pub enum Command {
     Gateway(Config),
     /// Run a liquidity bank's quoting service.
     Fx(Config),
-    /// Write the ledger's stream to Postgres.
-    Reconciliation(Config),
+    /// Write the ledger's stream to Postgres; compare the tables with it, make them anew.
+    Reconciliation(reconciliation::Reconciliation),
     /// Send a remittance through a gateway: an order (JSON) or a pacs.008 (XML).
     #[command(after_help = SEND_EXAMPLES)]
     Send(Send),

@@ -13,6 +13,7 @@ mod office;
 pub mod out;
 pub mod partner;
 pub mod ports;
+mod reconciliation;
 mod report;
 mod services;
 mod statement;
@@ -72,9 +73,7 @@ fn dispatch(args: Args) -> anyhow::Result<Answer> {
         Command::Ledger(config) => return services::run(Service::Ledger, &config.config),
         Command::Gateway(config) => return services::run(Service::Gateway, &config.config),
         Command::Fx(config) => return services::run(Service::Fx, &config.config),
-        Command::Reconciliation(config) => {
-            return services::run(Service::Reconciliation, &config.config);
-        }
+        Command::Reconciliation(own) => return reconciliation::run(&own, args.json),
         Command::Send(send) => return partner::send(&send, args.json),
         Command::Track(track) => return partner::track(&track, args.json),
         Command::Events(events) => return partner::events(&events),

@@ -1,5 +1,5 @@
 //! Double entry over checked records: which postings, transfers and balances follow from a batch; it reads no table and no clock.
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ledger_proof::{
     codec::{Digest, Field},
@@ -86,19 +86,27 @@ pub struct Changes {
 }
 
 impl Book {
-    /// What the records are about: the rows that must be in the book before they are applied.
+    /// What must be in the book before the records are applied: what they are about, unless one of
+    /// them makes it first.
     #[must_use]
     pub fn subjects(records: &[Record]) -> BTreeSet<Subject> {
-        let mut subjects = BTreeSet::new();
+        let (mut made, mut needed) = (HashSet::new(), BTreeSet::new());
         for record in records {
-            if let Content::Outcome { shared, item } = &record.content {
-                subjects.extend(subject(shared, item.as_deref()));
-                if let Some(Item::Return(body)) = item.as_deref() {
-                    subjects.extend(original(body));
-                }
+            let Content::Outcome { shared, item } = &record.content else { continue };
+            if shared.first_sequence != 0 {
+                continue;
+            }
+            let Some(subject) = subject(shared, item.as_deref()) else { continue };
+            if let Some(Item::Return(body)) = item.as_deref() {
+                needed.extend(original(body).filter(|subject| !made.contains(subject)));
+            }
+            if item.as_deref().is_some_and(|item| makes(shared, item)) {
+                made.insert(subject);
+            } else if shared.outcome == 0 && !made.contains(&subject) {
+                needed.insert(subject);
             }
         }
-        subjects
+        needed
     }
 
     /// Applies one record.
@@ -444,6 +452,36 @@ fn new_transfer(record: &Record, shared: &SharedPart, state: TransferState) -> T
         confirmed_sequence: 0,
         confirmed_at: Timestamp::ZERO,
         confirmation: None,
+    }
+}
+
+/// Whether an outcome makes its subject: later ones change it.
+fn makes(shared: &SharedPart, item: &Item) -> bool {
+    match item {
+        Item::Submit(_) | Item::Return(_) => {
+            let rejected = TransferState::from_code(shared.state) == Some(TransferState::Rejected);
+            shared.outcome == 0 || rejected
+        }
+        Item::Resolve(_) | Item::Fund(_) | Item::Withdraw(_) => shared.outcome == 0,
+        Item::Accept(_)
+        | Item::Hold(_)
+        | Item::Reject(_)
+        | Item::Confirm(_)
+        | Item::Cancel(_)
+        | Item::Recall(_)
+        | Item::AnswerRecall(_)
+        | Item::WithdrawPaid(_)
+        | Item::WithdrawFailed(_)
+        | Item::RegisterQuote(_)
+        | Item::Admit(_)
+        | Item::Suspend(_)
+        | Item::AddKey(_)
+        | Item::RetireKey(_)
+        | Item::OpenAccount(_)
+        | Item::SetCap(_)
+        | Item::SetCorridor(_)
+        | Item::SetFeeSchedule(_)
+        | Item::SetScreeningPolicy(_) => false,
     }
 }
 

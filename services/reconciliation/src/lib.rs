@@ -6,8 +6,9 @@ pub mod record;
 pub mod run;
 pub mod settings;
 pub mod store;
+pub mod sweep;
 pub mod tie_out;
 
-pub use run::{CONDITIONS, run};
+pub use run::{CONDITIONS, Report, Source, ledger_client, rebuild, run, sweep};
 pub use settings::Settings;
 pub use store::{Store, Summary, summary};

@@ -42,6 +42,22 @@ pub const METRICS: &[Metric] = &[
         Measured::Gauge,
         "Accounts that differed in the last comparison",
     ),
+    (
+        "causeway_reconciliation_sweeps_total",
+        Measured::Counter,
+        "Sweeps of the tables, from their first row to their last",
+    ),
+    (
+        "causeway_reconciliation_swept_records_total",
+        Measured::Counter,
+        "Records whose columns were hashed again and compared with the ledger",
+    ),
+    ("causeway_reconciliation_sweep_seconds", Measured::Histogram, "One sweep, rests included"),
+    (
+        "causeway_reconciliation_sweep_findings",
+        Measured::Gauge,
+        "Differences that the last sweep found, at most 100",
+    ),
 ];
 
 /// Sends a span for each record of a committed batch that is about a transfer, in its trace.

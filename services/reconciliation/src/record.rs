@@ -119,6 +119,32 @@ impl Record {
     }
 }
 
+impl Record {
+    /// What stored columns say: the shared part and the signed item. The leaf is not made again, and
+    /// the other parts are left out.
+    ///
+    /// # Errors
+    /// When the item is not the one that the shared part names, or something does not decode.
+    pub fn of_columns(
+        kind: RecordKind,
+        sequence: u64,
+        at: Timestamp,
+        (shared, item): (&[u8], Option<&[u8]>),
+    ) -> Result<Self, Error> {
+        let content = content(kind, shared, item, sequence)?;
+        Ok(Self {
+            sequence,
+            kind,
+            at,
+            parts: <[Bytes; 6]>::default(),
+            salts: Vec::new(),
+            item: None,
+            leaf: [0; 32],
+            content,
+        })
+    }
+}
+
 /// The leaf hash of a record's digests.
 #[must_use]
 pub fn leaf_of(kind: RecordKind, sequence: u64, at: Timestamp, digests: &[Digest; 6]) -> Digest {

@@ -1,13 +1,9 @@
 //! Follows the ledger's stream into the store until it is told to stop; a record it cannot take ends it, loudly.
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use ledger_types::{NetworkId, Timestamp};
 use metrics::{counter, gauge, histogram};
-use proto::{
-    LedgerClient, client,
-    convert::{Balance, Event},
-};
+use proto::{LedgerClient, client};
 use services_runtime::{
     faults::crash_point,
     grpc::ClientLimits,
@@ -18,15 +14,22 @@ use services_runtime::{
     tls::{self, ClientTls},
     trace::{Tracer, now_micros},
 };
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::{task::JoinSet, time::Instant};
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    Settings, measure,
-    record::{self, Record},
-    store::{self, Cursor, Store},
+    Settings, measure, record,
+    store::{self, Batch, Cursor, Store},
     tie_out,
 };
+
+mod reader;
+mod rebuild;
+mod sweeper;
+
+use reader::LedgerBalances;
+pub use rebuild::{Source, rebuild};
+pub use sweeper::{Report, tie_out as sweep};
 
 /// The ledger sends a heartbeat each second; after this silence its node counts as gone.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
@@ -94,11 +97,12 @@ impl Error {
 }
 
 /// What must hold before reconciliation is ready, by name: the tables take what is written, and the
-/// ledger's stream is followed, and they lack few records.
-pub const CONDITIONS: [&str; 3] = [DATABASE, FOLLOWING, LAG];
+/// ledger's stream is followed, they lack few records, and the last sweep found nothing.
+pub const CONDITIONS: [&str; 4] = [DATABASE, FOLLOWING, LAG, SWEEP];
 const DATABASE: &str = "database";
 const FOLLOWING: &str = "following";
 const LAG: &str = "lag";
+const SWEEP: &str = "sweep";
 
 /// Runs until shutdown, or until something that does not heal by itself. Telemetry must have been
 /// started; `health` waits for [`CONDITIONS`].
@@ -115,6 +119,9 @@ pub async fn run(
     }
     telemetry::describe(measure::METRICS);
     let client = ledger_client(&settings, &shutdown)?;
+    if let Some(state) = &health {
+        state.tell(SWEEP, true, Some("not swept yet".to_owned()));
+    }
     let store = Store::new(&settings.database_url).map_err(Error::Store)?;
     let tracer = Tracer::new(&settings.telemetry, "causeway-reconciliation", 1, &shutdown)
         .map_err(Error::Telemetry)?;
@@ -123,6 +130,7 @@ pub async fn run(
         client,
         store,
         health,
+        shutdown: shutdown.clone(),
         tracer,
         epoch: None,
         tip: 0,
@@ -161,7 +169,11 @@ fn chain(failure: &Error) -> String {
     services_runtime::error::chain(failure)
 }
 
-fn ledger_client(settings: &Settings, shutdown: &Shutdown) -> Result<LedgerClient, Error> {
+/// A client of the ledger's nodes, as the settings name them.
+///
+/// # Errors
+/// When the TLS material or an address is unusable.
+pub fn ledger_client(settings: &Settings, shutdown: &Shutdown) -> Result<LedgerClient, Error> {
     let tls = ClientTls::load(settings.tls.clone()).map_err(Error::Tls)?;
     tls.watch(TLS_WATCH_EVERY, shutdown);
     let limits = ClientLimits { timeout_ms: settings.timeout_ms, ..Default::default() };
@@ -169,14 +181,12 @@ fn ledger_client(settings: &Settings, shutdown: &Shutdown) -> Result<LedgerClien
     Ok(LedgerClient::new(channels, Duration::from_millis(settings.timeout_ms)))
 }
 
-/// The ledger's balances and the number of records they follow from.
-type LedgerBalances = (Vec<Balance>, u64);
-
 struct Follower {
     settings: Settings,
     client: LedgerClient,
     store: Store,
     health: Option<health::State>,
+    shutdown: Shutdown,
     /// Held from the first claim on.
     epoch: Option<i64>,
     /// How many records the ledger is known to have.
@@ -201,66 +211,55 @@ impl Follower {
     /// any point loses nothing: what was not committed is read again.
     async fn session(&mut self) -> Result<(), Error> {
         self.store.migrate().await.map_err(Error::Store)?;
+        let first = self.epoch.is_none();
         let mut cursor = self.store.claim(self.epoch).await.map_err(Error::Store)?;
         self.epoch = Some(cursor.epoch);
         crash_point("cursor-claimed");
         self.set(DATABASE, true);
         self.check_network(&cursor).await?;
+        if first {
+            let (settings, client) = (self.settings.clone(), self.client.clone());
+            let (health, shutdown) = (self.health.clone(), self.shutdown.clone());
+            let sweeping = sweeper::forever(settings, client, health, shutdown);
+            self.shutdown.spawn("sweep", sweeping);
+        }
         let next = cursor.next_sequence;
-        let mut events = self.client.events(next, true).await.map_err(Error::Ledger)?;
-        self.set(FOLLOWING, true);
+        let (sender, mut read) = reader::channel();
+        // Dropped with the session, and with it everything that was read ahead.
+        let mut reading = JoinSet::new();
+        reading.spawn(reader::read(self.client.clone(), self.settings.clone(), next, sender));
         info!(next_sequence = next, epoch = cursor.epoch, "following the ledger");
-
-        let mut batch: Vec<Record> = Vec::new();
-        let mut due = Instant::now();
-        let mut tie_out: Option<LedgerBalances> = None;
-        let mut ticks = tokio::time::interval(Duration::from_millis(self.settings.tie_out_ms));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let flush = tokio::select! {
-                biased;
-                () = tokio::time::sleep_until(due), if !batch.is_empty() => true,
-                event = tokio::time::timeout(SILENCE_MAX, events.next()) => {
-                    let event = event.map_err(|_| Error::Stream("fell silent"))?;
-                    let event = event.ok_or(Error::Stream("ended"))?.map_err(Error::Ledger)?;
-                    if batch.is_empty() {
-                        let wait = Duration::from_millis(self.settings.batch_wait_ms);
-                        due = Instant::now() + wait;
-                    }
-                    self.take(event, &mut batch, tie_out.as_ref(), &cursor)?
-                }
-                _ = ticks.tick(), if tie_out.is_none() => {
-                    tie_out = self.ledger_balances().await;
-                    false
-                }
-            };
-            if flush && !batch.is_empty() {
+            let ahead = read.recv().await.ok_or(Error::Stream("is not read"))??;
+            self.set(FOLLOWING, true);
+            self.tip = ahead.tip;
+            self.heard_at = self.heard_at.max(ahead.heard_at);
+            if let Some(batch) = ahead.batch {
+                let batch = batch.await.map_err(|_| Error::Stream("is not read"))?;
+                let batch = batch.map_err(Error::Record)?;
                 crash_point("batch-taken");
                 cursor = self.write(&cursor, &batch).await?;
-                batch.clear();
             }
-            if let Some((_, records)) = &tie_out
-                && batch.is_empty()
-                && *records <= cursor.next_sequence
-            {
-                self.compare(tie_out.take().unwrap_or_default(), &cursor).await?;
+            self.lag(&cursor);
+            if let Some(balances) = ahead.tie_out {
+                self.compare(balances, &cursor).await?;
             }
         }
     }
 
-    async fn write(&mut self, cursor: &Cursor, batch: &[Record]) -> Result<Cursor, Error> {
+    async fn write(&mut self, cursor: &Cursor, batch: &Batch) -> Result<Cursor, Error> {
         let (begun, begun_micros) = (Instant::now(), now_micros());
-        let next = self.store.write(cursor.epoch, batch).await.map_err(Error::Store)?;
+        let next = self.store.write_batch(cursor.epoch, batch).await.map_err(Error::Store)?;
         self.written = true;
         self.set(DATABASE, true);
+        let written = batch.records();
         if let Some(network) = next.network.or(cursor.network) {
-            measure::booked(&self.tracer, NetworkId(network), batch, begun_micros);
+            measure::booked(&self.tracer, NetworkId(network), written, begun_micros);
         }
-        self.booked_at = batch.last().map_or(self.booked_at, |last| self.booked_at.max(last.at));
+        self.booked_at = written.last().map_or(self.booked_at, |last| self.booked_at.max(last.at));
         histogram!("causeway_reconciliation_batch_seconds").record(begun.elapsed());
         let records = next.next_sequence.saturating_sub(cursor.next_sequence);
         counter!("causeway_reconciliation_records_total").increment(records);
-        self.lag(&next);
         Ok(next)
     }
 
@@ -276,34 +275,6 @@ impl Follower {
         }
     }
 
-    /// Puts a record into the batch; tells whether the batch is complete.
-    fn take(
-        &mut self,
-        event: Event,
-        batch: &mut Vec<Record>,
-        tie_out: Option<&LedgerBalances>,
-        cursor: &Cursor,
-    ) -> Result<bool, Error> {
-        match event {
-            Event::Heartbeat { records, at, .. } => {
-                self.tip = records;
-                self.heard_at = self.heard_at.max(at);
-                self.lag(cursor);
-                Ok(true)
-            }
-            Event::Record(event) => {
-                let record = Record::read(*event).map_err(Error::Record)?;
-                let after = record.sequence.saturating_add(1);
-                self.tip = self.tip.max(after);
-                self.heard_at = self.heard_at.max(record.at);
-                batch.push(record);
-                // Balances can be compared only at the very record they were read at.
-                let at_tie_out = tie_out.is_some_and(|(_, records)| *records == after);
-                Ok(at_tie_out || batch.len() >= self.settings.batch_records_max)
-            }
-        }
-    }
-
     async fn check_network(&self, cursor: &Cursor) -> Result<(), Error> {
         let network = self.client.network().await.map_err(Error::Ledger)?.id;
         match cursor.network {
@@ -311,16 +282,6 @@ impl Follower {
                 Err(Error::OtherNetwork { found: hex::encode(found), ledger: network.to_string() })
             }
             Some(_) | None => Ok(()),
-        }
-    }
-
-    async fn ledger_balances(&self) -> Option<LedgerBalances> {
-        match self.client.balances(None).await {
-            Ok(balances) => Some(balances),
-            Err(failure) => {
-                debug!(error = chain(&Error::Ledger(failure)), "no balances to compare with");
-                None
-            }
         }
     }
 

@@ -33,6 +33,12 @@ pub struct Settings {
     /// How often balances are compared with the ledger's.
     #[serde(default = "tie_out_ms")]
     pub tie_out_ms: u64,
+    /// The share of its time that the sweep in the background works, 1 to 90.
+    #[serde(default = "sweep_percent")]
+    pub sweep_percent: u32,
+    /// How long the sweep rests at least between rounds.
+    #[serde(default = "sweep_pause_ms")]
+    pub sweep_pause_ms: u64,
 }
 
 const fn lag_records_max() -> u64 {
@@ -44,7 +50,7 @@ fn timeout_ms() -> u64 {
 }
 
 const fn batch_records_max() -> usize {
-    2_000
+    16_384
 }
 
 const fn batch_wait_ms() -> u64 {
@@ -53,4 +59,12 @@ const fn batch_wait_ms() -> u64 {
 
 const fn tie_out_ms() -> u64 {
     5_000
+}
+
+const fn sweep_percent() -> u32 {
+    25
+}
+
+const fn sweep_pause_ms() -> u64 {
+    1_000
 }

@@ -1,5 +1,8 @@
 //! Schema `ledger` in Postgres: one SQL transaction a batch, fenced by the cursor's epoch; it decides no balance.
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use ledger_proof::{
     codec::{DecodeError, Digest, Field},
@@ -14,20 +17,33 @@ use sqlx::{
 };
 
 use crate::{
-    book::{self, Book},
+    book::{self, Book, Subject},
     record::{Content, Record},
 };
 
+mod copy;
 mod load;
+mod rebuild;
 mod recalls;
+mod rows;
 mod save;
+mod stored;
 mod summary;
+mod sweep;
 
+pub use copy::Unreadable;
+pub use rebuild::{Plan, Rebuilt, TABLES};
 pub use summary::{Summary, summary};
+pub use sweep::{Pace, Swept};
 
 const CONNECTIONS_MAX: u32 = 4;
 /// A database that is away is noticed, and tried again, after this time.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A commit does not wait for the disk. Rows and cursor are one SQL transaction, and Postgres writes
+/// its log in one order: a crash takes the last transactions whole, the cursor says so, and the
+/// ledger tells them again. What others commit durably after reading a row takes the row along.
+const ASYNCHRONOUS: [(&str, &str); 1] = [("synchronous_commit", "off")];
 
 /// Why a batch was not written.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +94,15 @@ pub enum Error {
         /// Which.
         column: &'static str,
     },
+    /// What Postgres sends of a table cannot be read.
+    #[error("schema ledger: rows are unreadable; rebuild the schema from record 0")]
+    Copy(#[source] Unreadable),
+    /// A rebuild that cannot be; nothing has changed.
+    #[error("schema ledger is not rebuilt: {0}")]
+    Rebuild(&'static str),
+    /// The process is stopping.
+    #[error("stopped in the middle")]
+    Stopped,
     /// The stored frontier is damaged.
     #[error("schema ledger: the cursor's frontier is unreadable; rebuild the schema from record 0")]
     Frontier(#[source] DecodeError),
@@ -97,6 +122,9 @@ impl Error {
             | Self::Book(_)
             | Self::AccountUnknown { .. }
             | Self::Unreadable { .. }
+            | Self::Copy(_)
+            | Self::Rebuild(_)
+            | Self::Stopped
             | Self::Frontier(_) => false,
         }
     }
@@ -151,6 +179,29 @@ pub struct Balances {
     pub credits_posted: u128,
 }
 
+/// Records with what can be made of them without a database, so that it is made while the batch
+/// before is still written.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    records: Vec<Record>,
+    subjects: BTreeSet<Subject>,
+    rows: Vec<u8>,
+}
+
+impl Batch {
+    /// Encodes the records.
+    #[must_use]
+    pub fn new(records: Vec<Record>) -> Self {
+        Self { subjects: Book::subjects(&records), rows: rows::records(&records), records }
+    }
+
+    /// What was encoded.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+}
+
 /// The schema `ledger`.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -167,7 +218,7 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_lazy_with(options.application_name("reconciliation"));
+            .connect_lazy_with(options.application_name("reconciliation").options(ASYNCHRONOUS));
         Ok(Self { pool })
     }
 
@@ -190,11 +241,21 @@ impl Store {
     /// # Errors
     /// When a migration fails.
     pub async fn migrate(&self) -> Result<(), Error> {
-        let mut migrator = sqlx::migrate!("../../migrations/ledger");
-        // The database may hold other schemas, each with a history of its own.
-        migrator.create_schema("ledger");
-        migrator.dangerous_set_table_name("ledger._migrations");
-        migrator.run(&self.pool).await.map_err(Error::Migrate)
+        let mut connection = self.pool.acquire().await.map_err(Error::statement("migrate"))?;
+        // A role that may only write cannot migrate, and need not: nothing is locked in vain either.
+        if migrated(&mut connection).await {
+            return Ok(());
+        }
+        // A statement that waits for a lock makes everybody behind it wait too: rather try again.
+        sqlx::raw_sql("SET lock_timeout = '5s'")
+            .execute(&mut *connection)
+            .await
+            .map_err(Error::statement("migrate"))?;
+        let done =
+            migrator().run_direct(None, &mut *connection, false).await.map_err(Error::Migrate);
+        // The connection goes with its setting.
+        let _closed = connection.close().await;
+        done
     }
 
     /// Takes the right to write, from whoever has it; or, given the epoch already held, reads the
@@ -203,15 +264,9 @@ impl Store {
     /// # Errors
     /// [`Error::Fenced`] when another took over since.
     pub async fn claim(&self, held: Option<i64>) -> Result<Cursor, Error> {
-        let Some(held) = held else {
-            let row = sqlx::query(
-                "UPDATE ledger.cursor SET epoch = epoch + 1
-                 RETURNING next_sequence, frontier, network, epoch",
-            )
-            .fetch_one(&self.pool)
-            .await
-            .map_err(Error::statement("claim"))?;
-            return cursor(&row);
+        let held = match held {
+            Some(held) => held,
+            None => self.fence().await?,
         };
         let row = sqlx::query("SELECT next_sequence, frontier, network, epoch FROM ledger.cursor")
             .fetch_one(&self.pool)
@@ -224,12 +279,37 @@ impl Store {
         }
     }
 
+    /// Takes the right to write from whoever has it; gives the new epoch.
+    pub(crate) async fn fence(&self) -> Result<i64, Error> {
+        let failed = || Error::statement("claim");
+        let mut transaction = self.pool.begin().await.map_err(failed())?;
+        // An epoch that a crash took back would be given twice: this commit waits.
+        sqlx::raw_sql("SET LOCAL synchronous_commit = on")
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        let row = sqlx::query("UPDATE ledger.cursor SET epoch = epoch + 1 RETURNING epoch")
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(failed())?;
+        transaction.commit().await.map_err(failed())?;
+        column(&row, "epoch")
+    }
+
     /// Writes records, what follows from them, and the cursor, in one SQL transaction.
     ///
     /// # Errors
     /// When nothing was written, or ([`Error::transient`]) nobody knows: claim again and go on
     /// from the cursor.
     pub async fn write(&self, held: i64, records: &[Record]) -> Result<Cursor, Error> {
+        self.write_batch(held, &Batch::new(records.to_vec())).await
+    }
+
+    /// Writes a batch whose bytes were made before.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn write_batch(&self, held: i64, batch: &Batch) -> Result<Cursor, Error> {
         let mut transaction = self.pool.begin().await.map_err(Error::statement("begin"))?;
         let connection: &mut PgConnection = &mut transaction;
         let row = sqlx::query(
@@ -238,26 +318,11 @@ impl Store {
         .fetch_one(&mut *connection)
         .await
         .map_err(Error::statement("lock cursor"))?;
-        let mut next = cursor(&row)?;
+        let next = cursor(&row)?;
         if next.epoch != held {
             return Err(Error::Fenced { held, found: next.epoch });
         }
-        check_sequence(next.next_sequence, records)?;
-        crash_point("batch-locked");
-
-        let mut book = load::book(connection, &Book::subjects(records)).await?;
-        crash_point("batch-loaded");
-        for record in records {
-            book.apply(record).map_err(Error::Book)?;
-            next.frontier.push(record.leaf);
-        }
-        next.next_sequence = next.frontier.size();
-        next.network = book.changes.network.or(next.network);
-        save::records(connection, records).await?;
-        crash_point("batch-records");
-        save::entries(connection, &entries(records)).await?;
-        save::changes(connection, &book, records).await?;
-        crash_point("batch-changes");
+        let next = fill(connection, next, batch).await?;
         if planted("cursor-outside") {
             transaction.commit().await.map_err(Error::statement("commit"))?;
             crash_point("batch-cursor");
@@ -301,6 +366,54 @@ impl Store {
         }
         Ok((balances, records))
     }
+}
+
+/// The migrations of this schema.
+fn migrator() -> sqlx::migrate::Migrator {
+    let mut migrator = sqlx::migrate!("../../migrations/ledger");
+    // The database may hold other schemas, each with a history of its own.
+    migrator.create_schema("ledger");
+    migrator.dangerous_set_table_name("ledger._migrations");
+    migrator
+}
+
+/// Whether every migration was applied, as it is here.
+async fn migrated(connection: &mut PgConnection) -> bool {
+    let rows = sqlx::query("SELECT version, checksum FROM ledger._migrations WHERE success")
+        .fetch_all(connection)
+        .await
+        .unwrap_or_default();
+    let applied = |row: &PgRow| Some((row.try_get(0).ok()?, row.try_get(1).ok()?));
+    let applied: BTreeMap<i64, Vec<u8>> = rows.iter().filter_map(applied).collect();
+    let own = migrator();
+    own.migrations
+        .iter()
+        .all(|own| applied.get(&own.version).is_some_and(|sum| **sum == *own.checksum))
+}
+
+/// Writes a batch behind what was written, all but the cursor, which is answered.
+async fn fill(
+    connection: &mut PgConnection,
+    mut next: Cursor,
+    batch: &Batch,
+) -> Result<Cursor, Error> {
+    let records = batch.records();
+    check_sequence(next.next_sequence, records)?;
+    crash_point("batch-locked");
+    let mut book = load::book(connection, &batch.subjects).await?;
+    crash_point("batch-loaded");
+    for record in records {
+        book.apply(record).map_err(Error::Book)?;
+        next.frontier.push(record.leaf);
+    }
+    next.next_sequence = next.frontier.size();
+    next.network = book.changes.network.or(next.network);
+    save::records(connection, &batch.rows).await?;
+    crash_point("batch-records");
+    save::entries(connection, &entries(records)).await?;
+    save::changes(connection, &book, records).await?;
+    crash_point("batch-changes");
+    Ok(next)
 }
 
 /// The records must be the next ones, without a gap.

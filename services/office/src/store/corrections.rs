@@ -231,9 +231,14 @@ async fn recorded(
     };
     let Some((kind, subject)) = subject else { return Ok(None) };
     let rows = sqlx::query(
-        "SELECT DISTINCT r.sequence, r.item FROM ledger.postings p
+        "WITH about AS (
+            SELECT p.* FROM ledger.transfers t JOIN ledger.postings p ON p.sequence = t.submit_sequence
+            WHERE $1::smallint = 1 AND t.uetr = $2
+            UNION ALL SELECT p.* FROM ledger.postings p
+            WHERE p.subject_kind <> 1 AND p.subject_kind = $1::smallint AND p.subject = $2)
+         SELECT DISTINCT r.sequence, r.item FROM about p
             JOIN ledger.records r ON r.sequence IN (p.sequence, p.decided_sequence)
-         WHERE p.subject_kind = $1 AND p.subject = $2 AND p.state <> 'pending' ORDER BY r.sequence",
+         WHERE p.state <> 'pending' ORDER BY r.sequence",
     )
     .bind(kind)
     .bind(&subject)

@@ -6,7 +6,7 @@ use ledger_types::{
 };
 use sqlx::{PgConnection, postgres::PgRow};
 
-use super::{Error, column, parsed, unsigned};
+use super::{Error, column, parsed, signed, unsigned};
 use crate::book::{Book, Posting, PostingState, Subject, SubjectKind, Transfer};
 
 /// The custody accounts, and the transfers and postings of the subjects.
@@ -22,8 +22,10 @@ pub(super) async fn book(
     for row in &rows {
         book.custody.insert(parsed(row, "currency")?, AccountId(parsed(row, "account")?));
     }
-    transfers(connection, subjects, &mut book).await?;
-    postings(connection, subjects, &mut book).await?;
+    if !subjects.is_empty() {
+        transfers(connection, subjects, &mut book).await?;
+        postings(connection, subjects, &mut book).await?;
+    }
     Ok(book)
 }
 
@@ -94,19 +96,30 @@ async fn postings(
     subjects: &BTreeSet<Subject>,
     book: &mut Book,
 ) -> Result<(), Error> {
-    let kinds: Vec<i16> = subjects.iter().map(|subject| subject.kind.code()).collect();
-    let owners: Vec<i64> = subjects.iter().map(|subject| i64::from(subject.owner.0)).collect();
-    let ids: Vec<&[u8]> = subjects.iter().map(|subject| subject.id.as_slice()).collect();
+    // A transfer's legs bear its submit's number; what is no transfer is rare, and found by name.
+    let submits = book.transfers.values().map(|row| signed(row.submit_sequence));
+    let submits: Vec<i64> = submits.collect();
+    let others = || subjects.iter().filter(|subject| subject.kind != SubjectKind::Transfer);
+    let kinds: Vec<i16> = others().map(|subject| subject.kind.code()).collect();
+    let owners: Vec<i64> = others().map(|subject| i64::from(subject.owner.0)).collect();
+    let ids: Vec<&[u8]> = others().map(|subject| subject.id.as_slice()).collect();
     let rows = sqlx::query(
         "SELECT p.sequence, p.leg, p.subject_kind, p.subject_owner, p.subject, p.kind,
                 p.debit_account::text, p.credit_account::text, p.currency, p.amount::text,
                 p.state, p.decided_sequence
+         FROM ledger.postings p JOIN UNNEST($1::bigint[]) AS wanted (sequence) USING (sequence)
+         UNION ALL
+         SELECT p.sequence, p.leg, p.subject_kind, p.subject_owner, p.subject, p.kind,
+                p.debit_account::text, p.credit_account::text, p.currency, p.amount::text,
+                p.state, p.decided_sequence
          FROM ledger.postings p
-         JOIN UNNEST($1::smallint[], $2::bigint[], $3::bytea[]) AS wanted (kind, owner, id)
+         JOIN UNNEST($2::smallint[], $3::bigint[], $4::bytea[]) AS wanted (kind, owner, id)
            ON p.subject_kind = wanted.kind AND p.subject_owner = wanted.owner
           AND p.subject = wanted.id
-         ORDER BY p.sequence, p.leg",
+         WHERE p.subject_kind <> 1
+         ORDER BY sequence, leg",
     )
+    .bind(submits)
     .bind(kinds)
     .bind(owners)
     .bind(ids)

@@ -3,42 +3,35 @@ use ledger_proof::{codec::Field, record::EntryRecord};
 use ledger_types::AccountId;
 use sqlx::PgConnection;
 
-use super::{Cursor, Error, signed};
+use super::{Cursor, Error, copy::Numeric, rows, signed};
 use crate::{
     book::{Book, Delta, Posting, Subject, Transfer},
     record::Record,
 };
 
-/// Appends the records.
-pub(super) async fn records(
+/// What is handed to Postgres at one time.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// Appends the records, as [`rows::records`] encoded them.
+pub(super) async fn records(connection: &mut PgConnection, rows: &[u8]) -> Result<(), Error> {
+    let statement = "COPY ledger.records (sequence, kind, at_micros, shared, debtor, creditor,
+        liquidity_1, liquidity_2, operator, salts, item) FROM STDIN (FORMAT binary)";
+    copy(connection, statement, rows, "append records").await
+}
+
+/// Sends rows in pieces, so that Postgres works on the first while the last are still here.
+async fn copy(
     connection: &mut PgConnection,
-    records: &[Record],
+    statement: &'static str,
+    rows: &[u8],
+    name: &'static str,
 ) -> Result<(), Error> {
-    let part = |at: usize| -> Vec<Option<&[u8]>> {
-        let bytes = records.iter().map(|record| record.parts[at].as_ref());
-        bytes.map(|bytes| (!bytes.is_empty()).then_some(bytes)).collect()
-    };
-    sqlx::query(
-        "INSERT INTO ledger.records (sequence, kind, at_micros, shared, debtor, creditor,
-                                     liquidity_1, liquidity_2, operator, salts, item)
-         SELECT * FROM UNNEST($1::bigint[], $2::smallint[], $3::bigint[], $4::bytea[], $5::bytea[],
-                              $6::bytea[], $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[],
-                              $11::bytea[])",
-    )
-    .bind(records.iter().map(|record| signed(record.sequence)).collect::<Vec<_>>())
-    .bind(records.iter().map(|record| i16::from(record.kind.code())).collect::<Vec<_>>())
-    .bind(records.iter().map(|record| signed(record.at.micros())).collect::<Vec<_>>())
-    .bind(part(0))
-    .bind(part(1))
-    .bind(part(2))
-    .bind(part(3))
-    .bind(part(4))
-    .bind(part(5))
-    .bind(records.iter().map(|record| record.salts.as_slice()).collect::<Vec<_>>())
-    .bind(records.iter().map(|record| record.item.as_deref()).collect::<Vec<_>>())
-    .execute(connection)
-    .await
-    .map_err(Error::statement("append records"))?;
+    let failed = || Error::statement(name);
+    let mut copy = connection.copy_in_raw(statement).await.map_err(failed())?;
+    for piece in rows.chunks(PIECE_BYTES) {
+        copy.send(piece).await.map_err(failed())?;
+    }
+    copy.finish().await.map_err(failed())?;
     Ok(())
 }
 
@@ -76,10 +69,10 @@ pub(super) async fn changes(
     currencies(connection, book).await?;
     participants(connection, book).await?;
     accounts(connection, book).await?;
-    transfers(connection, book).await?;
-    postings(connection, book).await?;
-    super::recalls::save(connection, &book.changes).await?;
     let first = records.first().map_or(0, |record| record.sequence);
+    transfers(connection, book, first).await?;
+    postings(connection, book, first).await?;
+    super::recalls::save(connection, &book.changes).await?;
     balances(connection, book, first).await
 }
 
@@ -184,107 +177,110 @@ async fn accounts(connection: &mut PgConnection, book: &Book) -> Result<(), Erro
     Ok(())
 }
 
-async fn transfers(connection: &mut PgConnection, book: &Book) -> Result<(), Error> {
+async fn transfers(
+    connection: &mut PgConnection,
+    book: &Book,
+    first_sequence: u64,
+) -> Result<(), Error> {
     let named = book.changes.transfers.iter();
-    let rows: Vec<(&Subject, &Transfer)> =
-        named.filter_map(|subject| Some((subject, book.transfers.get(subject)?))).collect();
+    let rows = named.filter_map(|subject| Some((subject, book.transfers.get(subject)?)));
+    // What a record of this batch submitted is not there yet.
+    let (new, changed): (Vec<_>, Vec<_>) =
+        rows.partition(|(_, row)| row.submit_sequence >= first_sequence);
+    if !new.is_empty() {
+        let statement = "COPY ledger.transfers (debtor_agent, uetr, creditor_agent, corridor,
+            state, rejection, reason, amount, currency, returned, deadline_micros,
+            held_until_micros, submit_sequence, submitted_micros, decided_sequence,
+            decided_micros, confirmed_sequence, confirmed_micros, confirmation)
+            FROM STDIN (FORMAT binary)";
+        copy(connection, statement, &rows::transfers(&new), "add transfers").await?;
+    }
+    change_transfers(connection, &changed).await
+}
+
+async fn change_transfers(
+    connection: &mut PgConnection,
+    rows: &[(&Subject, &Transfer)],
+) -> Result<(), Error> {
     if rows.is_empty() {
         return Ok(());
     }
     let numbers = |field: fn(&Transfer) -> u64| -> Vec<i64> {
         rows.iter().map(|(_, row)| signed(field(row))).collect()
     };
-    let texts = |field: fn(&Transfer) -> String| -> Vec<String> {
-        rows.iter().map(|(_, row)| field(row)).collect()
+    let amounts = |field: fn(&Transfer) -> u64| -> Vec<Numeric> {
+        rows.iter().map(|(_, row)| Numeric(field(row).into())).collect()
     };
-    sqlx::query(UPSERT_TRANSFERS)
-        .bind(rows.iter().map(|(subject, _)| i64::from(subject.owner.0)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(subject, _)| subject.id.as_slice()).collect::<Vec<_>>())
-        .bind(numbers(|row| row.creditor_agent.0.into()))
-        .bind(numbers(|row| row.corridor.0.into()))
-        .bind(numbers(|row| row.state.code().into()))
-        .bind(numbers(|row| row.rejection.into()))
-        .bind(texts(|row| row.reason.to_string()))
-        .bind(texts(|row| row.amount.to_string()))
-        .bind(texts(|row| row.currency.to_string()))
-        .bind(texts(|row| row.returned.to_string()))
-        .bind(texts(|row| row.deadline.micros().to_string()))
-        .bind(texts(|row| row.held_until.micros().to_string()))
-        .bind(numbers(|row| row.submit_sequence))
-        .bind(numbers(|row| row.submitted_at.micros()))
-        .bind(numbers(|row| row.decided_sequence))
-        .bind(numbers(|row| row.decided_at.micros()))
-        .bind(numbers(|row| row.confirmed_sequence))
-        .bind(numbers(|row| row.confirmed_at.micros()))
-        .bind(texts(|row| row.confirmation.map_or("", |status| status.as_str()).to_owned()))
-        .execute(connection)
-        .await
-        .map_err(Error::statement("write transfers"))?;
+    sqlx::query(
+        "UPDATE ledger.transfers t SET
+             state = row.state, reason = row.reason, returned = row.returned,
+             held_until_micros = row.held_until, decided_sequence = row.decided_sequence,
+             decided_micros = row.decided, confirmed_sequence = row.confirmed_sequence,
+             confirmed_micros = row.confirmed, confirmation = row.confirmation
+         FROM UNNEST($1::bigint[], $2::bytea[], $3::bigint[], $4::text[], $5::numeric[],
+             $6::numeric[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[])
+             AS row (debtor_agent, uetr, state, reason, returned, held_until, decided_sequence,
+                 decided, confirmed_sequence, confirmed, confirmation)
+         WHERE t.debtor_agent = row.debtor_agent AND t.uetr = row.uetr",
+    )
+    .bind(rows.iter().map(|(subject, _)| i64::from(subject.owner.0)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(subject, _)| subject.id.as_slice()).collect::<Vec<_>>())
+    .bind(numbers(|row| row.state.code().into()))
+    .bind(rows.iter().map(|(_, row)| row.reason.to_string()).collect::<Vec<_>>())
+    .bind(amounts(|row| row.returned))
+    .bind(amounts(|row| row.held_until.micros()))
+    .bind(numbers(|row| row.decided_sequence))
+    .bind(numbers(|row| row.decided_at.micros()))
+    .bind(numbers(|row| row.confirmed_sequence))
+    .bind(numbers(|row| row.confirmed_at.micros()))
+    .bind(rows.iter().map(|(_, row)| rows::confirmation(row)).collect::<Vec<_>>())
+    .execute(connection)
+    .await
+    .map_err(Error::statement("change transfers"))?;
     Ok(())
 }
 
-const UPSERT_TRANSFERS: &str = "
-    INSERT INTO ledger.transfers (debtor_agent, uetr, creditor_agent, corridor, state, rejection,
-        reason, amount, currency, returned, deadline_micros, held_until_micros, submit_sequence,
-        submitted_micros, decided_sequence, decided_micros, confirmed_sequence, confirmed_micros,
-        confirmation)
-    SELECT debtor_agent, uetr, creditor_agent, corridor, state, rejection, reason,
-        amount::numeric, currency, returned::numeric, deadline::numeric, held_until::numeric,
-        submit_sequence, submitted, decided_sequence, decided, confirmed_sequence, confirmed,
-        confirmation
-    FROM UNNEST($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-        $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[],
-        $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::text[])
-        AS row (debtor_agent, uetr, creditor_agent, corridor, state, rejection, reason, amount,
-            currency, returned, deadline, held_until, submit_sequence, submitted,
-            decided_sequence, decided, confirmed_sequence, confirmed, confirmation)
-    ON CONFLICT (debtor_agent, uetr) DO UPDATE SET
-        state = excluded.state, reason = excluded.reason, returned = excluded.returned,
-        held_until_micros = excluded.held_until_micros,
-        decided_sequence = excluded.decided_sequence, decided_micros = excluded.decided_micros,
-        confirmed_sequence = excluded.confirmed_sequence,
-        confirmed_micros = excluded.confirmed_micros, confirmation = excluded.confirmation";
-
-async fn postings(connection: &mut PgConnection, book: &Book) -> Result<(), Error> {
-    let mut rows: Vec<(&Subject, &Posting)> = Vec::new();
+async fn postings(
+    connection: &mut PgConnection,
+    book: &Book,
+    first_sequence: u64,
+) -> Result<(), Error> {
+    let mut new: Vec<(&Subject, &Posting)> = Vec::new();
+    let mut changed: Vec<&Posting> = Vec::new();
     for subject in &book.changes.postings {
-        let postings = book.postings.get(subject).into_iter().flatten();
-        rows.extend(postings.map(|posting| (subject, posting)));
+        for posting in book.postings.get(subject).into_iter().flatten() {
+            if posting.sequence >= first_sequence {
+                new.push((subject, posting));
+            } else {
+                changed.push(posting);
+            }
+        }
     }
-    if rows.is_empty() {
+    if !new.is_empty() {
+        // In the order of the primary key.
+        new.sort_unstable_by_key(|(_, posting)| (posting.sequence, posting.leg));
+        let statement = "COPY ledger.postings (sequence, leg, subject_kind, subject_owner,
+            subject, kind, debit_account, credit_account, currency, amount, state,
+            decided_sequence) FROM STDIN (FORMAT binary)";
+        copy(connection, statement, &rows::postings(&new), "add postings").await?;
+    }
+    // All legs of a record are decided by one other.
+    changed.dedup_by_key(|posting| posting.sequence);
+    if changed.is_empty() {
         return Ok(());
     }
-    let texts = |field: fn(&Posting) -> String| -> Vec<String> {
-        rows.iter().map(|(_, row)| field(row)).collect()
-    };
     sqlx::query(
-        "INSERT INTO ledger.postings (sequence, leg, subject_kind, subject_owner, subject, kind,
-             debit_account, credit_account, currency, amount, state, decided_sequence)
-         SELECT sequence, leg, subject_kind, subject_owner, subject, kind, debit::numeric,
-             credit::numeric, currency, amount::numeric, state, decided_sequence
-         FROM UNNEST($1::bigint[], $2::smallint[], $3::smallint[], $4::bigint[], $5::bytea[],
-             $6::smallint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
-             $12::bigint[])
-             AS row (sequence, leg, subject_kind, subject_owner, subject, kind, debit, credit,
-                 currency, amount, state, decided_sequence)
-         ON CONFLICT (sequence, leg) DO UPDATE SET
-             state = excluded.state, decided_sequence = excluded.decided_sequence",
+        "UPDATE ledger.postings p SET state = row.state, decided_sequence = row.decided_sequence
+         FROM UNNEST($1::bigint[], $2::text[], $3::bigint[])
+             AS row (sequence, state, decided_sequence)
+         WHERE p.sequence = row.sequence AND p.state = 'pending'",
     )
-    .bind(rows.iter().map(|(_, row)| signed(row.sequence)).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, row)| row.leg).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(subject, _)| subject.kind.code()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(subject, _)| i64::from(subject.owner.0)).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(subject, _)| subject.id.as_slice()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, row)| row.kind).collect::<Vec<_>>())
-    .bind(texts(|row| row.debit_account.to_string()))
-    .bind(texts(|row| row.credit_account.to_string()))
-    .bind(texts(|row| row.currency.to_string()))
-    .bind(texts(|row| row.amount.to_string()))
-    .bind(texts(|row| row.state.as_str().to_owned()))
-    .bind(rows.iter().map(|(_, row)| signed(row.decided_sequence)).collect::<Vec<_>>())
+    .bind(changed.iter().map(|row| signed(row.sequence)).collect::<Vec<_>>())
+    .bind(changed.iter().map(|row| row.state.as_str()).collect::<Vec<_>>())
+    .bind(changed.iter().map(|row| signed(row.decided_sequence)).collect::<Vec<_>>())
     .execute(connection)
     .await
-    .map_err(Error::statement("write postings"))?;
+    .map_err(Error::statement("change postings"))?;
     Ok(())
 }
 

@@ -17,9 +17,9 @@ debited AS (
         sum(p.amount) FILTER (WHERE p.kind = 1) AS principal,
         sum(p.amount) FILTER (WHERE p.kind = 2) AS fees
     FROM days d
-    JOIN ledger.postings p ON p.subject_kind = 1 AND p.subject_owner = d.debtor_agent AND p.subject = d.uetr
+    JOIN ledger.postings p ON p.sequence = d.submit_sequence AND p.subject_kind = 1
     JOIN ledger.accounts source ON source.account = p.debit_account AND source.owner = d.debtor_agent
-    WHERE d.stood = 2 AND p.sequence < $1
+    WHERE d.stood = 2
     GROUP BY 1, 2, 3)
 SELECT d.day::text AS day, d.corridor, d.from_country, d.to_country, d.currency,
     count(*) AS submitted,

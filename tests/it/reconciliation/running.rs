@@ -1,0 +1,126 @@
+//! A running network's tables against its own nodes: the very record and column are named, by the command and by the service itself.
+use std::{process::Command, time::Duration};
+
+use serde_json::{Value, json};
+use services_cli::{
+    demo::{network::Running, postgres::Postgres, processes::binary},
+    wallet::Seen,
+};
+use sqlx::PgPool;
+use tests::fresh_uetr;
+
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Runs a command of reconciliation; gives its exit status and its JSON.
+fn causeway(running: &Running, words: &[&str]) -> (Option<i32>, Value) {
+    let config = running.folder.path.join("reconciliation/reconciliation.toml");
+    let mut command = Command::new(binary().unwrap());
+    command.args(["--json", "reconciliation"]).args(words).arg("--config").arg(config);
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let last = text.lines().last().unwrap_or_else(|| panic!("{words:?} said nothing: {said}"));
+    (output.status.code(), serde_json::from_str(last).unwrap())
+}
+
+async fn transfer(running: &Running) {
+    let (from, to) = (running.wallet("HK").unwrap(), running.wallet("PH").unwrap());
+    let uetr = fresh_uetr();
+    let order = json!({
+        "uetr": uetr,
+        "creditor_agent": "102",
+        "interbank_settlement_amount": { "amount": "4000.00", "currency": "PHP" },
+        "payout_method": "wallet",
+        "purpose": "GIFT",
+        "debtor": { "name": "Ada Testperson", "account": "+85290000002" },
+        "creditor": { "name": "Bea Testperson", "account": "+639000000002" },
+    });
+    let (status, body) = from.create(&order, PATIENCE).await.unwrap();
+    assert_eq!(status.as_u16(), 201, "{body}");
+    let seen = to.follow(&uetr, PATIENCE, Seen::ended).await;
+    assert_eq!(seen.status, "CREDITED", "{}", seen.body);
+}
+
+/// Waits until reconciliation's own sweep says so on its health page.
+async fn health(running: &Running, holds: bool, detail: &str) {
+    let config = running.folder.path.join("reconciliation/reconciliation.toml");
+    let config: toml::Table = toml::from_str(&std::fs::read_to_string(config).unwrap()).unwrap();
+    let page = format!("http://{}/readyz", config["health_listen"].as_str().unwrap());
+    let mut last = Value::Null;
+    let waited = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(100));
+        loop {
+            looks.tick().await;
+            let Ok(answer) = reqwest::get(&page).await else { continue };
+            last = answer.json().await.unwrap_or_default();
+            let checks = last["checks"].as_array().cloned().unwrap_or_default();
+            let check = checks.into_iter().find(|check| check["name"] == "sweep");
+            if check.is_some_and(|check| {
+                check["holds"] == holds && check["detail"].as_str().unwrap_or("").contains(detail)
+            }) {
+                return;
+            }
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, waited).await;
+    assert!(waited.is_ok(), "the sweep says {holds} {detail:?}: {last}");
+}
+
+async fn tamper(pool: &PgPool, table: &str, set: &str, row: &str) {
+    let statement = format!(
+        "ALTER TABLE ledger.{table} DISABLE TRIGGER USER;
+         UPDATE ledger.{table} SET {set} WHERE {row};
+         ALTER TABLE ledger.{table} ENABLE TRIGGER USER"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_network_ties_out_and_names_what_was_changed() {
+    let postgres = Postgres::shared().unwrap();
+    let url = postgres.database().await.unwrap();
+    let pool = PgPool::connect(&url).await.unwrap();
+    let mut running = Running::start(Some(url), |_| Ok(())).await.unwrap();
+    transfer(&running).await;
+    let (status, report) = causeway(&running, &["sweep"]);
+    assert_eq!((status, &report["ties_out"]), (Some(0), &json!(true)), "{report}");
+    assert_eq!(report["nodes"], json!([1, 2, 3]), "{report}");
+    health(&running, true, "records").await;
+
+    let flip = "debtor = set_byte(debtor, 5, get_byte(debtor, 5) # 1)";
+    let row: i64 =
+        sqlx::query_scalar("SELECT max(sequence) FROM ledger.records WHERE length(debtor) > 5")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+    let of = format!("sequence = {row}");
+    tamper(&pool, "records", flip, &of).await;
+    let (status, report) = causeway(&running, &["sweep"]);
+    assert_eq!(status, Some(1), "{report}");
+    let findings = report["findings"].as_array().unwrap();
+    let named = |finding: &Value| {
+        finding["key"] == row.to_string().as_str() && finding["column"] == "debtor"
+    };
+    assert!(findings.iter().any(named), "{report}");
+    health(&running, false, "differ").await;
+    let (status, plan) = causeway(&running, &["rebuild"]);
+    assert_eq!((status, &plan["done"]), (Some(0), &json!(false)), "{plan}");
+    tamper(&pool, "records", flip, &of).await;
+    health(&running, true, "records").await;
+
+    tamper(&pool, "balances", "credits_posted = credits_posted + 1", "TRUE").await;
+    health(&running, false, "balances").await;
+    let (status, done) = causeway(&running, &["rebuild", "--yes"]);
+    assert_eq!((status, &done["done"]), (Some(0), &json!(true)), "{done}");
+    let differ: Vec<&Value> = done["tables"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["sha256_before"] != row["sha256_after"])
+        .map(|row| &row["table"])
+        .collect();
+    assert_eq!(differ, [&json!("balances")], "{done}");
+    let (status, report) = causeway(&running, &["sweep"]);
+    assert_eq!((status, &report["ties_out"]), (Some(0), &json!(true)), "{report}");
+    running.stop();
+}

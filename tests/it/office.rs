@@ -15,7 +15,7 @@ use time::{Date, OffsetDateTime, macros::date};
 
 mod breaks;
 mod intake;
-mod network;
+pub(crate) mod network;
 mod paper;
 
 pub(crate) use paper::{Line, camt053};

@@ -74,6 +74,7 @@ fn dispatch(args: Args) -> anyhow::Result<Answer> {
         Command::Reconciliation(config) => {
             return services::run(Service::Reconciliation, &config.config);
         }
+        Command::Reporting(config) => return services::run(Service::Reporting, &config.config),
         Command::Send(send) => return partner::send(&send, args.json),
         Command::Track(track) => return partner::track(&track, args.json),
         Command::Events(events) => return partner::events(&events),

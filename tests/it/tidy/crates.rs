@@ -32,6 +32,7 @@ const OWN: &[(&str, &[&str])] = &[
             "services-statements",
         ],
     ),
+    ("services-reporting", &["ledger-proof", "services-office", "services-runtime"]),
     ("services-reconciliation", &["ledger-proof", "ledger-types", "proto", "services-runtime"]),
     (
         "services-cli",
@@ -46,6 +47,7 @@ const OWN: &[(&str, &[&str])] = &[
             "services-iso20022",
             "services-office",
             "services-reconciliation",
+            "services-reporting",
             "services-runtime",
             "services-statements",
         ],
@@ -54,9 +56,10 @@ const OWN: &[(&str, &[&str])] = &[
 
 /// Who alone may use these crates of others.
 const OTHERS: &[(&str, &[&str])] = &[
-    ("axum", &["gateway", "services-runtime"]),
-    ("axum-server", &["gateway", "services-runtime"]),
+    ("axum", &["gateway", "services-reporting", "services-runtime"]),
+    ("axum-server", &["gateway", "services-reporting", "services-runtime"]),
     ("hpke", &["gateway", "services-cli"]),
+    ("openidconnect", &["services-reporting"]),
     ("openraft", &["ledger-node"]),
     ("opentelemetry", &["services-runtime"]),
     ("opentelemetry-otlp", &["services-runtime"]),
@@ -65,7 +68,16 @@ const OTHERS: &[(&str, &[&str])] = &[
     ("quick-xml", &["services-iso20022"]),
     ("rocksdb", &["ledger-node"]),
     ("rust_decimal", &["gateway", "services-fx"]),
-    ("sqlx", &["gateway", "services-cli", "services-office", "services-reconciliation"]),
+    (
+        "sqlx",
+        &[
+            "gateway",
+            "services-cli",
+            "services-office",
+            "services-reconciliation",
+            "services-reporting",
+        ],
+    ),
     ("tonic-prost", &["proto"]),
     ("utoipa", &["gateway"]),
 ];

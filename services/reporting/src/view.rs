@@ -98,6 +98,9 @@ pub fn latency(micros: Option<i64>) -> String {
 #[must_use]
 pub fn words(code: &str) -> String {
     let text = code.replace('_', " ").to_lowercase();
+    if text == "uetr" {
+        return text.to_uppercase();
+    }
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_uppercase().collect::<String>());
     first.unwrap_or_default() + letters.as_str()

@@ -4,6 +4,7 @@ use std::{
     fs,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -32,6 +33,7 @@ impl Drop for Provider {
 
 impl Provider {
     async fn start() -> Option<Self> {
+        services_runtime::tls::install_default_provider();
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
         let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?;
         let program = format!("causeway/oidc-provider-mock-{VERSION}/bin/oidc-provider-mock");
@@ -69,11 +71,18 @@ async fn until(holds: impl AsyncFn() -> bool) {
     tokio::time::timeout(PATIENCE, waited).await.expect("it comes up");
 }
 
+/// A console, and what goes with it.
+struct Kept {
+    address: String,
+    _postgres: Arc<Postgres>,
+    _folder: tempfile::TempDir,
+}
+
 /// A console of its own on an empty ledger, with people of the provider alone.
 async fn console(
     provider: &Provider,
     shutdown: &Shutdown,
-) -> (String, Vec<Box<dyn std::any::Any>>) {
+) -> Kept {
     let postgres = Postgres::shared().unwrap();
     let url = postgres.database().await.unwrap();
     services_reconciliation::Store::new(&url).unwrap().migrate().await.unwrap();
@@ -107,7 +116,7 @@ async fn console(
     let page = format!("{address}/sign-in");
     until(async || client.get(&page).send().await.is_ok_and(|answer| answer.status().is_success()))
         .await;
-    (address, vec![Box::new(postgres), Box::new(folder)])
+    Kept { address, _postgres: postgres, _folder: folder }
 }
 
 async fn as_person(browser: &Browser, console: &str, name: &str) {
@@ -129,8 +138,9 @@ async fn people_of_a_provider_sign_in_by_their_groups() {
         return;
     };
     let shutdown = Shutdown::new();
-    let (console, _kept) = console(&provider, &shutdown).await;
-    as_person(&browser, &console, "ana").await;
+    let kept = console(&provider, &shutdown).await;
+    let console = &kept.address;
+    as_person(&browser, console, "ana").await;
     assert_eq!(browser.address().await, format!("{console}/breaks"), "where she wanted to go");
     let who = browser.text(".who").await;
     assert!(who.contains("ana") && who.contains("Back office for participant 101"), "{who}");
@@ -143,7 +153,7 @@ async fn people_of_a_provider_sign_in_by_their_groups() {
     browser.go(&format!("{console}/breaks")).await;
     assert!(browser.address().await.contains("/sign-in"), "signed out");
 
-    as_person(&browser, &console, "eve").await;
+    as_person(&browser, console, "eve").await;
     let said = browser.text("#summary").await;
     assert!(said.contains("may not sign in here"), "{said}");
     // Her answer was used; another browser's or an older one opens nothing.

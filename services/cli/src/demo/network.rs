@@ -166,8 +166,8 @@ impl Running {
     /// Fails when a process ended by itself.
     pub fn check(&mut self) -> anyhow::Result<()> {
         let console = self.console.as_mut().map(|console| &mut console.service);
-        let services = self.nodes.iter_mut().chain(&mut self.services).chain(console);
-        services.into_iter().try_for_each(Service::check)
+        let mut services = self.nodes.iter_mut().chain(&mut self.services).chain(console);
+        services.try_for_each(Service::check)
     }
 
     /// The leader's number from 1, when the nodes agree on one.

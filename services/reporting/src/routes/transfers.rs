@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    response::Html,
+    http::StatusCode,
+    response::{Html, IntoResponse as _, Response},
 };
 use serde_json::{Value, json};
 use services_office::{store::Deed, take};
@@ -367,7 +368,7 @@ pub(super) async fn unseal(
     State(app): State<App>,
     Path(which): Which,
     sent: Sent,
-) -> Result<Html<String>, Told> {
+) -> Result<Response, Told> {
     let session = &sent.session;
     let row = found(&app, session, which).await?;
     let own = session.actor.participant().ok_or_else(|| Told::refused(Need::Unseal))?;
@@ -378,7 +379,7 @@ pub(super) async fn unseal(
         let told = Told::invalid("reason", "say why, in 10 to 500 letters; it is kept for ever");
         let mut page = page(&app, session, &row, frame.told(Some(told))).await?;
         page.reason = reason;
-        return shown(&page);
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, shown(&page)?).into_response());
     }
     let parties = app
         .parties
@@ -400,7 +401,7 @@ pub(super) async fn unseal(
         }
     }
     page.personal = Some(fields);
-    shown(&page)
+    Ok(shown(&page)?.into_response())
 }
 
 fn told(name: &str, value: &str) -> Personal {

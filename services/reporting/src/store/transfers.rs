@@ -150,7 +150,6 @@ fn looked(own: Option<u32>, filter: &Filter, named: bool) -> String {
     };
     match (own, filter.participant) {
         _ if named => newest("uetr = ANY($9)"),
-        _ if filter.amount.is_some() => newest("currency = $5 AND amount = $6::numeric"),
         (Some(_), _) => both("$1"),
         (None, Some(_)) => both("$4"),
         (None, None) if filter.state.is_some() => newest("state = $3"),
@@ -252,7 +251,7 @@ impl Store {
         Ok(each(rows, "read a transfer", transfer)?.pop())
     }
 
-    /// Its legs; a participant sees those on its own accounts.
+    /// Its legs, which bear the number of its submit; a participant sees those on its own accounts.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -263,11 +262,11 @@ impl Store {
                 p.amount::text AS amount, p.state, p.decided_sequence
              FROM ledger.postings p JOIN ledger.accounts d ON d.account = p.debit_account
                 JOIN ledger.accounts k ON k.account = p.credit_account JOIN ledger.currencies c ON c.currency = p.currency
-             WHERE p.subject_kind = 1 AND p.subject_owner = $1 AND p.subject = $2
+             WHERE p.sequence = $1 AND p.subject_kind = 1 AND p.subject = $2
                 AND ($3::bigint IS NULL OR d.owner = $3 OR k.owner = $3)
              ORDER BY p.sequence, p.leg LIMIT $4",
         )
-        .bind(i64::from(row.debtor_agent))
+        .bind(row.submit_sequence)
         .bind(row.uetr.as_bytes().as_slice())
         .bind(own.map(i64::from))
         .bind(LEGS_MAX)

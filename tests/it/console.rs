@@ -35,7 +35,8 @@ async fn open() -> Open {
     let settings = floor.running.folder.path.join("reporting/reporting.toml");
     let text = fs::read_to_string(&settings).unwrap();
     // The office's calendars, in which the day is over.
-    let rules = format!("\n[rules]\ncalendars = {:?}\n\n[sign_in]\nburst = 1000\n", calendars.path());
+    let rules =
+        format!("\n[rules]\ncalendars = {:?}\n\n[sign_in]\nburst = 1000\n", calendars.path());
     fs::write(&settings, text + &rules).unwrap();
     let console = floor.running.start_console().await.unwrap();
     let (url, people) = (console.url.clone(), people(console));

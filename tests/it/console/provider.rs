@@ -79,10 +79,7 @@ struct Kept {
 }
 
 /// A console of its own on an empty ledger, with people of the provider alone.
-async fn console(
-    provider: &Provider,
-    shutdown: &Shutdown,
-) -> Kept {
+async fn console(provider: &Provider, shutdown: &Shutdown) -> Kept {
     let postgres = Postgres::shared().unwrap();
     let url = postgres.database().await.unwrap();
     services_reconciliation::Store::new(&url).unwrap().migrate().await.unwrap();

@@ -118,10 +118,28 @@ impl Browser {
         found["element-6066-11e4-a52e-4f735466cecf"].as_str().unwrap().to_owned()
     }
 
-    /// Clicks as a person does, and waits for the page that follows.
-    pub(crate) async fn click(&self, css: &str) {
+    /// Clicks as a person does on what leads nowhere.
+    pub(crate) async fn tick(&self, css: &str) {
         let element = self.element(css).await;
         self.post(&format!("/element/{element}/click"), json!({})).await;
+    }
+
+    /// Clicks as a person does, and waits for the whole page that follows.
+    pub(crate) async fn click(&self, css: &str) {
+        let page = "return [performance.timeOrigin, document.readyState];";
+        let before = self.run(page).await;
+        self.tick(css).await;
+        let waited = async {
+            let mut looks = tokio::time::interval(Duration::from_millis(20));
+            loop {
+                looks.tick().await;
+                let after = self.run(page).await;
+                if after[0] != before[0] && after[1] == "complete" {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(STEP, waited).await.expect("a page follows");
     }
 
     /// Writes into a field what a person would.

@@ -346,7 +346,7 @@ async fn the_operator_closes_the_day(open: &Open, browser: &Browser, told_late: 
     browser.click("nav a[href='/days']").await;
     browser.go(&format!("{preview}&up_to={up_to}")).await;
     assert!(browser.text("h1").await.contains("Close HKD"), "{}", browser.text("#main").await);
-    browser.click("input[name='sure']").await;
+    browser.tick("input[name='sure']").await;
     browser.click("form[action='/days/close'] button").await;
     assert!(browser.text(".notice").await.contains("The day is closed."));
     let shown = browser.text("#main").await;

@@ -78,6 +78,18 @@ axe() {
     printf 'axe-core cannot be installed here; its test will skip\n' >&2
 }
 
+# An OpenID Connect provider as a process, for the console's sign-in; its test says so when it cannot be had.
+oidc_provider() {
+    local version=0.3.4
+    local folder="${XDG_CACHE_HOME:-$HOME/.cache}/causeway/oidc-provider-mock-$version"
+    [ -x "$folder/bin/oidc-provider-mock" ] && return
+    printf 'installing: oidc-provider-mock %s\n' "$version"
+    python3 -m venv --clear "$folder" &&
+        "$folder/bin/pip" install --quiet "oidc-provider-mock==$version" && return
+    rm -rf "$folder"
+    printf 'oidc-provider-mock %s cannot be installed here; its test will skip\n' "$version" >&2
+}
+
 # What lints /openapi.json; its test says so when it cannot be had.
 linter() {
     "$(dirname "$0")/openapi-lint.sh" --install || printf 'its test will skip\n' >&2
@@ -87,6 +99,7 @@ if [ "${#missing[@]}" -eq 0 ]; then
     schemathesis
     standardwebhooks
     axe
+    oidc_provider
     linter
     exit 0
 fi
@@ -117,4 +130,5 @@ export DEBIAN_FRONTEND=noninteractive
 schemathesis
 standardwebhooks
 axe
+oidc_provider
 linter

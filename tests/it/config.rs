@@ -21,6 +21,7 @@ fn example_settings_are_readable() {
     let fx = read::<services_fx::Settings>("fx.toml");
     assert_eq!(fx.corridors.len(), 1);
     read::<services_reconciliation::Settings>("reconciliation.toml");
+    read::<services_reporting::Settings>("reporting.toml").check().unwrap();
     let office = read::<services_office::Settings>("office.toml").rules;
     assert!(office.open_breaks_max.contains_key("HKD") && office.targets.contains_key("101344"));
     assert_eq!(Plan::read(Some(&file("plan.toml"))).unwrap().corridors.len(), 2);

@@ -4,7 +4,9 @@
 mod attack;
 mod banking;
 mod batches;
+mod browser;
 mod config;
+mod console;
 mod demo;
 mod faults;
 mod frozen;

@@ -11,11 +11,10 @@ use sqlx::PgPool;
 use tests::{fresh_uetr, skipped};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::attack::say;
-
-mod browser;
-
-use browser::{Browser, axe};
+use crate::{
+    attack::say,
+    browser::{Browser, axe},
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const LANGUAGES: [(&str, &str); 5] =

@@ -5,6 +5,7 @@ pub mod authority;
 pub mod backup;
 pub mod cluster;
 pub mod commands;
+pub mod console;
 pub mod gateways;
 pub mod offline;
 pub mod operate;

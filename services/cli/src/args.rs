@@ -137,6 +137,8 @@ pub enum Command {
     Fx(Config),
     /// Write the ledger's stream to Postgres; compare the tables with it, make them anew.
     Reconciliation(reconciliation::Reconciliation),
+    /// Run the console: the office and the ledger's tables in a browser.
+    Reporting(Config),
     /// Send a remittance through a gateway: an order (JSON) or a pacs.008 (XML).
     #[command(after_help = SEND_EXAMPLES)]
     Send(Send),
@@ -183,6 +185,7 @@ pub enum Service {
     Gateway,
     Fx,
     Reconciliation,
+    Reporting,
     Office,
 }
 
@@ -195,6 +198,7 @@ impl Service {
             Self::Gateway => "gateway",
             Self::Fx => "fx",
             Self::Reconciliation => "reconciliation",
+            Self::Reporting => "reporting",
             Self::Office => "office",
         }
     }
@@ -420,6 +424,23 @@ pub enum Admin {
         /// The network's folder.
         #[arg(value_name = "DIR")]
         network: PathBuf,
+    },
+    /// Give a person a local account of the console, or another password, and print the password once.
+    #[command(
+        after_help = "Example:\n  causeway admin console-account accounts.toml ana --role back-office --of 101\n\nRestart the console: it reads its accounts when it starts."
+    )]
+    ConsoleAccount {
+        /// The console's file of accounts; made if it is absent.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The name to sign in with.
+        name: String,
+        /// operator, back-office, compliance or auditor.
+        #[arg(long)]
+        role: String,
+        /// The participant that the person works for; absent: the whole network.
+        #[arg(long, value_name = "ID")]
+        of: Option<u32>,
     },
     /// Make an API key of a gateway and print it once.
     ApiKey {

@@ -1,6 +1,7 @@
 //! `causeway demo`: a whole network on this machine and real remittances across it, the leader
 //! killed meanwhile. It must leave nothing running and pretend nothing.
 
+pub mod console;
 mod message;
 pub mod network;
 mod play;
@@ -54,8 +55,11 @@ pub fn run(args: &Demo, as_json: bool) -> anyhow::Result<Answer> {
 }
 
 async fn demonstrate(args: &Demo, as_json: bool) -> anyhow::Result<Answer> {
-    out::note("starting Postgres, three ledger nodes, four gateways, two liquidity banks …");
+    out::note(
+        "starting Postgres, three ledger nodes, four gateways, two liquidity banks, the console …",
+    );
     let mut running = Running::start(args.database_url.clone(), |_| Ok(())).await?;
+    running.start_console().await?;
     if let Some(file) = &args.info {
         let text = format!("{:#}\n", running.info());
         write_private(file, &text)

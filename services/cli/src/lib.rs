@@ -74,6 +74,7 @@ fn dispatch(args: Args) -> anyhow::Result<Answer> {
         Command::Gateway(config) => return services::run(Service::Gateway, &config.config),
         Command::Fx(config) => return services::run(Service::Fx, &config.config),
         Command::Reconciliation(own) => return reconciliation::run(&own, args.json),
+        Command::Reporting(config) => return services::run(Service::Reporting, &config.config),
         Command::Send(send) => return partner::send(&send, args.json),
         Command::Track(track) => return partner::track(&track, args.json),
         Command::Events(events) => return partner::events(&events),

@@ -1,4 +1,4 @@
-//! `causeway ledger|gateway|fx|reconciliation|office run`: starts one service and ends with it. It must never
+//! `causeway ledger|gateway|fx|reconciliation|reporting|office run`: starts one service and ends with it. It must never
 //! know what a service does.
 
 use std::{path::Path, time::Duration};
@@ -61,6 +61,10 @@ async fn serve(service: Service, config: &Path) -> anyhow::Result<Answer> {
         Service::Reconciliation => {
             let health = health(&services_reconciliation::CONDITIONS);
             services_reconciliation::run(load(config)?, health, stop).await.map_err(Into::into)
+        }
+        Service::Reporting => {
+            let health = health(&services_reporting::CONDITIONS);
+            services_reporting::run(load(config)?, health, stop).await.map_err(Into::into)
         }
         Service::Office => {
             let health = health(&services_office::CONDITIONS);

@@ -14,6 +14,7 @@ use crate::{actor::Actor, calendar::Calendars, error::Error, settings::Rules};
 
 mod accounts;
 mod attached;
+mod audit;
 mod breaks;
 mod bulk;
 mod corrections;
@@ -25,6 +26,7 @@ mod statements;
 
 pub use accounts::{AccountRow, MapRow, NewAccount};
 pub use attached::{Attachment, AttachmentRow};
+pub use audit::{AuditFilter, AuditRow, Deed};
 pub use breaks::{ActRow, BreakFilter, BreakRow, CommentRow, MovementRow, Shown};
 pub use corrections::{CorrectionRow, Proposed};
 pub use days::{Close, DayRow, DocumentRow};
@@ -142,8 +144,8 @@ pub(crate) struct Act<'a> {
 
 pub(crate) async fn act(connection: &mut PgConnection, act: Act<'_>) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO office.acts (at, actor, role, verb, subject, subject_id, detail)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO office.acts (at, actor, role, verb, subject, subject_id, detail, participant)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(act.now)
     .bind(act.actor.name())
@@ -152,6 +154,7 @@ pub(crate) async fn act(connection: &mut PgConnection, act: Act<'_>) -> Result<(
     .bind(act.subject)
     .bind(act.id)
     .bind(act.detail)
+    .bind(act.actor.participant().map(i64::from))
     .execute(connection)
     .await
     .map_err(failed("write history"))?;

@@ -25,7 +25,7 @@ use super::{Line, calendars, camt053, clerk, now};
 use crate::iso20022::{shared_data, valid};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const HONG_KONG: u32 = 101;
+pub(crate) const HONG_KONG: u32 = 101;
 
 pub(crate) async fn transfer(running: &Running) -> String {
     let (from, to) = (running.wallet("HK").unwrap(), running.wallet("PH").unwrap());
@@ -66,7 +66,7 @@ pub(crate) async fn reconciled(running: &Running, office: &Office) -> i64 {
 type ToldRow = (String, String, Date, Option<String>, Option<uuid::Uuid>);
 
 /// The ledger's movements of an account as a statement would tell them.
-async fn told(pool: &PgPool, account: i64) -> Vec<(i64, Date, String, Option<String>)> {
+pub(crate) async fn told(pool: &PgPool, account: i64) -> Vec<(i64, Date, String, Option<String>)> {
     let rows: Vec<ToldRow> = sqlx::query_as(
         "SELECT amount::text, credit_debit, value_date, servicer_reference, uetr FROM office.movements
          WHERE account = $1 AND book = 'ledger' ORDER BY movement",
@@ -91,19 +91,19 @@ async fn told(pool: &PgPool, account: i64) -> Vec<(i64, Date, String, Option<Str
         .collect()
 }
 
-struct Floor {
-    running: Running,
-    office: Office,
-    pool: PgPool,
-    day: Date,
-    custody: i64,
-    member: i64,
+pub(crate) struct Floor {
+    pub(crate) running: Running,
+    pub(crate) office: Office,
+    pub(crate) pool: PgPool,
+    pub(crate) day: Date,
+    pub(crate) custody: i64,
+    pub(crate) member: i64,
     /// It stops with the last who holds it.
     _postgres: Arc<Postgres>,
 }
 
 impl Floor {
-    async fn take(&self, account: &str, number: u64, opening: i64, lines: &[Line<'_>]) {
+    pub(crate) async fn take(&self, account: &str, number: u64, opening: i64, lines: &[Line<'_>]) {
         let text = camt053((account, "HKD"), number, self.day, opening, lines);
         let name = format!("{account}-{number}.xml");
         let taken = self
@@ -114,7 +114,7 @@ impl Floor {
         assert_eq!(taken.verdict, "ok", "{taken:?}");
     }
 
-    async fn breaks(&self) -> Vec<BreakRow> {
+    pub(crate) async fn breaks(&self) -> Vec<BreakRow> {
         self.office.break_list(&clerk("ana"), &BreakFilter::default()).await.unwrap()
     }
 
@@ -127,7 +127,7 @@ impl Floor {
     }
 
     /// The custodian tells all but its first funding, and one that the ledger lacks; gives what is missing.
-    async fn custodian_tells(&self) -> (i64, i64) {
+    pub(crate) async fn custodian_tells(&self) -> (i64, i64) {
         let rows = told(&self.pool, self.custody).await;
         let lines: Vec<Line<'_>> = rows
             .iter()
@@ -141,7 +141,7 @@ impl Floor {
     }
 
     /// The member's bank tells a transfer with another amount, and another twice.
-    async fn member_tells(&self) {
+    pub(crate) async fn member_tells(&self) {
         let rows = told(&self.pool, self.member).await;
         let mut lines: Vec<Line<'_>> = rows
             .iter()
@@ -160,7 +160,7 @@ impl Floor {
     }
 
     /// The missing funding is signed by the custodian as it was drafted, and the break closes itself.
-    async fn correct(&self, own: &BreakRow) {
+    pub(crate) async fn correct(&self, own: &BreakRow) {
         let (office, ana, ben) = (&self.office, clerk("ana"), clerk("ben"));
         let account = u64::from(HONG_KONG) * 1_000 + 344;
         let proposal = Proposal { account: Some(account), ..Proposal::default() };
@@ -182,7 +182,7 @@ impl Floor {
         assert_eq!(shown.corrections[0].record, Some(record));
     }
 
-    async fn settle(&self, own: &BreakRow) {
+    pub(crate) async fn settle(&self, own: &BreakRow) {
         let (office, ana, ben) = (&self.office, clerk("ana"), clerk("ben"));
         let note = (&Proposal::default(), "the bank corrects it tomorrow");
         office
@@ -197,7 +197,7 @@ impl Floor {
     }
 }
 
-async fn floor() -> (Floor, tempfile::TempDir) {
+pub(crate) async fn floor() -> (Floor, tempfile::TempDir) {
     let postgres = Postgres::shared().unwrap();
     let url = postgres.database().await.unwrap();
     let running = Running::start(Some(url.clone()), |_| Ok(())).await.unwrap();

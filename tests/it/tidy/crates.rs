@@ -32,6 +32,7 @@ const OWN: &[(&str, &[&str])] = &[
             "services-statements",
         ],
     ),
+    ("services-reporting", &["ledger-proof", "services-office", "services-runtime"]),
     ("services-reconciliation", &["ledger-proof", "ledger-types", "proto", "services-runtime"]),
     ("services-reports", &["ledger-proof", "ledger-types"]),
     (
@@ -47,6 +48,7 @@ const OWN: &[(&str, &[&str])] = &[
             "services-iso20022",
             "services-office",
             "services-reconciliation",
+            "services-reporting",
             "services-reports",
             "services-runtime",
             "services-statements",
@@ -56,9 +58,10 @@ const OWN: &[(&str, &[&str])] = &[
 
 /// Who alone may use these crates of others.
 const OTHERS: &[(&str, &[&str])] = &[
-    ("axum", &["gateway", "services-runtime"]),
-    ("axum-server", &["gateway", "services-runtime"]),
+    ("axum", &["gateway", "services-reporting", "services-runtime"]),
+    ("axum-server", &["gateway", "services-reporting", "services-runtime"]),
     ("hpke", &["gateway", "services-cli"]),
+    ("openidconnect", &["services-reporting"]),
     ("openraft", &["ledger-node"]),
     ("opentelemetry", &["services-runtime"]),
     ("opentelemetry-otlp", &["services-runtime"]),
@@ -74,6 +77,7 @@ const OTHERS: &[(&str, &[&str])] = &[
             "services-cli",
             "services-office",
             "services-reconciliation",
+            "services-reporting",
             "services-reports",
         ],
     ),

@@ -26,11 +26,12 @@ fn read(path: &str) -> String {
 
 /// Every metric that a service declares, once.
 fn declared() -> BTreeMap<&'static str, Measured> {
-    let all: [&[Metric]; 5] = [
+    let all: [&[Metric]; 6] = [
         ledger_node::measure::METRICS,
         gateway::measure::METRICS,
         services_fx::measure::METRICS,
         services_reconciliation::measure::METRICS,
+        services_reporting::measure::METRICS,
         services_runtime::telemetry::METRICS,
     ];
     let mut declared = BTreeMap::new();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::authority::Folder;
-use super::gateways;
+use super::{console, gateways};
 use crate::args::Admin;
 use crate::network::{founding, plan::account};
 use crate::{Answer, out};
@@ -62,6 +62,10 @@ async fn dispatch(command: &Admin) -> anyhow::Result<(String, Value)> {
             let owner = owner.as_deref();
             let (id, secret) = gateways::api_key_of(config, scopes, owner, *expires_in).await?;
             Ok((secret.clone(), json!({ "id": id, "api_key": secret })))
+        }
+        Admin::ConsoleAccount { file, name, role, of } => {
+            let password = console::account(file, name, role, *of)?;
+            Ok((password.clone(), json!({ "name": name, "password": password })))
         }
         Admin::ApiKeyList { config } => gateways::list(config).await,
         Admin::ApiKeyRotate { config, overlap, id } => gateways::rotate(config, id, *overlap).await,

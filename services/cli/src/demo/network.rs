@@ -10,6 +10,7 @@ use ledger_types::ParticipantId;
 use proto::{LedgerClient, ledger::GetStatusRequest};
 use serde_json::{Value, json};
 
+use super::console::Console;
 use super::processes::{self, Service};
 use super::{postgres::Postgres, rates};
 use crate::admin::authority::Folder;
@@ -37,6 +38,7 @@ pub struct Running {
     manage_keys: BTreeMap<String, String>,
     nodes: Vec<Service>,
     services: Vec<Service>,
+    console: Option<Console>,
     logs: PathBuf,
     postgres: Option<Postgres>,
     _directory: tempfile::TempDir,
@@ -75,6 +77,7 @@ impl Running {
             manage_keys: BTreeMap::new(),
             nodes: Vec::new(),
             services: Vec::new(),
+            console: None,
             logs,
             postgres,
             _directory: directory,
@@ -127,6 +130,12 @@ impl Running {
         Ok(())
     }
 
+    /// Starts the console too, with people made for this run.
+    pub async fn start_console(&mut self) -> anyhow::Result<&Console> {
+        let console = Console::start(&self.folder.path, &self.ca(), &self.logs).await?;
+        Ok(self.console.insert(console))
+    }
+
     async fn open_wallets(&mut self, gateways: &[(u32, u16, u16)]) -> anyhow::Result<()> {
         let scopes = ["read", "send", "decide"].map(str::to_owned);
         for (participant, port, _) in gateways {
@@ -156,7 +165,9 @@ impl Running {
 
     /// Fails when a process ended by itself.
     pub fn check(&mut self) -> anyhow::Result<()> {
-        self.nodes.iter_mut().chain(&mut self.services).try_for_each(Service::check)
+        let console = self.console.as_mut().map(|console| &mut console.service);
+        let mut services = self.nodes.iter_mut().chain(&mut self.services).chain(console);
+        services.try_for_each(Service::check)
     }
 
     /// The leader's number from 1, when the nodes agree on one.
@@ -247,6 +258,7 @@ impl Running {
             })
             .collect();
         json!({
+            "console": self.console.as_ref().map(Console::info),
             "gateways": gateways,
             "postgres": self.database_url,
             "nodes": self.folder.endpoints,
@@ -256,6 +268,8 @@ impl Running {
 
     /// Ends every process.
     pub fn stop(&mut self) {
+        let console = self.console.take().map(|console| console.service);
+        processes::end(console.into_iter().collect());
         processes::end(std::mem::take(&mut self.services));
         processes::end(std::mem::take(&mut self.nodes));
     }

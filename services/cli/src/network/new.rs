@@ -255,6 +255,8 @@ fn certificates(
             pki.add(format!("participants/{label}/fx"), server);
         }
     }
+    let console = identity("reporting", "reporting")?;
+    pki.add("reporting/https", pki.participant_ca.issue_server(hosts, &console, now)?);
     let operator = pki.participant_ca.issue_client(&identity("operator", "operator")?, now)?;
     pki.add("operator/client", operator);
     Ok(pki)
@@ -293,6 +295,9 @@ mod tests {
             "participants/HK/gateway.toml",
             "participants/A/fx.toml",
             "reconciliation/reconciliation.toml",
+            "reporting/reporting.toml",
+            "reporting/accounts.toml",
+            "reporting/https/key.pem",
         ] {
             assert!(folder.join(file).exists(), "{file}");
         }

@@ -29,7 +29,7 @@ pub fn run(args: &Renew) -> anyhow::Result<Said> {
     let now = OffsetDateTime::now_utc();
     let until = now + Duration::days(i64::from(args.within));
     let mut held = Vec::new();
-    for root in ["nodes", "participants", "operator"] {
+    for root in ["nodes", "participants", "operator", "reporting"] {
         find(&args.folder.join(root), &mut held)?;
     }
     anyhow::ensure!(!held.is_empty(), "DIR: holds no certificates; give a network's folder");

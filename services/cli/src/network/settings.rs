@@ -6,7 +6,7 @@ use ledger_types::{Currency, ParticipantId};
 use serde_json::{Value, json};
 
 use super::plan::{Plan, PlannedCustomer, PlannedParticipant, account};
-use crate::ports;
+use crate::{admin::console::Accounts, ports};
 
 /// Where everything listens.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,8 @@ pub struct Ports {
     pub quoting: Vec<(u32, u16, u16)>,
     /// Health of the reconciler.
     pub reconciliation_health: u16,
+    /// HTTPS and health of the console.
+    pub reporting: (u16, u16),
 }
 
 /// What the files are made of.
@@ -55,6 +57,7 @@ impl Ports {
             }
         }
         ports.reconciliation_health = ports::free()?;
+        ports.reporting = (ports::free()?, ports::free()?);
         Ok(ports)
     }
 }
@@ -75,7 +78,9 @@ impl Layout<'_> {
             }
         }
         let file = self.folder.join("reconciliation/reconciliation.toml");
-        write(&file, &self.reconciliation())
+        write(&file, &self.reconciliation())?;
+        write(&self.folder.join("reporting/reporting.toml"), &self.reporting())?;
+        Accounts::default().write(&self.folder.join("reporting/accounts.toml"))
     }
 
     /// `https://host:port` of every node's client listener, in node order.
@@ -225,6 +230,36 @@ impl Layout<'_> {
             },
             "corridors": corridors,
         }))
+    }
+
+    fn reporting(&self) -> Value {
+        let (listen, health) = self.ports.reporting;
+        let own = |name: &str| path(self.folder.join("reporting").join(name));
+        let stores: Vec<Value> = self
+            .plan
+            .participants
+            .iter()
+            .filter(|participant| participant.gateway.is_some())
+            .map(|participant| {
+                json!({
+                    "participant": participant.id,
+                    "database_url": self.database_url,
+                    "schema": format!("gateway_{}", participant.label().to_lowercase()),
+                })
+            })
+            .collect();
+        json!({
+            "listen": format!("127.0.0.1:{listen}"),
+            "health_listen": format!("127.0.0.1:{health}"),
+            "public_url": self.uri(listen),
+            "https": {
+                "certificate": own("https/certificate.pem"),
+                "key": own("https/key.pem"),
+            },
+            "database_url": self.database_url,
+            "accounts": own("accounts.toml"),
+            "party_stores": stores,
+        })
     }
 
     fn reconciliation(&self) -> Value {

@@ -23,7 +23,7 @@ axe.run({ resultTypes: ['violations', 'incomplete'] }).then((found) => done({
 const STEP: Duration = Duration::from_secs(60);
 
 /// The rules of axe, where deploy/prerequisites.sh has put them.
-pub(super) fn axe() -> Option<String> {
+pub(crate) fn axe() -> Option<String> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?;
     let file = cache.join(format!("causeway/axe-playwright-python-{AXE_VERSION}/axe.min.js"));
@@ -31,7 +31,7 @@ pub(super) fn axe() -> Option<String> {
 }
 
 /// A browser with one window of a phone's width per page.
-pub(super) struct Browser {
+pub(crate) struct Browser {
     client: Client,
     session: String,
     driver: Child,
@@ -39,7 +39,7 @@ pub(super) struct Browser {
 
 impl Browser {
     /// Starts one; none where Chromium or its driver are not installed.
-    pub(super) async fn start(width: u32, height: u32) -> Option<Self> {
+    pub(crate) async fn start(width: u32, height: u32) -> Option<Self> {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -62,7 +62,9 @@ impl Browser {
                 "mobileEmulation": { "deviceMetrics": metrics },
                 "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                     "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
-                    "--disable-backgrounding-occluded-windows"],
+                    "--disable-backgrounding-occluded-windows",
+                    // Nothing but this machine is ever asked.
+                    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1"],
             },
         } } });
         let mut browser =
@@ -86,7 +88,7 @@ impl Browser {
     }
 
     /// Opens an address in a window of its own, and gives its handle.
-    pub(super) async fn open(&self, url: &str) -> String {
+    pub(crate) async fn open(&self, url: &str) -> String {
         let made = self.post("/window/new", json!({ "type": "window" })).await;
         let handle = made["handle"].as_str().unwrap().to_owned();
         self.turn_to(&handle).await;
@@ -95,17 +97,77 @@ impl Browser {
     }
 
     /// Goes on in a window.
-    pub(super) async fn turn_to(&self, handle: &str) {
+    pub(crate) async fn turn_to(&self, handle: &str) {
         self.post("/window", json!({ "handle": handle })).await;
     }
 
     /// What a script's body gives.
-    pub(super) async fn run(&self, script: &str) -> Value {
+    pub(crate) async fn run(&self, script: &str) -> Value {
         self.post("/execute/sync", json!({ "script": script, "args": [] })).await
     }
 
+    /// Goes to an address in this window.
+    pub(crate) async fn go(&self, url: &str) {
+        self.post("/url", json!({ "url": url })).await;
+    }
+
+    async fn element(&self, css: &str) -> String {
+        let asked = json!({ "using": "css selector", "value": css });
+        let found = self.post("/element", asked).await;
+        // The specification's own name of a reference to an element.
+        found["element-6066-11e4-a52e-4f735466cecf"].as_str().unwrap().to_owned()
+    }
+
+    /// Clicks as a person does on what leads nowhere.
+    pub(crate) async fn tick(&self, css: &str) {
+        let element = self.element(css).await;
+        self.post(&format!("/element/{element}/click"), json!({})).await;
+    }
+
+    /// Clicks as a person does, and waits for the whole page that follows.
+    pub(crate) async fn click(&self, css: &str) {
+        let page = "return [performance.timeOrigin, document.readyState];";
+        let before = self.run(page).await;
+        self.tick(css).await;
+        let waited = async {
+            let mut looks = tokio::time::interval(Duration::from_millis(20));
+            loop {
+                looks.tick().await;
+                let after = self.run(page).await;
+                if after[0] != before[0] && after[1] == "complete" {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(STEP, waited).await.expect("a page follows");
+    }
+
+    /// Writes into a field what a person would.
+    pub(crate) async fn fill(&self, css: &str, text: &str) {
+        let element = self.element(css).await;
+        self.post(&format!("/element/{element}/clear"), json!({})).await;
+        self.post(&format!("/element/{element}/value"), json!({ "text": text })).await;
+    }
+
+    /// What a part of the page says.
+    pub(crate) async fn text(&self, css: &str) -> String {
+        let element = self.element(css).await;
+        let said = self.ask(Method::GET, &format!("/element/{element}/text"), &Value::Null).await;
+        said.as_str().unwrap().to_owned()
+    }
+
+    /// Where this window is.
+    pub(crate) async fn address(&self) -> String {
+        self.ask(Method::GET, "/url", &Value::Null).await.as_str().unwrap().to_owned()
+    }
+
+    /// Forgets every cookie of the page's host.
+    pub(crate) async fn forget(&self) {
+        self.ask(Method::DELETE, "/cookie", &Value::Null).await;
+    }
+
     /// Prefers light or dark from here on.
-    pub(super) async fn scheme(&self, scheme: &str) {
+    pub(crate) async fn scheme(&self, scheme: &str) {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
         let command =
             json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": features } });
@@ -113,13 +175,13 @@ impl Browser {
     }
 
     /// What axe finds in the page.
-    pub(super) async fn judge(&self, axe: &str) -> Value {
+    pub(crate) async fn judge(&self, axe: &str) -> Value {
         self.post("/execute/sync", json!({ "script": axe, "args": [] })).await;
         self.post("/execute/async", json!({ "script": AXE, "args": [] })).await
     }
 
     /// A picture of the whole page, as PNG in base64.
-    pub(super) async fn picture(&self) -> String {
+    pub(crate) async fn picture(&self) -> String {
         let params = json!({ "captureBeyondViewport": true });
         let command = json!({ "cmd": "Page.captureScreenshot", "params": params });
         let taken = self.post("/goog/cdp/execute", command).await;

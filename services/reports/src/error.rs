@@ -22,7 +22,7 @@ pub enum Error {
     Database {
         statement: &'static str,
         #[source]
-        source: sqlx::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A row that this version can't read.
     #[error("the database: column {0} is unreadable")]
@@ -33,10 +33,4 @@ pub enum Error {
     /// A text that is no manifest of a report.
     #[error("the manifest: {0}")]
     Manifest(String),
-}
-
-impl Error {
-    pub(crate) fn statement(statement: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self::Database { statement, source }
-    }
 }

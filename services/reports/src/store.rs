@@ -56,11 +56,11 @@ impl Reports {
     /// When something asked is wrong or not there yet, or the records are not the ledger's.
     pub async fn make(&self, asked: &Asked) -> Result<(Table, Position), Error> {
         asked.check()?;
-        let mut transaction = self.pool.begin().await.map_err(Error::statement("begin"))?;
+        let mut transaction = self.pool.begin().await.map_err(failed("begin"))?;
         sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             .execute(&mut *transaction)
             .await
-            .map_err(Error::statement("begin"))?;
+            .map_err(failed("begin"))?;
         let (network, records, root) = swept(&mut transaction, asked.records).await?;
         let acts = acts(&mut transaction, asked).await?;
         let query = query(asked.kind);
@@ -90,7 +90,7 @@ async fn swept(
     let cursor = sqlx::query("SELECT frontier, network FROM ledger.cursor")
         .fetch_one(&mut *connection)
         .await
-        .map_err(Error::statement("read cursor"))?;
+        .map_err(failed("read cursor"))?;
     let frontier: Vec<u8> = column(&cursor, "frontier")?;
     let frontier = Frontier::from_bytes(&frontier).map_err(|_| Error::Unreadable("frontier"))?;
     let network: Vec<u8> = column(&cursor, "network")?;
@@ -106,7 +106,7 @@ async fn swept(
     )
     .bind(i64::try_from(frontier.size()).unwrap_or(i64::MAX))
     .fetch(connection);
-    while let Some(row) = rows.try_next().await.map_err(Error::statement("read records"))? {
+    while let Some(row) = rows.try_next().await.map_err(failed("read records"))? {
         own.push(leaf(&row)?);
         if own.size() == records {
             root = Some(own.root());
@@ -148,12 +148,12 @@ async fn acts(connection: &mut PgConnection, asked: &Asked) -> Result<i64, Error
     let office: bool = sqlx::query_scalar("SELECT to_regclass('office.acts') IS NOT NULL")
         .fetch_one(&mut *connection)
         .await
-        .map_err(Error::statement("look for the office"))?;
+        .map_err(failed("look for the office"))?;
     let holds: i64 = match office {
         true => sqlx::query_scalar("SELECT coalesce(max(act), 0) FROM office.acts")
             .fetch_one(connection)
             .await
-            .map_err(Error::statement("read acts"))?,
+            .map_err(failed("read acts"))?,
         false => 0,
     };
     let wanted = asked.acts.unwrap_or(holds);
@@ -191,7 +191,7 @@ async fn figures(
             field: "zone",
             reason: format!("{} is no time zone that the database knows", asked.zone),
         },
-        _ => Error::statement("read figures")(source),
+        _ => failed("read figures")(source),
     })?;
     rows.iter().map(|row| cells(asked.kind, row)).collect()
 }
@@ -234,6 +234,10 @@ fn cell(name: &'static str, row: &PgRow) -> Result<Cell, Error> {
         }
         _ => Ok(Cell::text(column(row, name)?)),
     }
+}
+
+fn failed(statement: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
+    move |source| Error::Database { statement, source: Box::new(source) }
 }
 
 fn column<'r, T>(row: &'r PgRow, name: &'static str) -> Result<T, Error>

@@ -219,7 +219,6 @@ async fn wrong_rows_are_refused_whoever_writes_them() {
             "INSERT INTO ledger.postings VALUES (9999, 0, 3, 1, '', 4, 1, 1001, 'HKD', 5, 'posted', 9999)",
             "names record",
         ),
-        ("INSERT INTO ledger.accounts VALUES (88, 4000, 'HKD', FALSE, FALSE, 0)", "accounts_owner"),
         (
             "INSERT INTO ledger.accounts VALUES (88, 10, 'XXX', FALSE, FALSE, 0)",
             "accounts_currency",

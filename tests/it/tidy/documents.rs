@@ -94,6 +94,9 @@ fn migrations_are_never_edited() {
     let mut expected = String::new();
     for file in files().iter().filter(|file| file.path.ends_with(".sql")) {
         assert!(file.text.starts_with("-- "), "{} says why it exists", file.path);
+        if !file.path.starts_with("migrations/") {
+            continue;
+        }
         let digest = sha256(&[file.text.as_bytes()]);
         let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         expected.push_str(&format!("{digest}  {}\n", file.path));

@@ -1,3 +1,5 @@
+//! Signed manifests: read back, believed for their key alone, refused for one changed byte.
+
 use super::*;
 
 fn manifest() -> Manifest {

@@ -1,3 +1,5 @@
+//! Files of a table: exact, inert, read back by others, always the same bytes.
+
 use std::io::Cursor;
 
 use calamine::{Data, Reader as _, Xlsx};

@@ -210,8 +210,7 @@ async fn streams(door: &Door) {
     let refused = kinds.iter().filter(|kind| **kind == RST_STREAM).count();
     let closed = kinds.contains(&GOAWAY);
     say(&format!("of {STREAMS} open calls {refused} were refused; connection ended: {closed}"));
-    // A client that is slower than the server has some answered meanwhile.
-    assert!(closed || refused > 0, "{kinds:?}");
+    assert!(closed || refused >= usize::try_from(STREAMS - 256).unwrap(), "{refused}");
 }
 
 /// Calls opened and taken back without a pause: the connection is ended, or all of it is bounded.

@@ -2,12 +2,10 @@
 use std::{process::Command, time::Duration};
 
 use serde_json::{Value, json};
-use services_cli::{
-    demo::{network::Running, postgres::Postgres, processes::binary},
-    wallet::Seen,
-};
+use services_cli::demo::{network::Running, postgres::Postgres, processes::binary};
 use sqlx::PgPool;
-use tests::fresh_uetr;
+
+use crate::office::network::transfer;
 
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -21,24 +19,6 @@ fn causeway(running: &Running, words: &[&str]) -> (Option<i32>, Value) {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let last = text.lines().last().unwrap_or_else(|| panic!("{words:?} said nothing: {said}"));
     (output.status.code(), serde_json::from_str(last).unwrap())
-}
-
-async fn transfer(running: &Running) {
-    let (from, to) = (running.wallet("HK").unwrap(), running.wallet("PH").unwrap());
-    let uetr = fresh_uetr();
-    let order = json!({
-        "uetr": uetr,
-        "creditor_agent": "102",
-        "interbank_settlement_amount": { "amount": "4000.00", "currency": "PHP" },
-        "payout_method": "wallet",
-        "purpose": "GIFT",
-        "debtor": { "name": "Ada Testperson", "account": "+85290000002" },
-        "creditor": { "name": "Bea Testperson", "account": "+639000000002" },
-    });
-    let (status, body) = from.create(&order, PATIENCE).await.unwrap();
-    assert_eq!(status.as_u16(), 201, "{body}");
-    let seen = to.follow(&uetr, PATIENCE, Seen::ended).await;
-    assert_eq!(seen.status, "CREDITED", "{}", seen.body);
 }
 
 /// Waits until reconciliation's own sweep says so on its health page.

@@ -34,30 +34,16 @@ need prometheus command -v promtool
 need python3-cryptography python3 -c 'import cryptography'
 need python3-venv python3 -c 'import ensurepip, venv'
 
-# What calls the gateway by its OpenAPI document, in a folder of its own; its test says so when it
-# cannot be had.
-schemathesis() {
-    local version=4.32.5
-    local folder="${XDG_CACHE_HOME:-$HOME/.cache}/causeway/schemathesis-$version"
-    [ -x "$folder/bin/schemathesis" ] && return
-    printf 'installing: schemathesis %s\n' "$version"
-    python3 -m venv --clear "$folder" &&
-        "$folder/bin/pip" install --quiet "schemathesis==$version" && return
-    rm -rf "$folder"
-    printf 'schemathesis %s cannot be installed here; its test will skip\n' "$version" >&2
-}
-
-# What verifies webhooks as a receiver would; its test says so when it cannot be had.
-standardwebhooks() {
-    local version=1.1.0
-    local folder="${XDG_CACHE_HOME:-$HOME/.cache}/causeway/standardwebhooks-$version"
+# A Python package in a folder of its own; the tests that use it say so when it cannot be had.
+python_package() { # python_package NAME VERSION
+    local folder="${XDG_CACHE_HOME:-$HOME/.cache}/causeway/$1-$2"
     [ -e "$folder/installed" ] && return
-    printf 'installing: standardwebhooks %s\n' "$version"
+    printf 'installing: %s %s\n' "$1" "$2"
     python3 -m venv --clear "$folder" &&
-        "$folder/bin/pip" install --quiet "standardwebhooks==$version" &&
+        "$folder/bin/pip" install --quiet "$1==$2" &&
         touch "$folder/installed" && return
     rm -rf "$folder"
-    printf 'standardwebhooks %s cannot be installed here; its test will skip\n' "$version" >&2
+    printf '%s %s cannot be installed here; its tests will skip\n' "$1" "$2" >&2
 }
 
 # The accessibility rules by which the tracking page is judged in Chromium (axe-core 4.12.1, as this
@@ -78,29 +64,25 @@ axe() {
     printf 'axe-core cannot be installed here; its test will skip\n' >&2
 }
 
-# An OpenID Connect provider as a process, for the console's sign-in; its test says so when it cannot be had.
-oidc_provider() {
-    local version=0.3.4
-    local folder="${XDG_CACHE_HOME:-$HOME/.cache}/causeway/oidc-provider-mock-$version"
-    [ -x "$folder/bin/oidc-provider-mock" ] && return
-    printf 'installing: oidc-provider-mock %s\n' "$version"
-    python3 -m venv --clear "$folder" &&
-        "$folder/bin/pip" install --quiet "oidc-provider-mock==$version" && return
-    rm -rf "$folder"
-    printf 'oidc-provider-mock %s cannot be installed here; its test will skip\n' "$version" >&2
-}
-
 # What lints /openapi.json; its test says so when it cannot be had.
 linter() {
     "$(dirname "$0")/openapi-lint.sh" --install || printf 'its test will skip\n' >&2
 }
 
-if [ "${#missing[@]}" -eq 0 ]; then
-    schemathesis
-    standardwebhooks
+# What tests use beside the system's packages.
+for_tests() {
+    # Calls the gateway by its OpenAPI document.
+    python_package schemathesis 4.32.5
+    # Verifies webhooks as a receiver would.
+    python_package standardwebhooks 1.1.0
+    # An OpenID Connect provider as a process, for the console's sign-in.
+    python_package oidc-provider-mock 0.3.4
     axe
-    oidc_provider
     linter
+}
+
+if [ "${#missing[@]}" -eq 0 ]; then
+    for_tests
     exit 0
 fi
 
@@ -127,8 +109,4 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-schemathesis
-standardwebhooks
-axe
-oidc_provider
-linter
+for_tests

@@ -2,6 +2,7 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use ledger_types::{Rejection, StatusReason, Uetr};
@@ -79,6 +80,8 @@ pub struct Batches {
     pub rows: Arc<Semaphore>,
     /// The same as a number.
     pub rows_max: usize,
+    /// How long a file is known by its rows.
+    pub same_within: Duration,
     /// Uploads under way at one time.
     uploads: Arc<Semaphore>,
     receiving: Arc<Mutex<HashSet<Uuid>>>,
@@ -94,6 +97,7 @@ impl Batches {
         Self {
             rows: Arc::new(Semaphore::new(rows_max)),
             rows_max,
+            same_within: Duration::from_secs(u64::from(settings.same_file_days) * 86_400),
             uploads: Arc::new(Semaphore::new(settings.uploads_max.max(1))),
             receiving: Arc::default(),
             progress: Arc::default(),

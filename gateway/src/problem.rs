@@ -88,6 +88,7 @@ codes! {
     BatchUnreadable = "BATCH_UNREADABLE", UNPROCESSABLE_ENTITY, b"FF01", "The file is not what its label says";
     BatchTooLarge = "BATCH_TOO_LARGE", UNPROCESSABLE_ENTITY, b"AM19", "The batch has more rows than its mode takes";
     BatchTotalsDiffer = "BATCH_TOTALS_DIFFER", UNPROCESSABLE_ENTITY, b"AM10", "The totals that the message states are not those of its rows";
+    BatchDuplicate = "BATCH_DUPLICATE", UNPROCESSABLE_ENTITY, b"AM05", "A batch of the very same rows was sent before";
     BatchRefused = "BATCH_REFUSED", UNPROCESSABLE_ENTITY, b"NARR", "A row was refused, and the batch is all or nothing";
     PickupNotDue = "PICKUP_NOT_DUE", CONFLICT, b"NARR", "No cash of this transfer waits to be paid out";
     PickupCodeWrong = "PICKUP_CODE_WRONG", UNPROCESSABLE_ENTITY, b"NARR", "The code is not this transfer's";

@@ -1,5 +1,5 @@
 //! Starts one gateway: reads files, opens the store, resumes what was left, serves; it decides nothing.
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use ed25519_dalek::SigningKey;
 use ledger_proof::{Genesis, codec::Digest};
@@ -53,8 +53,6 @@ const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
 const KEYS_EVERY: Duration = Duration::from_secs(3_600);
 /// Transfers that may wait for attention; more are found by a sweep.
 const WORK_MAX: usize = 8_192;
-/// How long open requests may take when the process ends.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs a gateway until `shutdown` is cancelled. Telemetry must have been started; `health` waits
 /// for [`CONDITIONS`](ready::CONDITIONS).
@@ -147,19 +145,9 @@ pub async fn api_key_create(store: &Store, scopes: &[Scope]) -> Result<String, E
 
 async fn serve(settings: &Settings, app: App, shutdown: &Shutdown) -> Result<(), Error> {
     let https = tls::HttpsTls::load(settings.https.clone()).map_err(Error::Https)?;
-    https.watch(CERTIFICATES_EVERY, shutdown);
-    let handle = axum_server::Handle::new();
-    let (token, stop) = (shutdown.token(), handle.clone());
-    shutdown.spawn("https-stop", async move {
-        token.cancelled().await;
-        stop.graceful_shutdown(Some(GRACE));
-        Ok::<_, Error>(())
-    });
     let address = settings.listen;
     tracing::info!(%address, participant = settings.participant, "gateway serves");
-    http::server(address, https.config(), &settings.listener)
-        .handle(handle)
-        .serve(router(app).into_make_service_with_connect_info::<SocketAddr>())
+    http::serve(address, &https, &settings.listener, router(app), shutdown)
         .await
         .map_err(|source| Error::Serve { address, source })
 }

@@ -246,11 +246,13 @@ pub struct Batches {
     pub rows_max: usize,
     /// Uploads at one time. More get 429.
     pub uploads_max: usize,
+    /// So many days after it came a file of the same rows is refused under another Idempotency-Key.
+    pub same_file_days: u16,
 }
 
 impl Default for Batches {
     fn default() -> Self {
-        Self { rows_max: 128, uploads_max: 8 }
+        Self { rows_max: 128, uploads_max: 8, same_file_days: 20 }
     }
 }
 

@@ -298,6 +298,7 @@ async fn batches_all_or_nothing_and_messages() {
     all_move_together(&wallet).await;
     let envelopes = "SELECT count(DISTINCT request) FROM gateway_hk.outbox";
     assert_eq!(number(&pool, envelopes).await, 1, "one envelope carried all");
+    the_same_file_is_paid_once(&wallet).await;
     messages(&wallet).await;
     refusals(&wallet).await;
     running.stop();
@@ -346,6 +347,28 @@ async fn all_move_together(wallet: &Wallet) {
     assert_eq!(status, 202, "{batch}");
     let seen = until(wallet, batch["id"].as_str().unwrap(), 40, ended).await;
     assert_eq!((&seen["state"], count(&seen, "CREDITED")), (&json!("sent"), 40), "{seen}");
+}
+
+/// The file of before under another key: refused, and paid once more only if that is said.
+async fn the_same_file_is_paid_once(wallet: &Wallet) {
+    let text = lines(&orders(40));
+    let first = get(wallet, "/v1/batches?limit=1").await.unwrap()["batches"][0]["id"].clone();
+    for mode in ["all_or_nothing", "best_effort&again=false"] {
+        let (status, said) = send(wallet, mode, &fresh_uetr(), JSON_LINES, &text).await;
+        assert_eq!((status, &said["code"]), (422, &json!("BATCH_DUPLICATE")), "{said}");
+        assert!(said["detail"].as_str().unwrap().contains(first.as_str().unwrap()), "{said}");
+        let kept = &get(wallet, "/v1/batches?limit=1").await.unwrap()["batches"][0];
+        assert_eq!((&kept["state"], count(kept, "CANCELLED")), (&json!("refused"), 40), "{kept}");
+    }
+    let again = "all_or_nothing&again=true";
+    let (status, batch) = send(wallet, again, &fresh_uetr(), JSON_LINES, &text).await;
+    assert_eq!(status, 202, "{batch}");
+    let seen = until(wallet, batch["id"].as_str().unwrap(), 40, ended).await;
+    assert_eq!((&seen["state"], count(&seen, "CREDITED")), (&json!("sent"), 40), "{seen}");
+    let longer = lines(&orders(41));
+    let (status, batch) = send(wallet, "best_effort", &fresh_uetr(), JSON_LINES, &longer).await;
+    assert_eq!(status, 202, "one row more is another file: {batch}");
+    until(wallet, batch["id"].as_str().unwrap(), 41, ended).await;
 }
 
 fn message(id: &str, rows: usize, stated: usize) -> String {

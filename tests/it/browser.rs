@@ -75,12 +75,18 @@ impl Browser {
         Some(browser)
     }
 
-    async fn ask(&self, method: Method, path: &str, body: &Value) -> Value {
+    async fn attempt(&self, method: Method, path: &str, body: &Value) -> Result<Value, String> {
         let request = self.client.request(method.clone(), format!("{}{path}", self.session));
         let request = if method == Method::POST { request.json(body) } else { request };
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
-        assert!(answer["value"]["error"].is_null(), "{path}: {answer}");
-        answer["value"].clone()
+        if answer["value"]["error"].is_null() {
+            return Ok(answer["value"].clone());
+        }
+        Err(format!("{path}: {}: {}", answer["value"]["error"], answer["value"]["message"]))
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: &Value) -> Value {
+        self.attempt(method, path, body).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
     async fn post(&self, path: &str, body: Value) -> Value {
@@ -133,8 +139,10 @@ impl Browser {
             let mut looks = tokio::time::interval(Duration::from_millis(20));
             loop {
                 looks.tick().await;
-                let after = self.run(page).await;
-                if after[0] != before[0] && after[1] == "complete" {
+                // Between two pages there is none to ask.
+                let look = json!({ "script": page, "args": [] });
+                let after = self.attempt(Method::POST, "/execute/sync", &look).await;
+                if after.is_ok_and(|page| page[0] != before[0] && page[1] == "complete") {
                     return;
                 }
             }

@@ -16,8 +16,9 @@ use super::{
 };
 use crate::{
     app::App,
+    clock::rfc3339,
     problem::{Code, Problem},
-    store::batches::{BatchRow, NewRow, Refusal},
+    store::batches::{self, BatchRow, NewRow, Received, Refusal, SameFile},
 };
 
 /// Rows written in one SQL transaction.
@@ -113,17 +114,38 @@ async fn kept(
     Ok(())
 }
 
-/// Closes an upload that came to its end: from here on its rows are sent.
+/// Closes an upload that came to its end: from here on its rows are sent. A file that came before is kept out unless it is
+/// meant to be sent `again`.
 ///
 /// # Errors
-/// When another number of rows came under the key before, or the store fails.
-pub async fn close(app: &App, batch: &BatchRow, came: &Came) -> Result<(), Problem> {
-    let rows = i64::from(came.rows);
-    if !app.store.batch_received(batch.id, rows, &came.original, &taken()).await? {
-        return Err(another("the number of rows"));
+/// When another number of rows came under the key before, the same file under another, or the store fails.
+pub async fn close(app: &App, batch: &BatchRow, came: &Came, again: bool) -> Result<(), Problem> {
+    let twice = taken();
+    let same_within = if again { Duration::ZERO } else { app.batches.same_within };
+    let (rows, original) = (i64::from(came.rows), &came.original);
+    let end = batches::Came { rows, original, twice: &twice, same_within };
+    match app.store.batch_received(batch.id, &end).await? {
+        Received::Whole => {
+            app.batches.wake();
+            Ok(())
+        }
+        Received::OtherRows => Err(another("the number of rows")),
+        Received::Before(before) => {
+            let problem = same(&before);
+            app.store.batch_refuse(batch.id, &refusal(&problem, None)).await?;
+            Err(problem)
+        }
     }
-    app.batches.wake();
-    Ok(())
+}
+
+fn same(before: &SameFile) -> Problem {
+    let detail = format!(
+        "body: batch {} of {} has the very same rows; look at that one, or, if all of them are \
+        to be paid once more, send the file with again=true under a new Idempotency-Key",
+        before.id,
+        rfc3339(before.received_at)
+    );
+    Problem::new(Code::BatchDuplicate, detail)
 }
 
 fn another(what: &str) -> Problem {

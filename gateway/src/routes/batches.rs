@@ -65,6 +65,9 @@ pub struct Sending {
     /// `best_effort` if absent.
     #[param(inline)]
     pub mode: Option<Mode>,
+    /// Whether a file of the same rows as one of the last days is to be paid once more; `false` if
+    /// absent, and it is refused.
+    pub again: Option<bool>,
 }
 
 /// Where a row stands, as a filter.
@@ -227,7 +230,8 @@ pub struct RowsPage {
 
 /// Send a file of transfers: CSV with a header, JSON lines or a pain.001.001.09, to 100,000 rows and
 /// 256 MiB. Nothing of it is sent before its last byte is here. A file that broke off is sent again
-/// under the same Idempotency-Key, which is kept for ever.
+/// under the same Idempotency-Key, which is kept for ever. The very same rows under another key are
+/// refused with `BATCH_DUPLICATE` unless `again=true`.
 ///
 /// # Errors
 /// Every problem has its page in docs/errors.
@@ -251,6 +255,7 @@ pub async fn create(
         Problem::new(Code::MediaTypeUnsupported, detail)
     })?;
     let mode = sending.mode.unwrap_or_default().as_str();
+    let again = sending.again.unwrap_or_default();
     let place = app.batches.place()?;
     let id = random().map_err(|error| Problem::internal(&error))?;
     let id = uuid::Builder::from_random_bytes(id).into_uuid();
@@ -268,7 +273,7 @@ pub async fn create(
     let body = digested_stream(&parts.headers, body);
     let came = upload::receive(&app, &batch, form, body).await?;
     let work = async move {
-        upload::close(&app, &batch, &came).await?;
+        upload::close(&app, &batch, &came, again).await?;
         drop((receiving, place));
         let batch = app.store.batch_fetch(batch.id).await?.ok_or_else(unknown)?;
         let told = refused(&batch).filter(|problem| !problem.is(Code::BatchRefused));

@@ -1,4 +1,6 @@
 //! Batches and their rows: what came, what is claimed, what became of it; it knows no form of a file and decides no outcome.
+use std::time::Duration;
+
 use ledger_types::ParticipantId;
 use sqlx::FromRow;
 use time::OffsetDateTime;
@@ -88,6 +90,87 @@ pub struct WorkRow {
     pub status: String,
     /// The order as JSON.
     pub body: Option<Vec<u8>>,
+}
+
+/// The end of an upload.
+#[derive(Clone, Copy, Debug)]
+pub struct Came<'a> {
+    /// How many rows came.
+    pub rows: i64,
+    /// What a pain.001 says of itself.
+    pub original: &'a serde_json::Value,
+    /// What is said of a row whose UETR another row has.
+    pub twice: &'a Refusal,
+    /// A file received in this time that has the same rows keeps this one out.
+    pub same_within: Duration,
+}
+
+/// What an upload that came to its end is.
+#[derive(Clone, Debug)]
+pub enum Received {
+    /// Taken, now or before.
+    Whole,
+    /// Another number of rows than came under the key before.
+    OtherRows,
+    /// A batch that has the same rows was received before.
+    Before(SameFile),
+}
+
+/// The batch that has the same rows.
+#[derive(Clone, Debug, FromRow)]
+pub struct SameFile {
+    /// Its id.
+    pub id: Uuid,
+    /// When every row was here.
+    pub received_at: OffsetDateTime,
+}
+
+/// The latest batch of the same rows, unless it was refused; one at a time asks and is received.
+async fn same_file(
+    connection: &mut Connection,
+    file: &[u8],
+    within: Duration,
+) -> Result<Option<SameFile>, Error> {
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended(encode($1, 'hex'), 0))")
+        .bind(file)
+        .execute(&mut *connection)
+        .await?;
+    let since = OffsetDateTime::now_utc() - within;
+    Ok(sqlx::query_as(
+        "SELECT id, received_at FROM batch
+         WHERE rows_sha256 = $1 AND state <> 'refused' AND received_at > $2
+         ORDER BY number DESC LIMIT 1",
+    )
+    .bind(file)
+    .bind(since)
+    .fetch_optional(connection)
+    .await?)
+}
+
+/// Rejects rows whose UETR a row before has.
+async fn reject_twice(
+    connection: &mut Connection,
+    batch: Uuid,
+    twice: &Refusal,
+) -> Result<(), Error> {
+    sqlx::query(
+        // A list made once: the planner knows nothing yet of rows that just came.
+        "UPDATE batch_row SET status = 'rejected', body = NULL, code = $2, reason = $3,
+            field = $4, detail = $5
+         WHERE batch = $1 AND status = 'waiting' AND number = ANY (ARRAY(
+            SELECT number FROM (
+                SELECT number, row_number() OVER (PARTITION BY uetr ORDER BY number) AS at
+                FROM batch_row WHERE batch = $1) AS same
+            WHERE at > 1))",
+    )
+    .bind(batch)
+    .bind(&twice.code)
+    .bind(&twice.reason)
+    .bind(&twice.field)
+    .bind(&twice.detail)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Marks the rows of a batch as sent: their transfers say the rest. False when the batch is no
@@ -243,58 +326,44 @@ impl Store {
     }
 
     /// Closes the upload: rows with a UETR of a row before are rejected, the others may be sent.
-    /// False when there are not as many rows as came now.
+    /// Nothing changes when it is another file than came before, or the same as one of before.
     ///
     /// # Errors
     /// When a statement fails.
-    pub async fn batch_received(
-        &self,
-        batch: Uuid,
-        rows: i64,
-        original: &serde_json::Value,
-        twice: &Refusal,
-    ) -> Result<bool, Error> {
+    pub async fn batch_received(&self, batch: Uuid, came: &Came<'_>) -> Result<Received, Error> {
         let mut transaction = self.begin().await?;
         let state: String = sqlx::query_scalar("SELECT state FROM batch WHERE id = $1 FOR UPDATE")
             .bind(batch)
             .fetch_one(&mut *transaction)
             .await?;
-        let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM batch_row WHERE batch = $1")
-            .bind(batch)
-            .fetch_one(&mut *transaction)
-            .await?;
-        if kept != rows {
-            return Ok(false);
+        let (kept, file): (i64, Vec<u8>) = sqlx::query_as(
+            "SELECT count(*), sha256(coalesce(string_agg(digest, ''::bytea ORDER BY number), ''))
+             FROM batch_row WHERE batch = $1",
+        )
+        .bind(batch)
+        .fetch_one(&mut *transaction)
+        .await?;
+        if kept != came.rows {
+            return Ok(Received::OtherRows);
         }
         if state == "receiving" {
+            if let Some(before) = same_file(&mut transaction, &file, came.same_within).await? {
+                return Ok(Received::Before(before));
+            }
+            reject_twice(&mut transaction, batch, came.twice).await?;
             sqlx::query(
-                // A list made once: the planner knows nothing yet of rows that just came.
-                "UPDATE batch_row SET status = 'rejected', body = NULL, code = $2, reason = $3,
-                    field = $4, detail = $5
-                 WHERE batch = $1 AND status = 'waiting' AND number = ANY (ARRAY(
-                    SELECT number FROM (
-                        SELECT number, row_number() OVER (PARTITION BY uetr ORDER BY number) AS at
-                        FROM batch_row WHERE batch = $1) AS same
-                    WHERE at > 1))",
-            )
-            .bind(batch)
-            .bind(&twice.code)
-            .bind(&twice.reason)
-            .bind(&twice.field)
-            .bind(&twice.detail)
-            .execute(&mut *transaction)
-            .await?;
-            sqlx::query(
-                "UPDATE batch SET state = 'processing', received_at = now(), original = $2
+                "UPDATE batch SET state = 'processing', received_at = now(), original = $2,
+                    rows_sha256 = $3
                  WHERE id = $1",
             )
             .bind(batch)
-            .bind(original)
+            .bind(came.original)
+            .bind(&file)
             .execute(&mut *transaction)
             .await?;
         }
         commit(transaction).await?;
-        Ok(true)
+        Ok(Received::Whole)
     }
 
     /// Refuses a batch whole, unless it has ended: nothing more of it is sent.

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 pub mod batch;
+pub mod bench;
 pub mod office;
 pub mod operator;
 pub mod reconciliation;
@@ -47,12 +48,6 @@ Examples:
       what was replaced by causeway network renew
   causeway network revoke ./net ./net/participants/HK/client/certificate.pem
       shuts Hong Kong out until its certificate is renewed";
-
-const BENCH_EXAMPLES: &str = "\
-Examples:
-  causeway bench --workload direct --batch 8190 --transfers 500000
-  causeway bench --json --workload two-phase --nodes 3 --batch 1000 --clients 4
-  causeway bench --json --workload operator --transfers 600000";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
@@ -127,8 +122,8 @@ pub enum Command {
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(Demo),
     /// Measure the ledger on this machine, beside the machine's own limits.
-    #[command(after_help = BENCH_EXAMPLES)]
-    Bench(Bench),
+    #[command(after_help = bench::EXAMPLES)]
+    Bench(bench::Bench),
     /// Run one replica of the ledger.
     Ledger(Config),
     /// Run a participant's gateway.
@@ -202,61 +197,6 @@ impl Service {
             Self::Office => "office",
         }
     }
-}
-
-/// What the benchmark sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Workload {
-    /// Single-phase transfers between institutions.
-    Direct,
-    /// Submit, then accept.
-    TwoPhase,
-    /// Backup, verify-data, replay, restore and replace-node on a ledger of so many single-phase
-    /// transfers that goes on working.
-    Operator,
-    /// Remittances over REST through two gateways, at --rate for --seconds.
-    Remittances,
-    /// GET of a transfer at a gateway, by --clients for --seconds.
-    StatusReads,
-}
-
-impl Workload {
-    /// Its word on the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Direct => "direct",
-            Self::TwoPhase => "two-phase",
-            Self::Operator => "operator",
-            Self::Remittances => "remittances",
-            Self::StatusReads => "status-reads",
-        }
-    }
-}
-
-#[derive(Debug, clap::Args)]
-pub struct Bench {
-    /// What is sent.
-    #[arg(long, value_enum, default_value = "direct")]
-    pub workload: Workload,
-    /// How many nodes, each its own process.
-    #[arg(long, default_value_t = 3)]
-    pub nodes: u64,
-    /// How many transfers.
-    #[arg(long, default_value_t = 100_000)]
-    pub transfers: usize,
-    /// Items of one envelope, 1 to 8190.
-    #[arg(long, default_value_t = 8_190)]
-    pub batch: usize,
-    /// Envelopes in flight, or connections that read.
-    #[arg(long, default_value_t = 2)]
-    pub clients: usize,
-    /// Remittances a second, 1 to 10000.
-    #[arg(long, default_value_t = 300)]
-    pub rate: u32,
-    /// How long remittances are sent, or status is read.
-    #[arg(long, default_value_t = 30)]
-    pub seconds: u64,
 }
 
 #[derive(Debug, clap::Args)]

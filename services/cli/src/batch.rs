@@ -44,15 +44,21 @@ async fn send(args: &BatchSend, wallet: &Wallet, as_json: bool) -> anyhow::Resul
     let kind = kind(&args.file)?;
     let key = match &args.key {
         Some(key) => key.clone(),
+        None if args.again => {
+            let key = partner::fresh_uetr()?;
+            out::note(&format!("if it breaks off, go on with --again --key {key}"));
+            key
+        }
         None => digest(&args.file)?,
     };
     let mode = match args.mode {
         BatchMode::BestEffort => "best_effort",
         BatchMode::AllOrNothing => "all_or_nothing",
     };
+    let path = format!("/v1/batches?mode={mode}&again={}", args.again);
     let bar = ProgressBar::new_spinner().with_message("sending the file");
     bar.enable_steady_tick(Duration::from_millis(200));
-    let (status, body) = upload(wallet, &args.file, (mode, &key, kind)).await?;
+    let (status, body) = upload(wallet, &args.file, &path, (&key, kind)).await?;
     bar.finish_and_clear();
     if !status.is_success() {
         return Ok(partner::refused(&body, as_json));
@@ -69,16 +75,16 @@ async fn send(args: &BatchSend, wallet: &Wallet, as_json: bool) -> anyhow::Resul
 async fn upload(
     wallet: &Wallet,
     file: &Path,
-    (mode, key, kind): (&str, &str, &str),
+    path: &str,
+    (key, kind): (&str, &str),
 ) -> anyhow::Result<(StatusCode, Value)> {
-    let path = format!("/v1/batches?mode={mode}");
     let until = Instant::now() + PATIENCE;
     loop {
         let shown = file.display();
         let body = tokio::fs::File::open(file)
             .await
             .with_context(|| format!("{shown}: cannot be read"))?;
-        match wallet.upload(&path, key, kind, body.into()).await {
+        match wallet.upload(path, key, kind, body.into()).await {
             Ok((status, body)) if !again(status) => return Ok((status, body)),
             Ok((status, body)) if Instant::now() >= until => {
                 anyhow::bail!("no answer in time: {status} {body}");

@@ -5,6 +5,7 @@ mod limits;
 pub mod load;
 mod operator;
 mod reads;
+mod reconciliation;
 mod remittances;
 mod usage;
 pub mod world;
@@ -12,7 +13,7 @@ pub mod world;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::args::{Bench, Workload};
+use crate::args::bench::{Bench, Workload};
 use crate::{Answer, out};
 
 /// Runs the benchmark.
@@ -25,6 +26,7 @@ pub fn run(args: &Bench, as_json: bool) -> anyhow::Result<Answer> {
     let figures = match args.workload {
         Workload::Operator => runtime.block_on(operator::measure(args))?,
         Workload::Remittances => runtime.block_on(remittances::measure(args))?,
+        Workload::Reconciliation => runtime.block_on(reconciliation::measure(args))?,
         Workload::StatusReads => runtime.block_on(reads::measure(args))?,
         Workload::Direct | Workload::TwoPhase => runtime.block_on(measure(args))?,
     };

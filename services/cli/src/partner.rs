@@ -143,7 +143,7 @@ pub(crate) fn wallet_of(args: &Gateway, name: &str) -> anyhow::Result<Wallet> {
     Wallet::new(&ca, url.trim_end_matches('/').to_owned(), key)
 }
 
-fn fresh_uetr() -> anyhow::Result<String> {
+pub(crate) fn fresh_uetr() -> anyhow::Result<String> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).context("the system gives no randomness")?;
     Ok(ledger_types::Uetr::from_random(random).to_string())

@@ -1,6 +1,6 @@
 //! Starts one console: opens what it reads, brings schema `office` up to date, serves HTTPS. It must never sign anybody in.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use services_runtime::{
     health::{self, Checks},
@@ -15,9 +15,7 @@ use crate::{Error, Settings, app::App, measure, routes};
 pub const CONDITIONS: [&str; 1] = [DATABASE];
 const DATABASE: &str = "database";
 
-const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs until shutdown.
 ///
@@ -36,20 +34,10 @@ pub async fn run(
     let checks = health.map_or_else(|| Checks::new(&CONDITIONS), |state| state.checks());
     let app = App::new(&settings, checks)?;
     let https = tls::HttpsTls::load(settings.https.clone()).map_err(Error::Tls)?;
-    https.watch(CERTIFICATES_EVERY, &shutdown);
     shutdown.spawn("database", look(app.clone(), shutdown.clone()));
-    let handle = axum_server::Handle::new();
-    let (token, stop) = (shutdown.token(), handle.clone());
-    shutdown.spawn("https-stop", async move {
-        token.cancelled().await;
-        stop.graceful_shutdown(Some(GRACE));
-        Ok::<_, Error>(())
-    });
     let address = settings.listen;
     tracing::info!(%address, "console serves");
-    http::server(address, https.config(), &settings.listener)
-        .handle(handle)
-        .serve(routes::router(&app).into_make_service_with_connect_info::<SocketAddr>())
+    http::serve(address, &https, &settings.listener, routes::router(&app), &shutdown)
         .await
         .map_err(|source| Error::Serve { address, source })
 }

@@ -1,5 +1,5 @@
-//! Limits of HTTPS servers, all stated, none left to a default of a library. It must never know which
-//! resources are served.
+//! HTTPS servers: their start and end, and limits, all stated, none left to a default of a library. It must never know
+//! which resources are served.
 
 use std::future::{Ready, ready};
 use std::io;
@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::Router;
+use axum::middleware::from_fn;
 use axum_server::Server;
 use axum_server::accept::Accept;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
@@ -16,6 +18,15 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
+use crate::shutdown::Shutdown;
+use crate::tls::HttpsTls;
+
+mod unread;
+
+/// How often certificates are looked for that were renewed.
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(30);
+/// How long open requests may take when the process ends.
+const GRACE: Duration = Duration::from_secs(5);
 /// A body is at most a MiB; a window of this size takes it in a few round trips.
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
@@ -57,6 +68,32 @@ impl Default for HttpLimits {
             keepalive_timeout_ms: 5_000,
         }
     }
+}
+
+/// Serves until `shutdown`, then lets open requests end.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub async fn serve(
+    address: SocketAddr,
+    https: &HttpsTls,
+    limits: &HttpLimits,
+    router: Router,
+    shutdown: &Shutdown,
+) -> io::Result<()> {
+    https.watch(CERTIFICATES_EVERY, shutdown);
+    let handle = axum_server::Handle::new();
+    let (token, stop) = (shutdown.token(), handle.clone());
+    shutdown.spawn("https-stop", async move {
+        token.cancelled().await;
+        stop.graceful_shutdown(Some(GRACE));
+        Ok::<_, io::Error>(())
+    });
+    let service = router.layer(from_fn(unread::told));
+    server(address, https.config(), limits)
+        .handle(handle)
+        .serve(service.into_make_service_with_connect_info::<SocketAddr>())
+        .await
 }
 
 /// A server with `limits`; give it a handle, then `serve`.

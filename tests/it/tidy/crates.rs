@@ -59,7 +59,7 @@ const OWN: &[(&str, &[&str])] = &[
 /// Who alone may use these crates of others.
 const OTHERS: &[(&str, &[&str])] = &[
     ("axum", &["gateway", "services-reporting", "services-runtime"]),
-    ("axum-server", &["gateway", "services-reporting", "services-runtime"]),
+    ("axum-server", &["services-runtime"]),
     ("hpke", &["gateway", "services-cli"]),
     ("openidconnect", &["services-reporting"]),
     ("openraft", &["ledger-node"]),

@@ -46,9 +46,12 @@ pub struct BatchSend {
     /// How rows hang together.
     #[arg(long, value_enum, default_value = "best_effort")]
     pub mode: BatchMode,
-    /// The Idempotency-Key; absent: a digest of the file, so that a file is never sent twice.
+    /// The Idempotency-Key; absent: a digest of the file, so that a file is never sent twice; with --again a fresh one.
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
+    /// Pay a file once more whose rows were all sent lately; it is refused otherwise.
+    #[arg(long)]
+    pub again: bool,
     /// Return when every row is at the gateway, and do not wait for their ends.
     #[arg(long)]
     pub no_wait: bool,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::world::{World, float};
 use super::{load, ratio};
-use crate::args::Bench;
+use crate::args::bench::Bench;
 use crate::demo::processes;
 use crate::out;
 

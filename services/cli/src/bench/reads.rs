@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::remittances::{accounts, fresh_uetr, order};
 use super::usage::{self, Usage};
 use super::{ratio, world::float};
-use crate::args::Bench;
+use crate::args::bench::Bench;
 use crate::demo::network::Running;
 use crate::out;
 use crate::wallet::Wallet;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::usage::{self, Usage};
 use super::{limits, load, ratio, world::float};
-use crate::args::Bench;
+use crate::args::bench::Bench;
 use crate::demo::network::Running;
 use crate::out;
 use crate::wallet::Wallet;

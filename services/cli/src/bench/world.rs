@@ -1,5 +1,5 @@
-//! The benchmark's own network: nodes as processes, two institutions, ten thousand accounts. It must
-//! leave nothing running.
+//! The benchmark's own network: nodes as processes, reconciliation if it is asked for, two institutions,
+//! ten thousand accounts. It must leave nothing running.
 
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,7 @@ pub struct World {
     pub client: LedgerClient,
     operator: LedgerClient,
     nodes: Vec<Service>,
+    reconciliation: Option<Service>,
     directory: tempfile::TempDir,
 }
 
@@ -68,6 +69,11 @@ pub fn currency() -> anyhow::Result<Currency> {
 impl World {
     /// Starts the nodes and opens every account.
     pub async fn start(nodes: u64) -> anyhow::Result<Self> {
+        Self::start_with(nodes, "postgres://localhost/none").await
+    }
+
+    /// The same with a database for [`reconciliation`](Self::reconciliation).
+    pub async fn start_with(nodes: u64, database_url: &str) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("causeway-bench-").tempdir()?;
         let plan = directory.path().join("bench.toml");
         std::fs::write(&plan, PLAN)?;
@@ -77,7 +83,7 @@ impl World {
             plan: Some(plan),
             nodes: nodes.to_string(),
             hosts: ["localhost", "127.0.0.1"].map(str::to_owned).to_vec(),
-            database_url: "postgres://localhost/none".to_owned(),
+            database_url: database_url.to_owned(),
             sdn: None,
             alt: None,
         })?;
@@ -93,7 +99,7 @@ impl World {
         let operator = folder.client("operator/client", START)?;
         let client = folder.client("participants/11/client", START)?;
         let nodes = processes;
-        let mut world = Self { folder, client, operator, nodes, directory };
+        let mut world = Self { folder, client, operator, nodes, reconciliation: None, directory };
         world.wait_for_leader().await?;
         world.found().await?;
         Ok(world)
@@ -165,6 +171,21 @@ impl World {
         None
     }
 
+    /// Reconciliation, started or started again.
+    pub fn reconciliation(&mut self) -> anyhow::Result<&mut Service> {
+        if let Some(service) = &mut self.reconciliation {
+            if service.id().is_none() {
+                service.resume()?;
+            }
+        } else {
+            let config = self.folder.path.join("reconciliation/reconciliation.toml");
+            let logs = self.directory.path().join("logs");
+            let service = Service::start("reconciliation", "reconciliation", &config, &logs)?;
+            self.reconciliation = Some(service);
+        }
+        self.reconciliation.as_mut().context("reconciliation was not started")
+    }
+
     /// Kills a node by SIGKILL.
     pub fn kill(&mut self, node: usize) -> anyhow::Result<()> {
         self.nodes.get_mut(node - 1).context("no such node")?.kill()
@@ -220,6 +241,7 @@ pub fn float(count: u64) -> f64 {
 impl Drop for World {
     fn drop(&mut self) {
         // Before the folder goes.
+        processes::end(self.reconciliation.take().into_iter().collect());
         processes::end(std::mem::take(&mut self.nodes));
     }
 }

@@ -293,7 +293,7 @@ impl Drop for Running {
     }
 }
 
-async fn database(given: Option<String>) -> anyhow::Result<(String, Option<Postgres>)> {
+pub(crate) async fn database(given: Option<String>) -> anyhow::Result<(String, Option<Postgres>)> {
     if let Some(url) = given {
         return Ok((url, None));
     }

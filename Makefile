@@ -1,6 +1,6 @@
 # The commands of this project. Each installs what is missing (deploy/prerequisites.sh) and then
 # calls cargo or the binary; nothing else is needed on a fresh machine.
-.PHONY: help demo test faulty schemathesis openapi-lint fuzz sim chaos soak lint fix bench rates build prerequisites
+.PHONY: help demo test faulty schemathesis openapi-lint fuzz sim chaos soak lint fix bench rates build release prerequisites
 SHELL := bash
 CARGO ?= cargo
 # Always the whole workspace: another selection would compile RocksDB again.
@@ -15,6 +15,9 @@ prerequisites:
 
 build: prerequisites ## Build the binary
 	$(BUILD)
+
+release: prerequisites ## Build the binary that is shipped: target/release/causeway
+	$(CARGO) build --release --locked --package services-cli --bin causeway
 
 demo: build ## Run a whole network on this machine: make demo ARGS="--once"
 	@$(CAUSEWAY) demo $(ARGS)

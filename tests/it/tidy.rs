@@ -78,6 +78,7 @@ const EDGES: &[&str] = &[
     "services/reports/src/store",
     "services/runtime/src/error/tests",
     "services/runtime/src/health",
+    "services/runtime/src/http",
     "services/runtime/src/receive",
     "services/runtime/src/shutdown",
     "services/runtime/src/telemetry",

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use indicatif::ProgressBar;
 use proto::ledger::GetStatusRequest;
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use services_reconciliation::store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -37,9 +37,9 @@ pub(super) async fn measure(args: &Bench) -> anyhow::Result<Value> {
     let (url, postgres) = database(None).await?;
     let mut world = World::start_with(args.nodes, &url).await?;
     world.reconciliation()?;
-    let pool = PgPool::connect(&url).await.context("the tables cannot be read")?;
+    let tables = Store::new(&url).context("the tables cannot be read")?;
     let (seen, reached) = watch::channel(0);
-    let follower = tokio::spawn(follow(pool, seen));
+    let follower = tokio::spawn(follow(tables, seen));
     let tip = tip(&world).await?;
     reach(&reached, tip).await?;
     out::note("sending at a pace …");
@@ -57,12 +57,10 @@ pub(super) async fn measure(args: &Bench) -> anyhow::Result<Value> {
 }
 
 /// Tells how far the tables are, as often as it can.
-async fn follow(pool: PgPool, seen: watch::Sender<u64>) -> anyhow::Result<()> {
+async fn follow(tables: Store, seen: watch::Sender<u64>) -> anyhow::Result<()> {
     loop {
-        let next: Result<i64, sqlx::Error> =
-            sqlx::query_scalar("SELECT next_sequence FROM ledger.cursor").fetch_one(&pool).await;
         // The schema is not made yet.
-        let next = next.ok().and_then(|next| u64::try_from(next).ok()).unwrap_or_default();
+        let next = tables.cursor().await.map_or(0, |cursor| cursor.next_sequence);
         seen.send_if_modified(|last| next > std::mem::replace(last, next));
         tokio::time::sleep(LOOK_EVERY).await;
     }

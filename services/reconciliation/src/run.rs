@@ -14,7 +14,7 @@ use services_runtime::{
     tls::{self, ClientTls},
     trace::{Tracer, now_micros},
 };
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{sync::watch, task::JoinSet, time::Instant};
 use tracing::{debug, error, info, warn};
 
 use crate::{
@@ -137,6 +137,7 @@ pub async fn run(
         heard_at: Timestamp::ZERO,
         booked_at: Timestamp::ZERO,
         written: false,
+        near: watch::Sender::new(false),
     };
     let mut delays = retry::forever().build();
     loop {
@@ -198,6 +199,8 @@ struct Follower {
     tracer: Tracer,
     /// Whether a batch was written since the last interruption.
     written: bool,
+    /// Whether less is missing than one batch takes.
+    near: watch::Sender<bool>,
 }
 
 impl Follower {
@@ -220,7 +223,8 @@ impl Follower {
         if first {
             let (settings, client) = (self.settings.clone(), self.client.clone());
             let (health, shutdown) = (self.health.clone(), self.shutdown.clone());
-            let sweeping = sweeper::forever(settings, client, health, shutdown);
+            let near = self.near.subscribe();
+            let sweeping = sweeper::forever(settings, client, health, near, shutdown);
             self.shutdown.spawn("sweep", sweeping);
         }
         let next = cursor.next_sequence;
@@ -266,6 +270,8 @@ impl Follower {
     fn lag(&self, cursor: &Cursor) {
         let lag = self.tip.saturating_sub(cursor.next_sequence);
         gauge!("causeway_reconciliation_lag_records").set(float(lag));
+        let near = usize::try_from(lag).is_ok_and(|lag| lag < self.settings.batch_records_max);
+        self.near.send_if_modified(|was| std::mem::replace(was, near) != near);
         let behind = self.heard_at.micros_since(self.booked_at);
         let behind = if lag == 0 { Duration::ZERO } else { Duration::from_micros(behind) };
         gauge!("causeway_reconciliation_lag_seconds").set(behind);

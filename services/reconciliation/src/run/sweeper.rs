@@ -13,6 +13,7 @@ use proto::{
     ledger::GetRootRequest,
 };
 use services_runtime::{health, shutdown::Shutdown};
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::{Error, SILENCE_MAX, SWEEP, chain, float};
@@ -22,6 +23,8 @@ use crate::{
     sweep::{CHUNK, FINDINGS_MAX, Finding, Tree, root_of},
 };
 
+/// How long a round is put off while the tables catch up.
+const BEHIND_MAX: Duration = Duration::from_secs(300);
 /// Damaged chunks that are narrowed down to their records.
 const NARROWED_MAX: usize = 8;
 /// A sweep that never rests is no sweep in the background.
@@ -227,12 +230,19 @@ pub(super) async fn forever(
     settings: Settings,
     client: LedgerClient,
     health: Option<health::State>,
+    mut near: watch::Receiver<bool>,
     shutdown: Shutdown,
 ) -> Result<(), Infallible> {
     let Ok(store) = Store::new(&settings.database_url) else { return Ok(()) };
     let percent = settings.sweep_percent.clamp(1, PERCENT_MAX);
     let pace = Pace { at_once: 1, percent };
     loop {
+        // Tables that are far behind need the processor to catch up; but not for ever.
+        let waited = tokio::time::timeout(BEHIND_MAX, near.wait_for(|near| *near));
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            _ = waited => {}
+        }
         let begun = Instant::now();
         let round = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),

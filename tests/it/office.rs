@@ -14,9 +14,11 @@ use sqlx::PgPool;
 use time::{Date, OffsetDateTime, macros::date};
 
 mod breaks;
+mod days;
 mod intake;
 pub(crate) mod network;
 mod paper;
+mod planted;
 
 pub(crate) use paper::{Line, camt053};
 

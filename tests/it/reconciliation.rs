@@ -29,6 +29,7 @@ use services_reconciliation::{
 };
 use tests::postgres::Postgres;
 
+mod many;
 mod rebuild;
 mod roles;
 mod running;

@@ -43,6 +43,16 @@ pub struct Leg {
     pub at: OffsetDateTime,
 }
 
+/// What moved from one account to another within the day, of one kind of leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sum {
+    pub kind: i16,
+    pub debit_account: u64,
+    pub credit_account: u64,
+    pub legs: usize,
+    pub amount: i128,
+}
+
 /// Everything that a day is computed from.
 #[derive(Clone, Debug, Default)]
 pub struct Books {
@@ -59,7 +69,7 @@ pub struct Books {
     pub participants: BTreeMap<u32, Participant>,
     /// How statements name an account.
     pub names: BTreeMap<u64, String>,
-    pub legs: Vec<Leg>,
+    pub sums: Vec<Sum>,
     /// Transfers that are pending at the end.
     pub pending: u64,
 }
@@ -130,12 +140,11 @@ impl Books {
     }
 
     fn balance_rows(&self) -> Vec<Value> {
-        let mut sums: BTreeMap<u64, (u128, u128)> = BTreeMap::new();
-        for leg in &self.legs {
-            sums.entry(leg.debit_account).or_default().0 += u128::from(leg.amount);
-            sums.entry(leg.credit_account).or_default().1 += u128::from(leg.amount);
+        let mut sums: BTreeMap<u64, (i128, i128)> = BTreeMap::new();
+        for sum in &self.sums {
+            sums.entry(sum.debit_account).or_default().0 += sum.amount;
+            sums.entry(sum.credit_account).or_default().1 += sum.amount;
         }
-        let signed = |units: u128| self.text(i128::try_from(units).unwrap_or(i128::MAX));
         let row = |(account, own): (&u64, &Account)| {
             let (debits, credits) = sums.get(account).copied().unwrap_or_default();
             json!({
@@ -143,8 +152,8 @@ impl Books {
                 "participant": own.owner,
                 "custody": own.custody,
                 "opening": self.text(own.opening),
-                "credits": signed(credits),
-                "debits": signed(debits),
+                "credits": self.text(credits),
+                "debits": self.text(debits),
                 "closing": self.text(own.closing),
                 "reserved": self.text(own.reserved),
             })
@@ -154,13 +163,13 @@ impl Books {
 
     /// Who paid which fees to whom.
     fn fees(&self) -> Vec<Value> {
-        let mut sums: BTreeMap<(u32, u32, i16), (u64, i128)> = BTreeMap::new();
-        for leg in self.legs.iter().filter(|leg| matches!(leg.kind, 2 | 3)) {
-            let key = (self.owner(leg.debit_account), self.owner(leg.credit_account), leg.kind);
+        let mut sums: BTreeMap<(u32, u32, i16), (usize, i128)> = BTreeMap::new();
+        for own in self.sums.iter().filter(|own| matches!(own.kind, 2 | 3)) {
+            let key = (self.owner(own.debit_account), self.owner(own.credit_account), own.kind);
             let sum = sums.entry(key).or_default();
-            *sum = (sum.0 + 1, sum.1 + i128::from(leg.amount));
+            *sum = (sum.0 + own.legs, sum.1 + own.amount);
         }
-        let row = |((payer, payee, kind), (count, amount)): (&(u32, u32, i16), &(u64, i128))| {
+        let row = |((payer, payee, kind), (count, amount)): (&(u32, u32, i16), &(usize, i128))| {
             json!({
                 "payer": payer,
                 "payee": payee,
@@ -175,11 +184,10 @@ impl Books {
     /// What each two parties moved to each other, principal alone.
     fn net(&self) -> Vec<Value> {
         let mut sums: BTreeMap<(u32, u32), (i128, i128)> = BTreeMap::new();
-        for leg in self.legs.iter().filter(|leg| leg.kind == 1) {
-            let (from, to) = (self.owner(leg.debit_account), self.owner(leg.credit_account));
+        for own in self.sums.iter().filter(|own| own.kind == 1) {
+            let (from, to) = (self.owner(own.debit_account), self.owner(own.credit_account));
             let sum = sums.entry((from.min(to), from.max(to))).or_default();
-            let amount = i128::from(leg.amount);
-            if from <= to { sum.0 += amount } else { sum.1 += amount }
+            if from <= to { sum.0 += own.amount } else { sum.1 += own.amount }
         }
         let row = |((first, second), (to_second, to_first)): (&(u32, u32), &(i128, i128))| {
             json!({
@@ -198,11 +206,10 @@ impl Books {
     fn revenue(&self, rules: &Rules) -> Vec<Value> {
         let mut brought: BTreeMap<u32, i128> = BTreeMap::new();
         let mut earned: BTreeMap<u32, i128> = BTreeMap::new();
-        for leg in &self.legs {
-            let amount = i128::from(leg.amount);
-            match leg.kind {
-                2 => *brought.entry(self.owner(leg.debit_account)).or_default() += amount,
-                3 => *earned.entry(self.owner(leg.credit_account)).or_default() += amount,
+        for own in &self.sums {
+            match own.kind {
+                2 => *brought.entry(self.owner(own.debit_account)).or_default() += own.amount,
+                3 => *earned.entry(self.owner(own.credit_account)).or_default() += own.amount,
                 _ => {}
             }
         }
@@ -225,6 +232,37 @@ impl Books {
         };
         partners.iter().map(row).collect()
     }
+}
+
+/// What a closed day leaves to the next one, as its report says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Closing balance and reserved debits of each account.
+    pub accounts: BTreeMap<u64, (i128, i128)>,
+    pub pending: u64,
+}
+
+impl Carried {
+    /// What a report of [`Books::report`] leaves; nothing if it is none.
+    #[must_use]
+    pub fn of(report: &Value, exponent: u8) -> Option<Self> {
+        let read = |row: &Value| {
+            let account = row["account"].as_str()?.parse().ok()?;
+            let sum = |name: &str| units(row[name].as_str()?, exponent);
+            Some((account, (sum("closing")?, sum("reserved")?)))
+        };
+        let accounts = report["balances"].as_array()?.iter().map(read).collect::<Option<_>>()?;
+        Some(Self { accounts, pending: report["pending_transfers"].as_u64()? })
+    }
+}
+
+/// The minor units of a decimal that [`decimal`] wrote.
+#[must_use]
+pub fn units(text: &str, exponent: u8) -> Option<i128> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let written = digits && fraction.len() == usize::from(exponent) && !text.ends_with('.');
+    if written { format!("{whole}{fraction}").parse().ok() } else { None }
 }
 
 /// Minor units as a decimal, with a minus sign below zero.

@@ -13,12 +13,14 @@ use services_iso20022::{
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    day::{Books, Leg, Move},
+    day::{Books, Leg, Move, Sum},
     error::Error,
 };
 
 /// Entries of one message: more would exceed what readers take at once.
 const ENTRIES_MAX: usize = 400;
+const REBALANCING: &str = "rebalancing.csv";
+const PAY_OUT: &str = "pacs.009-surplus.xml";
 
 /// A file for one participant, or for the custodian.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,19 +30,39 @@ pub struct Document {
     pub text: String,
 }
 
-/// Writes all of a day's documents.
+/// How a day's documents are called, before they are written.
+#[must_use]
+pub fn names(books: &Books, moves: &[Move]) -> Vec<String> {
+    let mut all = Vec::new();
+    for (account, own) in books.accounts.iter().filter(|(_, own)| !own.custody) {
+        let touches = |sum: &&Sum| [sum.debit_account, sum.credit_account].contains(account);
+        let legs: usize = books.sums.iter().filter(touches).map(|sum| sum.legs).sum();
+        let pages = legs.div_ceil(ENTRIES_MAX);
+        all.extend((1..=pages.max(1)).map(|page| paper_name("053", (own.owner, *account), page)));
+        all.extend((1..=pages).map(|page| paper_name("054", (own.owner, *account), page)));
+    }
+    all.extend((!moves.is_empty()).then(|| REBALANCING.to_owned()));
+    all.extend(moves.iter().any(|own| own.out).then(|| PAY_OUT.to_owned()));
+    all
+}
+
+fn paper_name(message: &str, (owner, account): (u32, u64), page: usize) -> String {
+    format!("camt.{message}-{owner}-{account}-{page}.xml")
+}
+
+/// Writes all of a day's documents: [`names`] says how they are called.
 ///
 /// # Errors
 /// [`Error::Document`] when a name or code does not fit the XSD.
 pub fn documents(
     books: &Books,
+    legs: &[Leg],
     moves: &[Move],
     now: OffsetDateTime,
 ) -> Result<Vec<Document>, Error> {
     let mut all = Vec::new();
     for (account, own) in books.accounts.iter().filter(|(_, own)| !own.custody) {
-        let legs: Vec<&Leg> = books
-            .legs
+        let legs: Vec<&Leg> = legs
             .iter()
             .filter(|leg| [leg.debit_account, leg.credit_account].contains(account))
             .collect();
@@ -50,11 +72,7 @@ pub fn documents(
     }
     if !moves.is_empty() {
         let text = table(books, moves);
-        all.push(Document {
-            participant: books.custodian,
-            name: "rebalancing.csv".to_owned(),
-            text,
-        });
+        all.push(Document { participant: books.custodian, name: REBALANCING.to_owned(), text });
     }
     if moves.iter().any(|own| own.out) {
         all.push(pay_out(books, moves, now)?);
@@ -112,7 +130,7 @@ impl Paper<'_> {
                 },
             };
             let text = message.write(None).map_err(wrong)?;
-            let name = format!("camt.053-{}-{}-{page}.xml", self.owner, self.account);
+            let name = paper_name("053", (self.owner, self.account), page);
             all.push(Document { participant: self.owner, name, text });
         }
         Ok(all)
@@ -134,7 +152,7 @@ impl Paper<'_> {
                 }],
             };
             let text = message.write(None).map_err(wrong)?;
-            let name = format!("camt.054-{}-{}-{page}.xml", self.owner, self.account);
+            let name = paper_name("054", (self.owner, self.account), page);
             all.push(Document { participant: self.owner, name, text });
         }
         Ok(all)
@@ -308,5 +326,5 @@ fn pay_out(books: &Books, moves: &[Move], now: OffsetDateTime) -> Result<Documen
         credit_transfers: transfers,
     };
     let text = message.write(None).map_err(wrong)?;
-    Ok(Document { participant: books.custodian, name: "pacs.009-surplus.xml".to_owned(), text })
+    Ok(Document { participant: books.custodian, name: PAY_OUT.to_owned(), text })
 }

@@ -98,6 +98,14 @@ fn plain(text: &str) -> &str {
     text.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@'])).unwrap_or(text)
 }
 
+/// The numbers of the breaks that a table names; what is no number is refused by [`preview`].
+#[must_use]
+pub fn numbers(bytes: &[u8]) -> Vec<i64> {
+    let mut reader = csv::Reader::from_reader(bytes);
+    let records = reader.records().take(ROWS_MAX + 1).filter_map(Result::ok);
+    records.filter_map(|record| plain(record.get(0)?).parse().ok()).collect()
+}
+
 /// What an edited table would do to the breaks as they are.
 ///
 /// # Errors

@@ -38,6 +38,8 @@ pub enum DayRefusal {
     Closed,
     #[error("the day before, {0}, is open")]
     Former(String),
+    #[error("the report of the day before, {0}, is not the one that was closed")]
+    FormerAltered(String),
     #[error("it is no business day: {0}")]
     Holiday(String),
     #[error("no calendar says whether it is a business day")]
@@ -65,6 +67,7 @@ impl DayRefusal {
         match self {
             Self::Closed => "DAY_CLOSED",
             Self::Former(_) => "DAY_BEFORE_OPEN",
+            Self::FormerAltered(_) => "DAY_BEFORE_ALTERED",
             Self::Holiday(_) => "NO_BUSINESS_DAY",
             Self::CalendarMissing => "CALENDAR_MISSING",
             Self::CutOff(_) => "CUT_OFF_NOT_PASSED",
@@ -81,6 +84,9 @@ impl DayRefusal {
         match self {
             Self::Closed => "nothing to do: show the day",
             Self::Former(_) => "close that day first",
+            Self::FormerAltered(_) => {
+                "restore office.days from a backup: its digest is of another report"
+            }
             Self::Holiday(_) => "close the next business day, which takes these records in",
             Self::CalendarMissing => "add a calendar file of the currency that covers the day",
             Self::CutOff(_) => "wait for the cut-off",

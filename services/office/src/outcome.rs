@@ -27,8 +27,18 @@ pub struct Stored {
     pub reversal: bool,
     pub returns: Option<Uuid>,
     pub charges: u64,
+    /// Of an entry that is not the sum of its details: those of them that have a UETR.
+    pub parts: Vec<Part>,
     pub state: State,
     pub matched: Option<i64>,
+}
+
+/// A detail of an entry that is kept whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub uetr: Uuid,
+    /// Minor units.
+    pub amount: u64,
 }
 
 /// Where a movement stands.
@@ -140,9 +150,14 @@ pub fn changes(stored: &[Stored], breaks: &[StoredBreak], context: &Context) -> 
     let (left, right): (Vec<&Stored>, Vec<&Stored>) = stored.iter().partition(|own| own.ledger);
     let accounts: BTreeSet<i64> = stored.iter().map(|own| own.account).collect();
     let numbers: BTreeMap<i64, u32> = accounts.into_iter().zip(0..).collect();
+    let batches = batches(&left, &right);
     let movements = |own: &[&Stored]| -> Vec<Movement> {
         own.iter()
-            .map(|own| movement(own, numbers.get(&own.account).copied().unwrap_or(0)))
+            .map(|own| {
+                let account = numbers.get(&own.account).copied().unwrap_or(0);
+                let batch = batches.get(&own.movement).map(|entry| format!("entry {entry}"));
+                Movement { batch: batch.or_else(|| own.batch.clone()), ..movement(own, account) }
+            })
             .collect()
     };
     let outcome = compare(&movements(&left), &movements(&right), &context.rules);
@@ -162,6 +177,30 @@ pub fn changes(stored: &[Stored], breaks: &[StoredBreak], context: &Context) -> 
         }
     }
     diff.end()
+}
+
+/// Which movements of the ledger an entry names as its parts, and the entry itself, by the entry's movement. A UETR may
+/// have several legs on an account, fees beside what is paid: that of the part's amount is meant, or else the largest.
+fn batches(left: &[&Stored], right: &[&Stored]) -> BTreeMap<i64, i64> {
+    let mut named: BTreeMap<i64, i64> = BTreeMap::new();
+    if right.iter().all(|own| own.parts.is_empty()) {
+        return named;
+    }
+    let mut legs: BTreeMap<(Uuid, i64, bool), Vec<&Stored>> = BTreeMap::new();
+    for own in left {
+        if let Some(uetr) = own.uetr {
+            legs.entry((uetr, own.account, own.credit)).or_default().push(own);
+        }
+    }
+    for entry in right.iter().filter(|own| !own.parts.is_empty()) {
+        named.insert(entry.movement, entry.movement);
+        for part in &entry.parts {
+            let own = legs.get(&(part.uetr, entry.account, entry.credit)).into_iter().flatten();
+            let meant = own.max_by_key(|own| (own.amount == part.amount, own.amount));
+            named.extend(meant.map(|own| (own.movement, entry.movement)));
+        }
+    }
+    named
 }
 
 /// What is due on a day that the other book does not tell yet.

@@ -87,7 +87,8 @@ impl Office {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_lazy_with(options.application_name("office"));
+            // Compiling a plan takes longer than these plans run.
+            .connect_lazy_with(options.application_name("office").options([("jit", "off")]));
         let calendars = Calendars::load(rules.calendars.as_deref())?;
         Ok(Self { pool, rules: Arc::new(rules), calendars: Arc::new(calendars) })
     }

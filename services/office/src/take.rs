@@ -32,6 +32,8 @@ pub struct EntryRow {
     pub servicer_reference: Option<String>,
     /// The batch that an entry without details stands for.
     pub batch: Option<String>,
+    /// UETR and minor units of each detail of an entry that is not the sum of its details, and is therefore kept whole.
+    pub parts: Vec<(Uuid, u64)>,
     /// Upper case, letters and digits alone.
     pub party: Option<String>,
     /// Minor units.
@@ -77,7 +79,20 @@ fn rows(place: i32, entry: &Entry, details: &[Detail]) -> Vec<EntryRow> {
         return numbered.map(|(number, detail)| row(place, entry, Some(detail), number)).collect();
     }
     let only = details.first().filter(|_| details.len() == 1);
-    vec![row(place, entry, only, 0)]
+    let mut whole = row(place, entry, only, 0);
+    if details.len() > 1 {
+        whole.parts = details.iter().filter_map(part).collect();
+    }
+    vec![whole]
+}
+
+/// What names a detail: its UETR, with its amount.
+fn part(detail: &Detail) -> Option<(Uuid, u64)> {
+    Some((uetr(detail)?, detail.amount.as_ref()?.minor_units()?))
+}
+
+fn uetr(detail: &Detail) -> Option<Uuid> {
+    detail.references.uetr.as_deref().and_then(|text| Uuid::parse_str(text.trim()).ok())
 }
 
 fn sums_up(entry: &Entry, details: &[Detail]) -> bool {
@@ -128,12 +143,13 @@ fn row(place: i32, entry: &Entry, detail: Option<&Detail>, number: i32) -> Entry
         status: entry.status.as_str().to_owned(),
         booking_date: entry.booking_date.as_deref().and_then(date),
         value_date: entry.value_date.as_deref().and_then(date),
-        uetr: references.uetr.as_deref().and_then(|text| Uuid::parse_str(text.trim()).ok()),
+        uetr: uetr(own),
         end_to_end_id: reference(references.end_to_end_id.as_deref()),
         servicer_reference: reference(servicer),
         batch: batch
             .filter(|_| whole && entry.details_count != 1)
             .and_then(|own| reference(Some(&own))),
+        parts: Vec::new(),
         party: party.and_then(party_key),
         charges: charges.money(currency).map_or(0, |(money, side)| match side {
             CreditDebit::Credit => money.minor_units().unwrap_or(0),

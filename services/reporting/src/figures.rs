@@ -97,8 +97,8 @@ pub struct Figures {
     pub finality_plot: Option<String>,
     pub ages: Vec<Kind>,
     pub ages_plot: Option<String>,
-    pub open_breaks: usize,
-    pub overdue: usize,
+    pub open_breaks: i64,
+    pub overdue: i64,
     pub records: i64,
     pub last_record: String,
     pub truncated: bool,
@@ -120,8 +120,8 @@ pub fn figures(rows: &Rows<'_>) -> Figures {
         finality_plot,
         ages,
         ages_plot,
-        open_breaks: rows.ages.len(),
-        overdue: rows.ages.iter().filter(|row| row.due_at < rows.now).count(),
+        open_breaks: rows.ages.iter().map(|row| row.open).sum(),
+        overdue: rows.ages.iter().map(|row| row.overdue).sum(),
         records: rows.tip.records,
         last_record: rows.tip.at.map_or_else(|| "none".to_owned(), |at| view::long(rows.now - at)),
         truncated: rows.truncated,
@@ -284,10 +284,9 @@ fn ages(rows: &Rows<'_>) -> (Vec<Kind>, Option<String>) {
         .map(|(_, name)| Kind { name: (*name).to_owned(), counts: vec![0, 0] })
         .collect();
     for row in rows.ages {
-        let days = (rows.now - row.opened_at).whole_days();
-        let at = AGES.iter().position(|(below, _)| days < *below).unwrap_or(AGES.len() - 1);
-        kinds[at].counts[0] += 1;
-        kinds[at].counts[1] += i64::from(row.due_at < rows.now);
+        let at = AGES.iter().position(|(below, _)| row.days < *below).unwrap_or(AGES.len() - 1);
+        kinds[at].counts[0] += row.open;
+        kinds[at].counts[1] += row.overdue;
     }
     let names: Vec<String> = kinds.iter().map(|kind| kind.name.clone()).collect();
     let column = |at: usize, name: &str| Series {

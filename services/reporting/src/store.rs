@@ -56,6 +56,8 @@ impl Store {
         let options = options.application_name("reporting").options([
             ("default_transaction_read_only", "on"),
             ("statement_timeout", STATEMENT_TIMEOUT),
+            // Compiling a plan takes longer than a page's plans run.
+            ("jit", "off"),
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)

@@ -75,8 +75,8 @@ pub struct BreakFilter {
     pub owner: Option<String>,
     /// Due before then and not closed.
     pub overdue_at: Option<OffsetDateTime>,
-    /// Those after this one, in order of their numbers; for pages.
-    pub after: Option<i64>,
+    /// Those that follow one with this due time and number in the queue; for pages.
+    pub after: Option<(OffsetDateTime, i64)>,
     /// 0 is 10,000.
     pub limit: i64,
 }
@@ -141,7 +141,8 @@ pub struct Shown {
 const COLUMNS: &str = "b.break, b.version, b.account, a.identification, a.leg, a.participant, b.currency, b.cause,
     b.at_risk::text AS at_risk, b.value_date, b.evidence, b.opened_at, b.due_at, b.owner, b.state, b.suggestion,
     b.resolution, b.closed_at, b.follows";
-const LIMIT: i64 = 10_000;
+/// Breaks of one statement.
+pub(super) const LIMIT: i64 = 10_000;
 
 fn break_row(row: &PgRow) -> Result<BreakRow, Error> {
     Ok(BreakRow {
@@ -230,8 +231,8 @@ impl Office {
              WHERE ($1 OR b.state <> 'closed') AND ($2::text IS NULL OR b.currency = $2)
                 AND ($3::text IS NULL OR b.cause = $3) AND ($4::text IS NULL OR b.owner = $4)
                 AND ($5::timestamptz IS NULL OR b.due_at < $5 AND b.state <> 'closed')
-                AND ($6::bigint IS NULL OR b.break > $6) AND ($7::bigint IS NULL OR a.participant = $7)
-             ORDER BY CASE WHEN $6::bigint IS NULL THEN b.due_at END, b.break LIMIT $8"
+                AND ($6::timestamptz IS NULL OR (b.due_at, b.break) > ($6, $9)) AND ($7::bigint IS NULL OR a.participant = $7)
+             ORDER BY b.due_at, b.break LIMIT $8"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(text))
             .bind(filter.all)
@@ -239,12 +240,32 @@ impl Office {
             .bind(&filter.cause)
             .bind(&filter.owner)
             .bind(filter.overdue_at)
-            .bind(filter.after)
+            .bind(filter.after.map(|(due_at, _)| due_at))
             .bind(actor.participant().map(i64::from))
             .bind(if filter.limit > 0 { filter.limit } else { LIMIT })
+            .bind(filter.after.map(|(_, id)| id))
             .fetch_all(&self.pool)
             .await
             .map_err(failed("list breaks"))?;
+        rows.iter().map(break_row).collect()
+    }
+
+    /// Breaks by their numbers, as far as the actor sees them.
+    pub(super) async fn breaks_named(
+        &self,
+        actor: &Actor,
+        numbers: &[i64],
+    ) -> Result<Vec<BreakRow>, Error> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM office.breaks b JOIN office.accounts a USING (account)
+             WHERE b.break = ANY($1) AND ($2::bigint IS NULL OR a.participant = $2)"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(text))
+            .bind(numbers)
+            .bind(actor.participant().map(i64::from))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed("read breaks"))?;
         rows.iter().map(break_row).collect()
     }
 

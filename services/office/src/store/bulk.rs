@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Office {
-    /// Breaks as CSV, to be edited and taken back.
+    /// Breaks as CSV, to be edited and taken back: all that fit, unless the filter limits them.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -22,7 +22,17 @@ impl Office {
         actor: &Actor,
         filter: &BreakFilter,
     ) -> Result<Vec<u8>, Error> {
-        edit::export(&self.break_list(actor, filter).await?)
+        let (mut filter, mut all) = (filter.clone(), Vec::new());
+        let limited = filter.limit > 0;
+        loop {
+            let rows = self.break_list(actor, &filter).await?;
+            let full = i64::try_from(rows.len()).is_ok_and(|count| count >= breaks::LIMIT);
+            filter.after = rows.last().map(|row| (row.due_at, row.id));
+            all.extend(rows);
+            if limited || !full {
+                return edit::export(&all);
+            }
+        }
     }
 
     /// What an edited table would change, and which of its rows are refused.
@@ -34,8 +44,7 @@ impl Office {
         actor: &Actor,
         bytes: &[u8],
     ) -> Result<Preview, Error> {
-        let filter = BreakFilter { all: true, limit: i64::MAX, ..BreakFilter::default() };
-        let rows = self.break_list(actor, &filter).await?;
+        let rows = self.breaks_named(actor, &edit::numbers(bytes)).await?;
         let rows: BTreeMap<i64, BreakRow> = rows.into_iter().map(|row| (row.id, row)).collect();
         edit::preview(bytes, &rows)
     }

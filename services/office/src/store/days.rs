@@ -8,7 +8,7 @@ use time::{Date, OffsetDateTime};
 use super::{Act, Office, act, column, commit, day_rows, failed, parsed, turn};
 use crate::{
     actor::Actor,
-    day::{Books, decimal},
+    day::{Books, Carried, decimal},
     documents::{self, Document},
     error::{DayRefusal, Error},
 };
@@ -54,7 +54,8 @@ struct Closing {
     statement: i64,
     report: Value,
     digest: [u8; 32],
-    documents: Vec<Document>,
+    /// Names of its documents.
+    names: Vec<String>,
 }
 
 impl Office {
@@ -92,7 +93,9 @@ impl Office {
         let mut transaction = self.begin().await?;
         turn(&mut transaction, &format!("day {}", close.currency)).await?;
         let closing = self.closing(&mut transaction, close, now).await?;
+        let documents = self.documents(&mut transaction, &closing.books, now).await?;
         insert(&mut transaction, close, &closing, (actor, now)).await?;
+        insert_documents(&mut transaction, close, &documents).await?;
         let detail = json!({
             "up_to": closing.books.up_to,
             "balances": closing.books.text(closing.books.balances()),
@@ -118,11 +121,15 @@ impl Office {
             reason,
         };
         let cut_off = self.business(close, now).map_err(refuse)?;
-        let former = former(connection, currency).await?;
-        if let Some((day, _)) = former {
-            self.follows(close, day).map_err(refuse)?;
+        let (exponent, custodian) = day_rows::currency(connection, currency).await?;
+        let former = day_rows::former(connection, currency).await?;
+        let (mut after, mut carried) = (-1, Carried::default());
+        if let Some(former) = former {
+            self.follows(close, former.day).map_err(refuse)?;
+            let altered = || refuse(DayRefusal::FormerAltered(former.day.to_string()));
+            carried = former.carried(exponent).ok_or_else(altered)?;
+            after = former.up_to;
         }
-        let after = former.map_or(-1, |(_, up_to)| up_to);
         let up_to = last_record(connection, close.up_to, after, cut_off).await?.map_err(refuse)?;
         let told = day_rows::told(connection, currency, close.day).await?;
         let told = told.ok_or_else(|| refuse(DayRefusal::StatementMissing))?;
@@ -130,7 +137,8 @@ impl Office {
             let words = "opening balance plus entries is not the closing balance".to_owned();
             return Err(refuse(DayRefusal::Findings(words)));
         }
-        let mut books = day_rows::books(connection, currency, (after, up_to)).await?;
+        let of = (currency, exponent, custodian);
+        let mut books = day_rows::books(connection, of, (after, up_to), &carried).await?;
         (books.day, books.number) = (Some(close.day), number(connection, currency).await?);
         let balances = books.balances();
         if balances != told.closing {
@@ -142,9 +150,21 @@ impl Office {
         }
         self.breaks_allow(connection, close, books.exponent).await?.map_err(refuse)?;
         let report = books.report(&self.rules);
-        let documents = documents::documents(&books, &books.moves(&self.rules), now)?;
+        let names = documents::names(&books, &books.moves(&self.rules));
         let digest = Sha256::digest(report.to_string()).into();
-        Ok(Closing { books, statement: told.statement, report, digest, documents })
+        Ok(Closing { books, statement: told.statement, report, digest, names })
+    }
+
+    /// What only a day that is closed is read leg by leg for.
+    async fn documents(
+        &self,
+        connection: &mut PgConnection,
+        books: &Books,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Document>, Error> {
+        let records = (books.after, books.up_to);
+        let legs = day_rows::legs(connection, &books.currency, records).await?;
+        documents::documents(books, &legs, &books.moves(&self.rules), now)
     }
 
     fn business(&self, close: &Close, now: OffsetDateTime) -> Result<OffsetDateTime, DayRefusal> {
@@ -207,20 +227,7 @@ impl Office {
         limit: i64,
     ) -> Result<Vec<DayRow>, Error> {
         actor.may_read_all()?;
-        let rows = sqlx::query(
-            "SELECT d.currency, d.day, d.after, d.up_to, d.balances::text AS balances, d.statement, d.report, d.digest,
-                d.closed_at, d.closed_by, c.exponent,
-                ARRAY(SELECT o.name FROM office.documents o WHERE o.currency = d.currency AND o.day = d.day
-                    ORDER BY o.document) AS documents
-             FROM office.days d JOIN ledger.currencies c USING (currency)
-             WHERE $1::text IS NULL OR d.currency = $1 ORDER BY d.day DESC, d.currency LIMIT $2",
-        )
-        .bind(currency)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed("list days"))?;
-        rows.iter().map(day_row).collect()
+        self.day_rows(currency, None, limit).await
     }
 
     /// One closed day.
@@ -233,10 +240,33 @@ impl Office {
         currency: &str,
         day: Date,
     ) -> Result<DayRow, Error> {
-        let days = self.day_list(actor, Some(currency), i64::MAX).await?;
-        let wanted = day.to_string();
+        actor.may_read_all()?;
         let missing = || Error::NotFound { what: "day", id: format!("{currency} {day}") };
-        days.into_iter().find(|row| row.day == wanted).ok_or_else(missing)
+        self.day_rows(Some(currency), Some(day), 1).await?.pop().ok_or_else(missing)
+    }
+
+    async fn day_rows(
+        &self,
+        currency: Option<&str>,
+        day: Option<Date>,
+        limit: i64,
+    ) -> Result<Vec<DayRow>, Error> {
+        let rows = sqlx::query(
+            "SELECT d.currency, d.day, d.after, d.up_to, d.balances::text AS balances, d.statement, d.report, d.digest,
+                d.closed_at, d.closed_by, c.exponent,
+                ARRAY(SELECT o.name FROM office.documents o WHERE o.currency = d.currency AND o.day = d.day
+                    ORDER BY o.document) AS documents
+             FROM office.days d JOIN ledger.currencies c USING (currency)
+             WHERE ($1::text IS NULL OR d.currency = $1) AND ($2::date IS NULL OR d.day = $2)
+             ORDER BY d.day DESC, d.currency LIMIT $3",
+        )
+        .bind(currency)
+        .bind(day)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("list days"))?;
+        rows.iter().map(day_row).collect()
     }
 
     /// The documents of a closed day that an actor sees.
@@ -269,20 +299,6 @@ impl Office {
         };
         rows.iter().map(own).collect()
     }
-}
-
-async fn former(
-    connection: &mut PgConnection,
-    currency: &str,
-) -> Result<Option<(Date, i64)>, Error> {
-    let row = sqlx::query(
-        "SELECT day, up_to FROM office.days WHERE currency = $1 ORDER BY day DESC LIMIT 1",
-    )
-    .bind(currency)
-    .fetch_optional(connection)
-    .await
-    .map_err(failed("read the day before"))?;
-    row.as_ref().map(|row| Ok((column(row, "day")?, column(row, "up_to")?))).transpose()
 }
 
 async fn number(connection: &mut PgConnection, currency: &str) -> Result<u64, Error> {
@@ -345,10 +361,18 @@ async fn insert(
     .bind(closing.digest.as_slice())
     .bind(now)
     .bind(actor.name())
-    .execute(&mut *connection)
+    .execute(connection)
     .await
     .map_err(failed("keep a day"))?;
-    for document in &closing.documents {
+    Ok(())
+}
+
+async fn insert_documents(
+    connection: &mut PgConnection,
+    close: &Close,
+    documents: &[Document],
+) -> Result<(), Error> {
+    for document in documents {
         sqlx::query(
             "INSERT INTO office.documents (currency, day, participant, name, bytes, digest)
              VALUES ($1, $2, $3, $4, $5, $6)",
@@ -377,7 +401,7 @@ fn shown(close: &Close, closing: &Closing, (actor, now): (&Actor, OffsetDateTime
         statement: closing.statement,
         report: closing.report.clone(),
         digest: hex::encode(closing.digest),
-        documents: closing.documents.iter().map(|document| document.name.clone()).collect(),
+        documents: closing.names.clone(),
         closed_at: now,
         closed_by: actor.name().to_owned(),
     }

@@ -13,7 +13,7 @@ use crate::{
     breaks,
     bridge::Leg,
     error::Error,
-    outcome::{self, Changes, Context, NewBreak, State, Stored, StoredBreak},
+    outcome::{self, Changes, Context, NewBreak, Part, State, Stored, StoredBreak},
 };
 
 /// What a run changed.
@@ -319,7 +319,7 @@ async fn stored(
                 JOIN office.movements n ON n.match = m.match)
          SELECT m.movement, m.account, m.book, m.amount::text AS amount, m.currency, m.credit_debit, m.value_date,
             m.uetr, m.end_to_end_id, m.servicer_reference, m.party, m.batch, m.reversal, m.returns,
-            m.charges::text AS charges, m.state, m.match
+            m.charges::text AS charges, m.parts, m.state, m.match
          FROM whole JOIN office.movements m USING (movement) JOIN own USING (account)
          ORDER BY m.movement",
     )
@@ -350,9 +350,20 @@ fn movement(row: &PgRow) -> Result<Stored, Error> {
         reversal: column(row, "reversal")?,
         returns: column(row, "returns")?,
         charges: parsed_or_none(row, "charges")?.unwrap_or(0),
+        parts: parts(&column(row, "parts")?)?,
         state: State::of(&state).ok_or_else(|| unreadable("state"))?,
         matched: column(row, "match")?,
     })
+}
+
+/// Parts of an entry, as they were kept.
+fn parts(value: &Option<Value>) -> Result<Vec<Part>, Error> {
+    let part = |own: &Value| {
+        let uetr = own.get(0)?.as_str()?.parse().ok()?;
+        Some(Part { uetr, amount: own.get(1)?.as_str()?.parse().ok()? })
+    };
+    let all = value.as_ref().and_then(Value::as_array).into_iter().flatten();
+    all.map(|own| part(own).ok_or_else(|| unreadable("parts"))).collect()
 }
 
 async fn stored_breaks(

@@ -21,14 +21,14 @@ use super::{
 use crate::{
     app::{App, Told},
     sessions::Session,
-    store::CurrencyRow,
+    store::{CurrencyRow, micros, moment},
     view,
 };
 
 pub(super) mod acts;
 pub(super) mod table;
 
-/// Breaks of one page: those due first.
+/// Breaks of one page, those due first.
 const LIMIT: i64 = 200;
 
 /// Causes with their codes, as filters list them.
@@ -68,7 +68,8 @@ struct List {
     fields: Fields,
     currencies: Vec<CurrencyRow>,
     lines: Vec<Line>,
-    full: bool,
+    /// Where those due later are.
+    next: Option<String>,
     query: String,
     mine: String,
 }
@@ -177,7 +178,7 @@ fn line(row: &BreakRow, now: OffsetDateTime) -> Line {
     }
 }
 
-/// What a query of the queue asks for; the same for the table that is taken away.
+/// What a query of the queue asks for; the same for the table that is taken away, which is no page.
 fn filter(fields: &Fields, me: &str, now: OffsetDateTime) -> BreakFilter {
     let owner = if fields.is("mine") { Some(me.to_owned()) } else { None };
     BreakFilter {
@@ -191,23 +192,40 @@ fn filter(fields: &Fields, me: &str, now: OffsetDateTime) -> BreakFilter {
     }
 }
 
+/// Where a page of the queue ends, as the address of the next one says it: due time in microseconds, number.
+fn place(row: &BreakRow) -> String {
+    format!("{}.{}", micros(row.due_at), row.id)
+}
+
+fn placed(text: &str) -> Option<(OffsetDateTime, i64)> {
+    let (due_at, id) = text.split_once('.')?;
+    Some((moment(due_at.parse().ok()?)?, id.parse().ok()?))
+}
+
 pub(super) async fn list(
     State(app): State<App>,
     session: Session,
     fields: Fields,
 ) -> Result<Html<String>, Told> {
     let now = OffsetDateTime::now_utc();
-    let filter = filter(&fields, session.actor.name(), now);
+    let mut filter = filter(&fields, session.actor.name(), now);
+    if let Some(text) = fields.text("after") {
+        let wrong = || Told::invalid("after", "is no place of the queue: begin at its first page");
+        filter.after = Some(placed(text).ok_or_else(wrong)?);
+    }
     let rows = app.office.break_list(&session.actor, &filter).await?;
     let notice = match fields.text("done") {
         Some("import") => Some("Every change of the table was made."),
         _ => None,
     };
+    let rest = fields.query("after");
     let query = fields.query("done");
+    let full = i64::try_from(rows.len()).is_ok_and(|count| count >= LIMIT);
+    let last = rows.last().filter(|_| full);
     shown(&List {
         frame: Frame::new(Some(&session), "breaks", "Breaks").noticed(notice),
         currencies: app.store.currencies().await?,
-        full: i64::try_from(rows.len()).is_ok_and(|count| count >= LIMIT),
+        next: last.map(|row| format!("/breaks?after={}{rest}", place(row))),
         lines: rows.iter().map(|row| line(row, now)).collect(),
         query: query.trim_start_matches('&').to_owned(),
         mine: session.actor.name().to_owned(),

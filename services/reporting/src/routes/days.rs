@@ -117,7 +117,7 @@ pub(super) async fn list(State(app): State<App>, session: Session) -> Result<Htm
     }
     let now = OffsetDateTime::now_utc();
     let last = app.store.last_closed().await?;
-    let closed = app.store.closed(None).await?;
+    let closed = app.store.closed().await?;
     shown(&List {
         frame,
         next: last.into_iter().map(|(currency, day)| next(&app, currency, day, now)).collect(),
@@ -176,12 +176,9 @@ pub(super) async fn preview(
 ) -> Result<Response, Told> {
     let close = asked(&fields)?;
     let now = OffsetDateTime::now_utc();
-    if let Some(closed) =
-        app.store.closed(Some(&close.currency)).await?.into_iter().find(|row| row.day == close.day)
-    {
-        return Ok(
-            Redirect::to(&format!("/days/{}/{}", closed.currency, closed.day)).into_response()
-        );
+    if app.store.is_closed(&close.currency, close.day).await? {
+        let path = format!("/days/{}/{}", close.currency, close.day);
+        return Ok(Redirect::to(&path).into_response());
     }
     match app.office.day_preview(&session.actor, &close, now).await {
         Ok(row) => {

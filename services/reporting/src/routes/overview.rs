@@ -83,7 +83,7 @@ async fn made(app: &App, own: Option<u32>) -> Result<Figures, Told> {
         Some(from) => store.pace(own, from).await?,
         None => Vec::new(),
     };
-    let (ages, tip) = (store.ages(own).await?, store.tip().await?);
+    let (ages, tip) = (store.ages(own, now).await?, store.tip().await?);
     let truncated = i64::try_from(pace.len()).is_ok_and(|count| count >= TRANSFERS_MAX);
     Ok(figures(&Rows {
         liquidity: &liquidity,

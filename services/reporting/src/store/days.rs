@@ -3,7 +3,7 @@
 use sqlx::{Row as _, postgres::PgRow};
 use time::{Date, OffsetDateTime};
 
-use super::{Error, Store, each, parsed, query, small};
+use super::{Error, Store, each, failed, parsed, query, small};
 
 const DAYS_MAX: i64 = 100;
 
@@ -35,14 +35,13 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn closed(&self, currency: Option<&str>) -> Result<Vec<ClosedRow>, Error> {
-        let one = if currency.is_some() { "d.currency = $1" } else { "$1::text IS NULL" };
+    pub async fn closed(&self) -> Result<Vec<ClosedRow>, Error> {
         let text = format!(
             "SELECT d.currency, c.exponent, d.day, d.up_to, d.balances::text AS balances, d.closed_at, d.closed_by
-             FROM office.days d JOIN ledger.currencies c USING (currency) WHERE {one}
+             FROM office.days d JOIN ledger.currencies c USING (currency)
              ORDER BY d.day DESC, d.currency LIMIT {DAYS_MAX}"
         );
-        let rows = query(text).bind(currency).fetch_all(&self.pool).await;
+        let rows = query(text).fetch_all(&self.pool).await;
         each(rows, "list closed days", |row| {
             Ok(ClosedRow {
                 currency: row.try_get("currency")?,
@@ -54,6 +53,23 @@ impl Store {
                 closed_by: row.try_get("closed_by")?,
             })
         })
+    }
+
+    /// Whether a day is closed.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_closed(&self, currency: &str, day: Date) -> Result<bool, Error> {
+        let read = failed("find a closed day");
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT FROM office.days WHERE currency = $1 AND day = $2) AS closed",
+        )
+        .bind(currency)
+        .bind(day)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(&read)?;
+        row.try_get("closed").map_err(read)
     }
 
     /// The documents of a closed day that an actor sees.

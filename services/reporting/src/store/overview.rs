@@ -7,11 +7,12 @@ use super::{Error, Store, each, failed, moment, parsed, participant, query, smal
 
 /// Accounts of one page.
 const ACCOUNTS_MAX: i64 = 200;
-/// Postings of each side of an account that tell its pace.
-pub const POSTINGS_MAX: i64 = 1_000;
+/// Postings of each side of an account that tell its pace: so many, and on one page no more than so many of all accounts.
+const POSTINGS_MAX: usize = 1_000;
+const POSTINGS_MIN: usize = 50;
+const POSTINGS_OF_SIDES_MAX: usize = 20_000;
 /// Transfers that figures are made of.
 pub const TRANSFERS_MAX: i64 = 10_000;
-const BREAKS_MAX: i64 = 10_000;
 
 /// An account and its balance, minor units.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,11 +57,13 @@ pub struct PaceRow {
     pub confirmed_micros: i64,
 }
 
-/// An open break's times.
+/// Open breaks of one age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AgeRow {
-    pub opened_at: OffsetDateTime,
-    pub due_at: OffsetDateTime,
+    /// Whole days since they were opened.
+    pub days: i64,
+    pub open: i64,
+    pub overdue: i64,
 }
 
 /// The last entry that the tables hold.
@@ -113,13 +116,15 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn moved(&self, accounts: &[u64], from: i64) -> Result<Vec<MovedRow>, Error> {
+        let most = POSTINGS_OF_SIDES_MAX / accounts.len().max(1);
+        let most = most.clamp(POSTINGS_MIN, POSTINGS_MAX);
         let side = |column: &str| {
             format!(
                 "(SELECT coalesce(sum(s.amount), 0)::text AS moved,
-                    CASE WHEN count(*) = {POSTINGS_MAX} THEN (SELECT r.at_micros FROM ledger.records r
+                    CASE WHEN count(*) = {most} THEN (SELECT r.at_micros FROM ledger.records r
                         WHERE r.sequence = min(s.sequence)) END AS since
                  FROM (SELECT p.amount, p.sequence FROM ledger.postings p WHERE p.{column} = a.account
-                    AND p.sequence >= $2 AND p.state = 'posted' ORDER BY p.sequence DESC LIMIT {POSTINGS_MAX}) s)"
+                    AND p.sequence >= $2 AND p.state = 'posted' ORDER BY p.sequence DESC LIMIT {most}) s)"
             )
         };
         let text = format!(
@@ -179,19 +184,28 @@ impl Store {
         })
     }
 
-    /// Open breaks, those due first.
+    /// How many breaks are open, by age.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn ages(&self, own: Option<u32>) -> Result<Vec<AgeRow>, Error> {
-        let own_break = if own.is_some() { "a.participant = $1" } else { "$1::bigint IS NULL" };
+    pub async fn ages(&self, own: Option<u32>, now: OffsetDateTime) -> Result<Vec<AgeRow>, Error> {
+        let own_break = if own.is_some() {
+            "b.account IN (SELECT account FROM office.accounts WHERE participant = $1)"
+        } else {
+            "$1::bigint IS NULL"
+        };
         let text = format!(
-            "SELECT b.opened_at, b.due_at FROM office.breaks b JOIN office.accounts a USING (account)
-             WHERE b.state <> 'closed' AND {own_break} ORDER BY b.due_at, b.break LIMIT {BREAKS_MAX}"
+            "SELECT floor(extract(epoch FROM $2 - b.opened_at) / 86400)::bigint AS days, count(*) AS open,
+                count(*) FILTER (WHERE b.due_at < $2) AS overdue
+             FROM office.breaks b WHERE b.state <> 'closed' AND {own_break} GROUP BY 1"
         );
-        let rows = query(text).bind(own.map(i64::from)).fetch_all(&self.pool).await;
-        each(rows, "read open breaks", |row: &PgRow| {
-            Ok(AgeRow { opened_at: row.try_get("opened_at")?, due_at: row.try_get("due_at")? })
+        let rows = query(text).bind(own.map(i64::from)).bind(now).fetch_all(&self.pool).await;
+        each(rows, "count open breaks", |row: &PgRow| {
+            Ok(AgeRow {
+                days: row.try_get("days")?,
+                open: row.try_get("open")?,
+                overdue: row.try_get("overdue")?,
+            })
         })
     }
 

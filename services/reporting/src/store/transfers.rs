@@ -94,9 +94,9 @@ pub struct RecallRow {
     pub answered_at: Option<OffsetDateTime>,
 }
 
-const COLUMNS: &str = "debtor_agent, uetr, creditor_agent, corridor, state, reason, rejection, amount, currency,
-    returned, deadline_micros, held_until_micros, submit_sequence, submitted_micros, decided_sequence, decided_micros,
-    confirmed_sequence, confirmed_micros, confirmation";
+/// What a search looks at; the rest is read of what it found.
+const COLUMNS: &str =
+    "submit_sequence, debtor_agent, creditor_agent, uetr, state, currency, amount";
 
 const SHOWN: &str = "t.debtor_agent, t.uetr, t.creditor_agent, t.corridor, t.state, t.reason, t.rejection,
     t.amount::text AS amount, t.currency, c.exponent, t.returned::text AS returned,
@@ -152,9 +152,32 @@ fn looked(own: Option<u32>, filter: &Filter, named: bool) -> String {
         _ if named => newest("uetr = ANY($9)"),
         (Some(_), _) => both("$1"),
         (None, Some(_)) => both("$4"),
+        // An exact amount names few transfers; it always comes with its currency.
+        (None, None) if filter.amount.is_some() => newest("currency = $5 AND amount = $6::numeric"),
         (None, None) if filter.state.is_some() => newest("state = $3"),
         (None, None) => newest("TRUE"),
     }
+}
+
+/// Whether an index gives what is asked and nothing else, so that no more rows are looked at than are shown.
+const fn exact(own: Option<u32>, filter: &Filter, named: bool) -> bool {
+    let asked = [
+        own.is_some() || filter.participant.is_some(),
+        filter.state.is_some(),
+        filter.amount.is_some(),
+        filter.currency.is_some() && filter.amount.is_none(),
+    ];
+    // Of two participants one is looked for among the other's.
+    let both = own.is_some() && filter.participant.is_some();
+    !named
+        && !both
+        && matches!(
+            asked,
+            [false, false, false, false]
+                | [true, false, false, false]
+                | [false, true, false, false]
+                | [false, false, true, false]
+        )
 }
 
 impl Store {
@@ -170,7 +193,7 @@ impl Store {
         }
         let text = format!(
             "WITH looked AS MATERIALIZED {},
-             found AS (SELECT * FROM looked
+             found AS (SELECT submit_sequence FROM looked
                 WHERE ($1::bigint IS NULL OR debtor_agent = $1 OR creditor_agent = $1)
                     AND ($3::smallint IS NULL OR state = $3)
                     AND ($4::bigint IS NULL OR debtor_agent = $4 OR creditor_agent = $4)
@@ -179,11 +202,13 @@ impl Store {
                     AND ($9::bytea[] IS NULL OR uetr = ANY($9))
                 ORDER BY submit_sequence DESC LIMIT $2)
              SELECT {SHOWN}, (SELECT CASE WHEN count(*) >= $10 THEN min(submit_sequence) END FROM looked) AS last
-             FROM (SELECT) one LEFT JOIN found t ON TRUE LEFT JOIN ledger.currencies c USING (currency)
+             FROM (SELECT) one LEFT JOIN (found JOIN ledger.transfers t USING (submit_sequence)
+                LEFT JOIN ledger.currencies c ON c.currency = t.currency) ON TRUE
              ORDER BY t.submit_sequence DESC",
             looked(own, filter, named.is_some())
         );
         let (from, to) = filter.records.unwrap_or((0, i64::MAX));
+        let exact = exact(own, filter, named.is_some());
         let read = failed("search transfers");
         let rows = query(text)
             .bind(own.map(i64::from))
@@ -195,7 +220,7 @@ impl Store {
             .bind(from)
             .bind(filter.before.unwrap_or(i64::MAX).min(to))
             .bind(named)
-            .bind(SCANNED_MAX)
+            .bind(if exact { filter.limit } else { SCANNED_MAX })
             .fetch_all(&self.pool)
             .await
             .map_err(&read)?;

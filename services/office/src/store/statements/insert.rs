@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use services_statements::{Balance, Judged, chain};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::{CHUNK, Imported, content_key, key_text, name_of};
 use crate::{
@@ -126,16 +127,16 @@ pub(super) async fn entries_insert(
         sqlx::query(
             "INSERT INTO office.entries (statement, number, detail, amount, amount_text, currency, credit_debit,
                 reversal, status, booking_date, value_date, uetr, end_to_end_id, servicer_reference, batch, party,
-                charges, information)
+                charges, information, parts)
              SELECT statement, number, detail, amount::numeric, amount_text, currency, credit_debit, reversal, status,
                 booking_date, value_date, uetr, end_to_end_id, servicer_reference, batch, party, charges::numeric,
-                information
+                information, parts
              FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[],
                 $8::bool[], $9::text[], $10::date[], $11::date[], $12::uuid[], $13::text[], $14::text[], $15::text[],
-                $16::text[], $17::text[], $18::text[])
+                $16::text[], $17::text[], $18::text[], $19::jsonb[])
                 AS t (statement, number, detail, amount, amount_text, currency, credit_debit, reversal, status,
                     booking_date, value_date, uetr, end_to_end_id, servicer_reference, batch, party, charges,
-                    information)",
+                    information, parts)",
         )
         .bind(owners)
         .bind(rows.iter().map(|row| row.number).collect::<Vec<_>>())
@@ -155,11 +156,18 @@ pub(super) async fn entries_insert(
         .bind(rows.iter().map(|row| row.party.clone()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.charges.to_string()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.information.clone()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| parts(&row.parts)).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await
         .map_err(failed("keep entries"))?;
     }
     Ok(())
+}
+
+/// An entry's parts as their column has them: none, or pairs of UETR and minor units.
+fn parts(parts: &[(Uuid, u64)]) -> Option<Value> {
+    let pairs = parts.iter().map(|(uetr, amount)| json!([uetr, amount.to_string()]));
+    (!parts.is_empty()).then(|| pairs.collect())
 }
 
 /// What is booked, has minor units and a day is compared; the account says by which kind of message.
@@ -169,10 +177,10 @@ pub(super) async fn movements_insert(
 ) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO office.movements (account, book, entry, amount, currency, credit_debit, value_date, uetr,
-            end_to_end_id, servicer_reference, party, batch, reversal, charges)
+            end_to_end_id, servicer_reference, party, batch, reversal, charges, parts)
          SELECT s.account, 'statement', e.entry, e.amount, e.currency, e.credit_debit,
             coalesce(e.value_date, e.booking_date), e.uetr, e.end_to_end_id, e.servicer_reference, e.party, e.batch,
-            e.reversal, e.charges
+            e.reversal, e.charges, e.parts
          FROM office.statements s JOIN office.accounts a USING (account) JOIN office.entries e USING (statement)
          WHERE s.file = $1 AND s.kind = a.compared AND e.status = 'BOOK' AND e.amount IS NOT NULL
             AND coalesce(e.value_date, e.booking_date) IS NOT NULL

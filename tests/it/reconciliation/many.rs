@@ -1,0 +1,117 @@
+//! A hundred thousand records: a report of before them is made again to the byte, and one changed byte among them is found soon.
+use std::time::{Duration, Instant};
+
+use services_office::{Office, Rules};
+use services_reconciliation::{
+    Report, Store,
+    record::Record,
+    store::{Batch, Pace},
+};
+use services_reports::{
+    Asked, Kind, Reports,
+    write::{Format, write},
+};
+use tests::postgres::Postgres;
+
+#[path = "../../../services/reconciliation/benches/store/world.rs"]
+mod world;
+
+/// Their records are over 108,000.
+const TRANSFERS: u64 = 27_000;
+/// Records before the first report.
+const FIRST: usize = 8_000;
+const LATER: usize = 100_000;
+const BATCH: usize = 8_192;
+/// In which a changed byte is found.
+const SOON: Duration = Duration::from_secs(10);
+
+async fn written(store: &Store, epoch: i64, events: &[proto::convert::RecordEvent]) {
+    for events in events.chunks(BATCH) {
+        let read = events.iter().cloned().map(Record::read);
+        let batch = Batch::new(read.collect::<Result<_, _>>().unwrap());
+        store.write_batch(epoch, &batch).await.unwrap();
+    }
+}
+
+/// Every report in every format, of the first records and acts.
+async fn reports(url: &str, records: usize) -> Vec<Vec<u8>> {
+    let reports = Reports::new(url).unwrap();
+    let mut files = Vec::new();
+    for kind in Kind::ALL {
+        let covered = kind == Kind::Covered;
+        let asked = Asked {
+            kind,
+            from: None,
+            to: None,
+            zone: "Asia/Manila".to_owned(),
+            participant: None,
+            currency: covered.then(|| "PHP".to_owned()),
+            above: covered.then_some(399_999),
+            records: Some(u64::try_from(records).unwrap()),
+            acts: Some(0),
+        };
+        let (table, position) = reports.make(&asked).await.unwrap();
+        assert!(!table.rows.is_empty() || !kind.of_days(), "{kind:?} says something");
+        files.push(format!("{position:?}").into_bytes());
+        for format in Format::ALL {
+            files.push(write(&table, format, kind.name()).unwrap());
+        }
+    }
+    files
+}
+
+async fn swept(store: &Store, pace: Pace) -> (Report, Duration) {
+    let begun = Instant::now();
+    let report = services_reconciliation::sweep(store, None, pace, |_, _, _| {}).await.unwrap();
+    (report, begun.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_hundred_thousand_records_reports_are_the_same_and_one_byte_is_found_in_ten_seconds()
+ {
+    let postgres = Postgres::shared().unwrap();
+    let url = postgres.database().await.unwrap();
+    let store = Store::new(&url).unwrap();
+    store.migrate().await.unwrap();
+    Office::new(&url, Rules::default()).unwrap().migrate().await.unwrap();
+    let epoch = store.claim(None).await.unwrap().epoch;
+    let events = world::World::of(TRANSFERS).events;
+    let (first, later) = events.split_at(FIRST);
+    assert!(later.len() >= LATER);
+    written(&store, epoch, first).await;
+    let before = reports(&url, FIRST).await;
+    written(&store, epoch, later).await;
+    assert!(reports(&url, FIRST).await == before, "the same bytes after {} records", later.len());
+    assert!(reports(&url, events.len()).await != before, "and others of later records");
+
+    let background = Pace { at_once: 1, percent: 25 };
+    for (table, column, row) in [
+        ("records", "item", "sequence = 50007"),
+        ("records", "salts", "sequence = 50007"),
+        (
+            "transfers",
+            "uetr",
+            "submit_sequence = (SELECT max(submit_sequence) FROM ledger.transfers)",
+        ),
+    ] {
+        let flip = format!(
+            "SET session_replication_role = replica;
+             UPDATE ledger.{table} SET {column} = set_byte({column}, 3, get_byte({column}, 3) # 1) WHERE {row};
+             RESET session_replication_role"
+        );
+        let turn = || sqlx::raw_sql(sqlx::AssertSqlSafe(flip.clone())).execute(store.pool());
+        turn().await.unwrap();
+        for pace in [Pace::FULL, background] {
+            let (report, took) = swept(&store, pace).await;
+            let named = report
+                .findings
+                .iter()
+                .any(|finding| finding.table == table || finding.table == "cursor");
+            assert!(!report.ties_out && named, "{table}.{column}: {:?}", report.findings);
+            assert!(took < SOON, "{table}.{column}: {took:?} at {pace:?}");
+        }
+        turn().await.unwrap();
+    }
+    let (report, _) = swept(&store, Pace::FULL).await;
+    assert!(report.ties_out && report.records == events.len() as u64, "{:?}", report.findings);
+}

@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod provider;
+mod reports;
 
 /// The narrowest phone that is promised to, and a desk.
 const WIDTHS: [u32; 2] = [360, 1_280];
@@ -148,6 +149,7 @@ impl Things {
             .replace("{id}", &one.to_string())
             .replace("{attachment}", "1")
             .replace("{document}", "1")
+            .replace("{name}", "none.csv")
     }
 }
 
@@ -159,6 +161,7 @@ async fn each_person_does_his_work_in_a_browser_and_no_other_s() {
     open.floor.office.match_all(now()).await.unwrap();
     let things = things(&open).await;
     walked(&open, &things).await;
+    reports::reports_are_of_one_s_own_participant(&open).await;
     let Some(browser) = Browser::start(WIDTHS[1], 900).await else {
         skipped(
             "no Chromium with its driver: pages are not seen; deploy/prerequisites.sh installs both",
@@ -167,6 +170,7 @@ async fn each_person_does_his_work_in_a_browser_and_no_other_s() {
     };
     two_people_work_a_break(&open, &browser).await;
     compliance_opens_a_person_s_data(&open, &browser, &things).await;
+    reports::the_auditor_takes_a_report_away(&open, &browser, axe().as_deref()).await;
     the_operator_closes_the_day(&open, &browser, (late, closing)).await;
     pages_are_for_everyone(&open, &browser, &things).await;
     open.floor.running.stop();
@@ -214,7 +218,9 @@ async fn walked(open: &Open, things: &Things) {
                 assert!(!body.contains("HK-NOSTRO") && !body.contains("4,000.00"), "{whom}");
                 hidden += 1;
             } else {
-                let absent = route.path.contains("{attachment}") || route.path.contains("{day}");
+                let absent = ["{attachment}", "{day}", "/reports/{id}"]
+                    .iter()
+                    .any(|part| route.path.contains(part));
                 let known =
                     [StatusCode::OK, StatusCode::SEE_OTHER, StatusCode::UNPROCESSABLE_ENTITY];
                 assert!(
@@ -383,6 +389,7 @@ async fn pages_are_for_everyone(open: &Open, wide: &Browser, things: &Things) {
             .map(str::to_owned)
             .collect::<Vec<_>>();
     pages.extend(["/participants", "/participants/101", "/audit", "/nowhere"].map(str::to_owned));
+    pages.extend(["/reports", "/reports/new?report=covered"].map(str::to_owned));
     pages.push(format!("/transfers/101/{}", things.uetr));
     pages.push(format!("/breaks/{}", things.own_break));
     pages.push(format!("/statements/{}", things.statement));

@@ -1,13 +1,18 @@
 //! Reports as their reader meets them: figures that tie out, the same bytes after more records came, and a check without the
 //! database that one changed byte does not pass.
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duration};
 
+use ledger_proof::{Field as _, item::RegisterQuote, record::PartyPart};
 use serde_json::Value;
 use services_cli::demo::{network::Running, postgres::Postgres, processes::binary};
 use services_office::{Office, Rules};
 use sqlx::PgPool;
 
 use crate::office::network::{reconciled, transfer};
+
+mod gateway;
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn causeway(words: &[&str]) -> (i32, Value, String) {
     let output = Command::new(binary().unwrap()).arg("--json").args(words).output().unwrap();
@@ -46,7 +51,7 @@ impl Desk {
 }
 
 /// Rows of a CSV as text by column.
-fn rows(file: &Path) -> Vec<std::collections::BTreeMap<String, String>> {
+fn rows(file: &Path) -> Vec<BTreeMap<String, String>> {
     let mut reader = csv::Reader::from_path(file).unwrap();
     reader.deserialize().map(Result::unwrap).collect()
 }
@@ -55,6 +60,7 @@ fn bytes(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut all: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_file())
         .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
         .collect();
     all.sort();
@@ -80,7 +86,7 @@ async fn reports_are_the_same_bytes_later_and_checked_without_a_database() {
     let records = (reconciled(&running, &office).await + 1).to_string();
     let first = tempfile::tempdir().unwrap();
     let kinds: [&[&str]; 5] = [
-        &["corridors", "--zone", "Asia/Manila"],
+        &["corridors", "--zone", "Asia/Manila", "--usd200", "HKD=560.00"],
         &["liquidity", "--zone", "Asia/Manila"],
         &["covered", "--currency", "PHP", "--above", "399999"],
         &["breaks"],
@@ -92,6 +98,7 @@ async fn reports_are_the_same_bytes_later_and_checked_without_a_database() {
         assert_eq!(made["records"].as_u64().unwrap().to_string(), records);
     }
     figures_tie_out(first.path(), &records, office.pool()).await;
+    gateway::reports_of_a_gateway_tell_no_name(&running, &url).await;
 
     // More comes, and what was reported stays as it was.
     for _ in 0..4 {
@@ -127,6 +134,7 @@ async fn figures_tie_out(folder: &Path, records: &str, pool: &PgPool) {
     assert!(
         own.iter().all(|row| row["source_currency"] == "HKD" && row["fees_share"].as_str() > "0.0")
     );
+    cost_is_what_the_records_say(&own, pool).await;
     let covered = rows(&folder.join(format!("covered-{records}.csv")));
     assert_eq!(covered.len(), 3);
     assert!(covered.iter().all(|row| row["amount"] == "4000.00"));
@@ -144,6 +152,57 @@ async fn figures_tie_out(folder: &Path, records: &str, pool: &PgPool) {
         let last = liquidity.iter().rfind(|row| row["account"] == account).unwrap();
         assert_eq!(last["closing"].replace('.', "").parse::<i64>().unwrap().to_string(), balance);
     }
+}
+
+/// The cost of each transfer from its own records, as the ledger's library reads them.
+async fn cost_is_what_the_records_say(corridors: &[&BTreeMap<String, String>], pool: &PgPool) {
+    let quotes: Vec<(Vec<u8>,)> =
+        sqlx::query_as("SELECT liquidity_1 FROM ledger.records WHERE kind = 11 ORDER BY sequence")
+            .fetch_all(pool)
+            .await
+            .unwrap();
+    let quote = |part: &[u8]| {
+        let terms = PartyPart::from_bytes(part).unwrap().detail;
+        RegisterQuote::from_bytes(&terms.0).unwrap()
+    };
+    let quotes: Vec<RegisterQuote> = quotes.iter().map(|(part,)| quote(part)).collect();
+    let used: Vec<(Vec<u8>, i64, i64, i64)> = sqlx::query_as(
+        "SELECT r.liquidity_1, t.amount::bigint, p.amount::bigint, f.amount::bigint
+         FROM ledger.transfers t JOIN ledger.records r ON r.sequence = t.submit_sequence
+         JOIN ledger.postings p ON p.sequence = r.sequence AND p.kind = 1 AND p.currency = 'HKD'
+         JOIN ledger.postings f ON f.sequence = r.sequence AND f.kind = 2 AND f.currency = 'HKD'",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    assert_eq!(used.len(), 3);
+    let (mut principal, mut spread, mut fees) = (0.0, 0.0, 0.0);
+    for (part, arrived, paid, fee) in used {
+        let detail = PartyPart::from_bytes(&part).unwrap().detail;
+        let own = quotes.iter().find(|own| own.quote.0 == detail.0[..]).unwrap();
+        let mid: f64 = own.mid_rate.to_string().parse().unwrap();
+        principal += paid as f64;
+        spread += paid as f64 - arrived as f64 / mid;
+        fees += fee as f64;
+    }
+    let sum =
+        |name: &str| corridors.iter().map(|row| row[name].parse::<f64>().unwrap()).sum::<f64>();
+    assert_eq!((sum("costed"), sum("usd200_transfers")), (3.0, 3.0));
+    let told = sum("cost_amount");
+    assert!((told - (spread + fees) / 100.0).abs() <= 0.02, "{told} {spread} {fees}");
+    // All on one day, unless midnight fell between them.
+    if let [row] = corridors {
+        for (name, own) in [
+            ("spread_share", spread),
+            ("cost_share", spread + fees),
+            ("usd200_cost_share", spread + fees),
+        ] {
+            let told: f64 = row[name].parse().unwrap();
+            assert!((told - own / principal).abs() < 0.000_002, "{name}: {told} {own} {principal}");
+        }
+    }
+    // The bank's margin of 50 basis points and its payout fee, so not nothing and not the whole.
+    assert!((0.005..0.02).contains(&(spread / principal)), "{spread} {principal}");
 }
 
 fn what_was_changed_fails(desk: &Desk, folder: &Path, records: &str) {
@@ -175,10 +234,11 @@ fn what_was_changed_fails(desk: &Desk, folder: &Path, records: &str) {
 }
 
 fn wrong_words_are_named(desk: &Desk, folder: &Path) {
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 6] = [
+        (&["liquidity", "--usd200", "HKD=1560.00"], "usd200: only the report of corridors"),
         (&["corridors", "--records", "99999999"], "records: schema ledger holds"),
         (&["corridors", "--zone", "Mars/Olympus"], "zone: Mars/Olympus"),
-        (&["covered"], "above: give --above"),
+        (&["covered"], "above: give the amount"),
         (&["breaks", "--acts", "9"], "acts: schema office holds"),
         (&["audit", "--from", "2026-01-01"], "from: this report"),
     ];

@@ -70,6 +70,7 @@ const EDGES: &[&str] = &[
     "services/reconciliation/benches/store",
     "services/reconciliation/src/run",
     "services/reconciliation/src/store",
+    "services/reporting/src/desk",
     "services/reporting/src/oidc",
     "services/reporting/src/routes",
     "services/reporting/src/run",

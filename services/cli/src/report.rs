@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use ledger_proof::{Genesis, codec::Digest};
 use serde_json::{Value, json};
 use services_reports::manifest::File;
-use services_reports::{Asked, Kind, Manifest, Reports, Signed, write};
+use services_reports::{Asked, Gateway, Kind, Made, Reports, Signed};
 
 use crate::args::report::{Make, Report, VerifyReport};
 use crate::network::keys::Secret;
@@ -29,7 +29,8 @@ pub(crate) fn run(command: &Report, as_json: bool) -> anyhow::Result<Answer> {
 fn list(as_json: bool) {
     if as_json {
         let all = Kind::ALL.map(|kind| {
-            json!({ "report": kind.name(), "about": kind.about(), "columns": kind.columns() })
+            let columns: Vec<&str> = kind.columns().iter().map(|column| column.name).collect();
+            json!({ "report": kind.name(), "about": kind.about(), "columns": columns })
         });
         return out::json(&Value::from(all.to_vec()));
     }
@@ -42,10 +43,8 @@ fn list(as_json: bool) {
 }
 
 async fn make(args: &Make, as_json: bool) -> anyhow::Result<()> {
-    let named =
-        !args.signer.is_empty() && !args.signer.contains(|c: char| c.is_whitespace() || c == '+');
-    anyhow::ensure!(named, "--signer: must be a word without spaces and plus signs");
-    let key = Secret::read(&args.key).context("--key")?.signing();
+    let key = Secret::read(&args.key).context("--key")?;
+    let signer = key.signer(&args.signer)?;
     let asked = Asked {
         kind: args.report,
         from: args.from,
@@ -54,28 +53,35 @@ async fn make(args: &Make, as_json: bool) -> anyhow::Result<()> {
         participant: args.participant,
         currency: args.currency.clone(),
         above: args.above,
+        least: args.least,
+        cash: args.cash,
+        required: args.required.clone(),
+        usd200: args.usd200.clone(),
         records: args.records,
         acts: args.acts,
     };
-    let (table, position) = Reports::new(&args.database)?.make(&asked).await?;
-    let stem = format!("{}-{}", asked.kind.name(), position.records);
-    let mut formats = args.format.clone();
-    formats.sort_unstable();
-    formats.dedup();
-    let mut files = Vec::new();
-    for format in formats {
-        let bytes = write::write(&table, format, asked.kind.name())?;
-        files.push((format!("{stem}.{}", format.name()), bytes));
-    }
-    let told = files.iter().map(|(name, bytes)| File::of(name.clone(), bytes)).collect();
-    let manifest = Manifest::new(&asked, position, table.rows.len(), told);
-    files.push((format!("{stem}.report"), manifest.sign(&args.signer, &key).into_bytes()));
+    let (table, position) = match &args.gateway {
+        Some(url) => of_gateway(url, args)?.make(&asked, &signer).await?,
+        None => {
+            let url = args.database.as_deref().context("--database: is missing")?;
+            Reports::new(url)?.make(&asked).await?
+        }
+    };
+    let made = Made::new(&asked, (&table, position), &args.format, &signer)?;
     fs::create_dir_all(&args.out).with_context(|| format!("--out: {}", args.out.display()))?;
-    for (name, bytes) in &files {
+    for (name, bytes) in &made.files {
         keep(&args.out.join(name), bytes)?;
     }
-    told_of(&manifest, &files, as_json);
+    told_of(&made, as_json);
     Ok(())
+}
+
+/// The participant's own gateway, of the network that it says.
+fn of_gateway(url: &str, args: &Make) -> anyhow::Result<Gateway> {
+    let network = genesis(args.network.as_deref().context("--network: is missing")?)?.network().0;
+    let root = args.root.as_deref().map(|text| digest("--root", text)).transpose()?;
+    let schema = args.schema.as_deref().context("--schema: is missing")?;
+    Ok(Gateway::new(url, schema, (network, root))?)
 }
 
 /// Writes a file that is not there; the very same is there already when a report is made again.
@@ -89,7 +95,7 @@ fn keep(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     file.write_all(bytes).with_context(|| path.display().to_string())
 }
 
-fn told_of(manifest: &Manifest, files: &[(String, Vec<u8>)], as_json: bool) {
+fn told_of(Made { manifest, files }: &Made, as_json: bool) {
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     if as_json {
         let position = &manifest.position;
@@ -98,7 +104,7 @@ fn told_of(manifest: &Manifest, files: &[(String, Vec<u8>)], as_json: bool) {
             "rows": manifest.rows,
             "records": position.records,
             "acts": position.acts,
-            "root": hex::encode(position.root),
+            "root": position.root.map(hex::encode),
             "files": names,
         }));
     }
@@ -153,7 +159,7 @@ fn checked(signed: &Signed, path: &Path, (keys, genesis, root): Known<'_>) -> Ch
     let range = format!("records 0 to {}, acts to {}", position.records - 1, position.acts);
     checks.rows.push(("range", position.records > 0, range));
     if let Some(root) = root {
-        checks.rows.push(("root", root == position.root, hex::encode(position.root)));
+        checks.rows.push(("root", Some(root) == position.root, position.root_shown()));
     }
     let folder = path.parent().unwrap_or(Path::new("."));
     for file in &signed.manifest.files {

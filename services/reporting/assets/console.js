@@ -18,7 +18,7 @@
       show();
     });
   }
-  const places = { o: '/', t: '/transfers', b: '/breaks', s: '/statements', d: '/days', p: '/participants', a: '/audit' };
+  const places = { o: '/', t: '/transfers', b: '/breaks', s: '/statements', d: '/days', p: '/participants', r: '/reports', a: '/audit' };
   let going = 0;
   document.addEventListener('keydown', (event) => {
     const typing = event.target.closest('input, textarea, select');

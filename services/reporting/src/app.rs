@@ -20,6 +20,7 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::{
     Error,
     access::Need,
+    desk::Desk,
     figures::Figures,
     oidc::Provider,
     sessions::Sessions,
@@ -52,6 +53,7 @@ pub struct Inner {
     pub tries: Tries,
     pub hashing: Semaphore,
     pub checks: Checks,
+    pub desk: Desk,
     /// The overview's figures by participant, and when they were made.
     pub figures: Mutex<HashMap<Option<u32>, Fresh>>,
 }
@@ -93,6 +95,7 @@ impl App {
             tries: Tries::new(settings.sign_in),
             hashing: Semaphore::new(HASHING_MAX),
             checks,
+            desk: Desk::new(&settings.database_url, settings.reports.as_ref())?,
             figures: Mutex::new(HashMap::new()),
             origin,
         })))

@@ -1,5 +1,5 @@
 //! The console: what the office and the ledger's tables hold, as pages for people who sign in. It must never write to
-//! schema `ledger`, sign an item, or do an act that the office would not let the same person do.
+//! schema `ledger`, sign an item of it, or do an act that the office would not let the same person do.
 //!
 //! Pages are made on the server and work without a script. [`routes::table`] is every route with what it asks of a
 //! person; only `store` knows SQL.
@@ -9,6 +9,7 @@ use std::{net::SocketAddr, path::PathBuf};
 pub mod access;
 pub mod app;
 pub mod csrf;
+pub mod desk;
 pub mod figures;
 pub mod forecast;
 pub mod measure;

@@ -29,6 +29,7 @@ mod form;
 mod frame;
 mod overview;
 mod participants;
+mod reports;
 mod sign_in;
 mod statements;
 mod transfers;
@@ -97,6 +98,11 @@ pub fn table() -> Vec<Route> {
         read("/days/{currency}/{day}/documents/{document}", Need::Read, get(days::document_get)),
         read("/participants", Need::Read, get(participants::list)),
         read("/participants/{id}", Need::Read, get(participants::one)),
+        read("/reports", Need::Read, get(reports::list)),
+        act("/reports", Need::Read, post(reports::make)),
+        read("/reports/new", Need::Read, get(reports::new)),
+        read("/reports/{id}", Need::Read, get(reports::one)),
+        read("/reports/{id}/files/{name}", Need::Read, get(reports::file)),
         read("/audit", Need::Read, get(audit::list)),
     ]
 }

@@ -41,6 +41,19 @@ pub struct Settings {
     /// Where personal data of a participant may be opened; absent: nobody opens any.
     #[serde(default)]
     pub party_stores: Vec<PartyStore>,
+    /// Who signs reports that are made here; absent: none is made.
+    pub reports: Option<Reports>,
+}
+
+/// Whose signature reports bear.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reports {
+    /// A key of the console's own: 64 hexadecimal digits, its seed.
+    pub signing_key: PathBuf,
+    /// As manifests name it: a word.
+    #[serde(default = "signer")]
+    pub signer: String,
 }
 
 /// How long a session lives.
@@ -148,6 +161,10 @@ impl Default for SignIn {
     fn default() -> Self {
         Self { burst: 10, every_s: 15 }
     }
+}
+
+fn signer() -> String {
+    "console".to_owned()
 }
 
 fn provider() -> String {

@@ -14,6 +14,19 @@ pub enum Error {
     /// The same of the office.
     #[error("acts: schema office holds {holds} acts, and {wanted} are asked for; name fewer")]
     OfficeBehind { holds: i64, wanted: i64 },
+    /// The gateway has not seen as many records.
+    #[error(
+        "records: the gateway has seen {holds} records, and {wanted} are asked for; wait for it, or name fewer"
+    )]
+    GatewayBehind { holds: u64, wanted: u64 },
+    /// It has not screened as often.
+    #[error("acts: the gateway keeps {holds} screenings, and {wanted} are asked for; name fewer")]
+    ScreeningsBehind { holds: i64, wanted: i64 },
+    /// More than whoever asks can take.
+    #[error(
+        "rows: there are more than {rows_max}; ask for fewer days, one currency or one participant"
+    )]
+    TooLong { rows_max: usize },
     /// The columns of the records do not make the root that the tables were written with.
     #[error("the records in the tables are not the ledger's: run `causeway reconciliation sweep`")]
     Altered,

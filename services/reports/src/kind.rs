@@ -1,8 +1,11 @@
 //! Which reports there are, what each is asked with, and what its columns are. It must never read a row.
 
+use ledger_types::{Currency, Money};
 use time::{Date, Month};
 
+use crate::columns;
 use crate::error::Error;
+use crate::table::Column;
 
 /// A report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +20,25 @@ pub enum Kind {
     Breaks,
     /// What people did in the office.
     Audit,
+    /// What a participant's own customers moved in a day, where it reaches an amount.
+    Thresholds,
+    /// Which data of the people travelled with each transfer.
+    TravelRule,
+    /// Screenings that found a name, or failed.
+    Screening,
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] =
-        [Self::Corridors, Self::Liquidity, Self::Covered, Self::Breaks, Self::Audit];
+    pub const ALL: [Self; 8] = [
+        Self::Corridors,
+        Self::Liquidity,
+        Self::Covered,
+        Self::Breaks,
+        Self::Audit,
+        Self::Thresholds,
+        Self::TravelRule,
+        Self::Screening,
+    ];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -31,6 +48,9 @@ impl Kind {
             Self::Covered => "covered",
             Self::Breaks => "breaks",
             Self::Audit => "audit",
+            Self::Thresholds => "thresholds",
+            Self::TravelRule => "travel-rule",
+            Self::Screening => "screening",
         }
     }
 
@@ -39,98 +59,63 @@ impl Kind {
     pub const fn about(self) -> &'static str {
         match self {
             Self::Corridors => {
-                "transfers of each corridor and day: number, money, fees, time to final and to credit"
+                "transfers of each corridor and day: number, money, fees, cost over the mid rate, time to final and to credit"
             }
             Self::Liquidity => "each account on each day: opening, debits, credits, closing",
-            Self::Covered => "settled transfers above --above of a currency",
+            Self::Covered => "settled transfers above an amount of a currency",
             Self::Breaks => "open breaks by age, with the money at risk",
             Self::Audit => "what people did in the office, in order",
+            Self::Thresholds => {
+                "of a gateway: persons, as digests, whose transfers of a day reach an amount"
+            }
+            Self::TravelRule => {
+                "of a gateway: which data of the people travelled with each transfer"
+            }
+            Self::Screening => "of a gateway: screenings that found a name or failed",
         }
     }
 
     /// Raised when its columns or their meaning change.
     #[must_use]
     pub const fn edition(self) -> u32 {
-        1
+        match self {
+            Self::Corridors => 2,
+            Self::Liquidity
+            | Self::Covered
+            | Self::Breaks
+            | Self::Audit
+            | Self::Thresholds
+            | Self::TravelRule
+            | Self::Screening => 1,
+        }
     }
 
     /// Whether it is of days.
     #[must_use]
     pub const fn of_days(self) -> bool {
         match self {
-            Self::Corridors | Self::Liquidity | Self::Covered => true,
+            Self::Corridors
+            | Self::Liquidity
+            | Self::Covered
+            | Self::Thresholds
+            | Self::TravelRule
+            | Self::Screening => true,
             Self::Breaks | Self::Audit => false,
         }
     }
 
+    /// Whether it is made of a participant's own gateway, which alone holds what it tells.
     #[must_use]
-    pub const fn columns(self) -> &'static [&'static str] {
+    pub const fn of_gateway(self) -> bool {
         match self {
-            Self::Corridors => &[
-                "day",
-                "corridor",
-                "from_country",
-                "to_country",
-                "currency",
-                "submitted",
-                "settled",
-                "credited",
-                "rejected",
-                "expired",
-                "cancelled",
-                "burned",
-                "pending",
-                "settled_amount",
-                "source_currency",
-                "source_amount",
-                "fees_amount",
-                "fees_share",
-                "final_ms_p50",
-                "final_ms_p95",
-                "credited_ms_p50",
-                "credited_ms_p95",
-                "credited_within_1h_share",
-            ],
-            Self::Liquidity => &[
-                "day",
-                "account",
-                "participant",
-                "name",
-                "currency",
-                "opening",
-                "debits",
-                "credits",
-                "closing",
-                "movements",
-            ],
-            Self::Covered => &[
-                "settled_at",
-                "day",
-                "uetr",
-                "debtor_agent",
-                "creditor_agent",
-                "corridor",
-                "currency",
-                "amount",
-                "record",
-            ],
-            Self::Breaks => &[
-                "break",
-                "opened_at",
-                "due_at",
-                "age_days",
-                "overdue",
-                "cause",
-                "account",
-                "participant",
-                "currency",
-                "at_risk",
-                "owner",
-            ],
-            Self::Audit => {
-                &["act", "at", "actor", "role", "verb", "subject", "subject_id", "detail"]
-            }
+            Self::Thresholds | Self::TravelRule | Self::Screening => true,
+            Self::Corridors | Self::Liquidity | Self::Covered | Self::Breaks | Self::Audit => false,
         }
+    }
+
+    #[must_use]
+    pub const fn columns(self) -> &'static [Column] {
+        columns::of(self)
     }
 }
 
@@ -159,8 +144,16 @@ pub struct Asked {
     pub participant: Option<u32>,
     /// Only this currency.
     pub currency: Option<String>,
-    /// Minor units that a covered transfer exceeds.
+    /// Minor units that a covered transfer, or a person's day, exceeds.
     pub above: Option<u64>,
+    /// Minor units that a person's day reaches.
+    pub least: Option<u64>,
+    /// Whether only what was paid out in cash counts towards it.
+    pub cash: bool,
+    /// Data that should have travelled: words of corridors' travel rules.
+    pub required: Vec<&'static str>,
+    /// What 200 USD are in money that is sent, by currency; where a report tells of cost.
+    pub usd200: Vec<Money>,
     /// Records from 0 that count; absent: all that the tables hold.
     pub records: Option<u64>,
     /// Acts of the office that count; absent: all.
@@ -179,6 +172,10 @@ impl Asked {
             participant: None,
             currency: None,
             above: None,
+            least: None,
+            cash: false,
+            required: Vec::new(),
+            usd200: Vec::new(),
             records: None,
             acts: None,
         }
@@ -195,7 +192,7 @@ impl Asked {
             return invalid("from", "this report is of a moment, and takes no days");
         }
         if self.from.zip(self.to).is_some_and(|(from, to)| from > to) {
-            return invalid("to", "must not be before --from");
+            return invalid("to", "must not be before the first day");
         }
         if self.kind == Kind::Audit && (self.participant.is_some() || self.currency.is_some()) {
             return invalid(
@@ -212,14 +209,54 @@ impl Asked {
         if self.currency.as_ref().is_some_and(|code| !word(code)) {
             return invalid("currency", "must be three capitals, such as PHP");
         }
+        self.check_usd200()?;
+        self.check_gateway()?;
         match (self.kind, self.above, &self.currency) {
-            (Kind::Covered, Some(_), Some(_)) => Ok(()),
+            (Kind::Covered, Some(_), Some(_)) | (Kind::Thresholds, _, Some(_)) => Ok(()),
             (Kind::Covered, _, _) => {
-                invalid("above", "give --above, in minor units, and --currency")
+                invalid("above", "give the amount that is exceeded, and its currency")
             }
-            (_, Some(_), _) => invalid("above", "only the report of covered transfers takes it"),
+            (Kind::Thresholds, _, None) => invalid("currency", "give the amount's"),
+            (_, Some(_), _) => invalid("above", "covered transfers and thresholds alone take it"),
             (_, None, _) => Ok(()),
         }
+    }
+
+    fn check_gateway(&self) -> Result<(), Error> {
+        let invalid =
+            |field, reason: &str| Err(Error::Invalid { field, reason: reason.to_owned() });
+        if self.kind.of_gateway() && self.participant.is_none() {
+            return invalid("participant", "say whose gateway it is");
+        }
+        if self.kind != Kind::TravelRule && !self.required.is_empty() {
+            return invalid("required", "only the report of the travel rule takes it");
+        }
+        match (self.kind, self.above, self.least) {
+            (Kind::Thresholds, Some(_), Some(_)) | (Kind::Thresholds, None, None) => invalid(
+                "least",
+                "give the amount that is reached, or --above the one that is exceeded",
+            ),
+            (Kind::Thresholds, _, _) => Ok(()),
+            (_, _, Some(_)) => invalid("least", "only the report of thresholds takes it"),
+            (_, _, None) if self.cash => invalid("cash", "only the report of thresholds takes it"),
+            (_, _, None) => Ok(()),
+        }
+    }
+
+    fn check_usd200(&self) -> Result<(), Error> {
+        let invalid = |reason: String| Err(Error::Invalid { field: "usd200", reason });
+        if self.kind != Kind::Corridors && !self.usd200.is_empty() {
+            return invalid("only the report of corridors takes it".to_owned());
+        }
+        for (at, own) in self.usd200.iter().enumerate() {
+            if own.minor_units == 0 || i64::try_from(own.minor_units).is_err() {
+                return invalid(format!("{} is out of range", own.currency));
+            }
+            if self.usd200.iter().skip(at + 1).any(|other| other.currency == own.currency) {
+                return invalid(format!("{} stands there twice", own.currency));
+            }
+        }
+        Ok(())
     }
 
     /// The first and last day as a query takes them.
@@ -239,8 +276,44 @@ impl Asked {
         lines.extend(self.participant.map(|number| ("participant", number.to_string())));
         lines.extend(self.currency.clone().map(|code| ("currency", code)));
         lines.extend(self.above.map(|units| ("above", units.to_string())));
+        lines.extend(self.least.map(|units| ("least", units.to_string())));
+        lines.extend(self.cash.then(|| ("cash", "yes".to_owned())));
+        let mut required = self.required.clone();
+        required.sort_unstable();
+        required.dedup();
+        lines.extend((!required.is_empty()).then(|| ("required", required.join(","))));
+        let mut usd200: Vec<String> = self.usd200.iter().map(local_text).collect();
+        usd200.sort();
+        lines.extend((!usd200.is_empty()).then(|| ("usd200", usd200.join(","))));
         lines
     }
+}
+
+fn local_text(money: &Money) -> String {
+    let exponent = money.currency.exponent().unwrap_or_default();
+    format!("{}={}", money.currency, money.decimal(exponent))
+}
+
+/// What an amount of another currency is in a local one, as people write it: `HKD=1560.00`.
+///
+/// # Errors
+/// Why it is none.
+pub fn local(text: &str) -> Result<Money, String> {
+    let form = || format!("{text} is not written as HKD=1560.00");
+    let (code, amount) = text.split_once('=').ok_or_else(form)?;
+    let currency = code.trim().parse::<Currency>().map_err(|error| format!("{code}: {error}"))?;
+    let exponent = currency.exponent().ok_or_else(|| format!("{code} has no amounts"))?;
+    Money::parse(amount.trim(), currency, exponent).map_err(|error| format!("{text}: {error}"))
+}
+
+/// A word of a corridor's travel rule.
+///
+/// # Errors
+/// Which words there are.
+pub fn travel_field(text: &str) -> Result<&'static str, String> {
+    let fields = ledger_proof::operator::travel_field::ALL.map(|(word, _)| word);
+    let known = fields.into_iter().find(|word| *word == text);
+    known.ok_or_else(|| format!("{text} is none of {}", fields.join(", ")))
 }
 
 #[cfg(test)]
@@ -259,10 +332,38 @@ mod tests {
         assert_eq!(field(Asked { from: day(2), to: day(1), ..corridors.clone() }), "to");
         assert_eq!(field(Asked { zone: "Asia/Manila'; --".into(), ..corridors.clone() }), "zone");
         assert_eq!(field(Asked { currency: Some("php".into()), ..corridors.clone() }), "currency");
+        let usd200 = |texts: &[&str]| -> Vec<Money> {
+            texts.iter().map(|text| local(text).unwrap()).collect()
+        };
+        let twice = usd200(&["HKD=1560.00", "HKD=1"]);
+        assert_eq!(field(Asked { usd200: twice, ..corridors.clone() }), "usd200");
+        assert_eq!(field(Asked { usd200: usd200(&["HKD=0"]), ..corridors.clone() }), "usd200");
+        let breaks = Asked { usd200: usd200(&["HKD=1"]), ..Asked::all(Kind::Breaks) };
+        assert_eq!(field(breaks), "usd200");
+        let two = usd200(&["MYR=890.5", "HKD=1560.00"]);
+        let told = Asked { usd200: two, ..corridors.clone() }.parameters();
+        assert!(told.contains(&("usd200", "HKD=1560.00,MYR=890.50".to_owned())), "{told:?}");
+        for wrong in ["1560", "HKD", "hkd=1", "HKD=1.234", "XXX=1", "HKD=-1"] {
+            assert!(local(wrong).is_err(), "{wrong}");
+        }
         assert_eq!(field(Asked { above: Some(1), ..corridors }), "above");
         assert_eq!(field(Asked::all(Kind::Covered)), "above");
         assert_eq!(field(Asked { from: day(1), ..Asked::all(Kind::Breaks) }), "from");
         assert_eq!(field(Asked { participant: Some(1), ..Asked::all(Kind::Audit) }), "participant");
         assert!("corridor".parse::<Kind>().is_err());
+        let of = |kind| Asked { participant: Some(101), ..Asked::all(kind) };
+        let php = |asked: Asked| Asked { currency: Some("PHP".into()), ..asked };
+        assert_eq!(field(Asked::all(Kind::Screening)), "participant");
+        assert_eq!(field(of(Kind::Thresholds)), "least");
+        assert_eq!(field(Asked { least: Some(5), ..of(Kind::Thresholds) }), "currency");
+        let both = Asked { least: Some(5), above: Some(5), ..of(Kind::Thresholds) };
+        assert_eq!(field(php(both)), "least");
+        assert!(php(Asked { least: Some(5), cash: true, ..of(Kind::Thresholds) }).check().is_ok());
+        assert_eq!(field(Asked { cash: true, ..of(Kind::TravelRule) }), "cash");
+        assert_eq!(
+            field(Asked { required: vec!["debtor_name"], ..of(Kind::Screening) }),
+            "required"
+        );
+        assert!(travel_field("debtor_name").is_ok() && travel_field("debtor").is_err());
     }
 }

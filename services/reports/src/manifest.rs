@@ -15,6 +15,8 @@ use crate::kind::{Asked, Kind};
 use crate::store::Position;
 
 const FIRST_LINE: &str = "causeway report v1";
+/// What stands for the root where whoever made the report does not know it.
+const NO_ROOT: &str = "-";
 
 /// One file of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +68,7 @@ impl Manifest {
             self.kind.name(),
             self.edition,
             hex::encode(network),
-            hex::encode(root),
+            root.map_or_else(|| NO_ROOT.to_owned(), hex::encode),
             hex::encode(query),
             self.rows,
         );
@@ -101,7 +103,10 @@ impl Manifest {
         let (kind, edition) = report.split_once(' ').ok_or_else(|| wrong("report"))?;
         let network = digest(&next("network")?).ok_or_else(|| wrong("network"))?;
         let records = next("records")?.parse().map_err(|_| wrong("records"))?;
-        let root = digest(&next("root")?).ok_or_else(|| wrong("root"))?;
+        let root = match next("root")?.as_str() {
+            NO_ROOT => None,
+            text => Some(digest(text).ok_or_else(|| wrong("root"))?),
+        };
         let acts = next("acts")?.parse().map_err(|_| wrong("acts"))?;
         let query = digest(&next("query")?).ok_or_else(|| wrong("query"))?;
         let rows = next("rows")?.parse().map_err(|_| wrong("rows"))?;

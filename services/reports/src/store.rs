@@ -5,14 +5,17 @@ use futures_util::TryStreamExt as _;
 use ledger_proof::codec::{Digest, Field};
 use ledger_proof::record::{Part, RECORD_VERSION, part_digest};
 use ledger_proof::tree::{Frontier, leaf_hash};
-use ledger_types::Timestamp;
+use ledger_types::{Money, Timestamp};
 use sha2::{Digest as _, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{PgConnection, PgPool, Row};
+use time::{Date, macros::format_description};
 
 use crate::error::Error;
 use crate::kind::{Asked, Kind};
-use crate::table::{Cell, Table};
+use crate::table::{Cell, Column, Holds, Table};
+
+pub mod gateway;
 
 /// From where figures are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,18 +23,27 @@ pub struct Position {
     pub network: Digest,
     /// Records from 0 that count.
     pub records: u64,
-    /// The RFC 6962 root over them, from the columns of the tables.
-    pub root: Digest,
-    /// Acts of the office that count; 0 where there is no office.
+    /// The RFC 6962 root over them, from the columns of the tables; none where a participant's gateway does not know it.
+    pub root: Option<Digest>,
+    /// Acts of the office that count, 0 where there is no office; of a gateway its screenings.
     pub acts: i64,
     /// SHA-256 of the query.
     pub query: Digest,
+}
+
+impl Position {
+    /// The root for people; a dash where nobody knows it.
+    #[must_use]
+    pub fn root_shown(&self) -> String {
+        self.root.map_or_else(|| "-".to_owned(), hex::encode)
+    }
 }
 
 /// The tables that reports are made of.
 #[derive(Clone, Debug)]
 pub struct Reports {
     pool: PgPool,
+    rows_max: usize,
 }
 
 impl Reports {
@@ -47,7 +59,13 @@ impl Reports {
         let pool = PgPoolOptions::new()
             .max_connections(2)
             .connect_lazy_with(options.application_name("reports"));
-        Ok(Self { pool })
+        Ok(Self { pool, rows_max: usize::MAX })
+    }
+
+    /// The same, for whoever can take no more than so many rows.
+    #[must_use]
+    pub fn rows_max(self, rows_max: usize) -> Self {
+        Self { pool: self.pool, rows_max }
     }
 
     /// A report's figures, and from where they are.
@@ -63,21 +81,26 @@ impl Reports {
             .map_err(failed("begin"))?;
         let (network, records, root) = swept(&mut transaction, asked.records).await?;
         let acts = acts(&mut transaction, asked).await?;
-        let query = query(asked.kind);
-        let rows = figures(&mut transaction, asked, (records, acts)).await?;
+        let query = query(asked.kind)?;
+        let rows = figures(&mut transaction, asked, (records, acts), self.rows_max).await?;
         let table = Table { columns: asked.kind.columns().to_vec(), rows };
         let query = Sha256::digest(query).into();
-        Ok((table, Position { network, records, root, acts, query }))
+        Ok((table, Position { network, records, root: Some(root), acts, query }))
     }
 }
 
-const fn query(kind: Kind) -> &'static str {
+fn query(kind: Kind) -> Result<&'static str, Error> {
     match kind {
-        Kind::Corridors => include_str!("store/corridors.sql"),
-        Kind::Liquidity => include_str!("store/liquidity.sql"),
-        Kind::Covered => include_str!("store/covered.sql"),
-        Kind::Breaks => include_str!("store/breaks.sql"),
-        Kind::Audit => include_str!("store/audit.sql"),
+        Kind::Corridors => Ok(include_str!("store/corridors.sql")),
+        Kind::Liquidity => Ok(include_str!("store/liquidity.sql")),
+        Kind::Covered => Ok(include_str!("store/covered.sql")),
+        Kind::Breaks => Ok(include_str!("store/breaks.sql")),
+        Kind::Audit => Ok(include_str!("store/audit.sql")),
+        Kind::Thresholds | Kind::TravelRule | Kind::Screening => {
+            let reason =
+                format!("{} is made of a participant's own gateway: give --gateway", kind.name());
+            Err(Error::Invalid { field: "report", reason })
+        }
     }
 }
 
@@ -167,33 +190,57 @@ async fn figures(
     connection: &mut PgConnection,
     asked: &Asked,
     (records, acts): (u64, i64),
+    rows_max: usize,
 ) -> Result<Vec<Vec<Cell>>, Error> {
     let (from, to) = asked.days();
     let participant = asked.participant.map(i64::from);
-    let query = sqlx::query(query(asked.kind));
+    let query = sqlx::query(query(asked.kind)?);
     let query = match asked.kind {
-        Kind::Corridors | Kind::Liquidity | Kind::Covered => query
+        Kind::Breaks => query.bind(acts).bind(participant).bind(&asked.currency),
+        Kind::Audit => query.bind(acts),
+        Kind::Corridors
+        | Kind::Liquidity
+        | Kind::Covered
+        | Kind::Thresholds
+        | Kind::TravelRule
+        | Kind::Screening => query
             .bind(i64::try_from(records).unwrap_or(i64::MAX))
             .bind(&asked.zone)
             .bind(from)
             .bind(to)
             .bind(participant)
             .bind(&asked.currency),
-        Kind::Breaks => query.bind(acts).bind(participant).bind(&asked.currency),
-        Kind::Audit => query.bind(acts),
     };
-    let query = match asked.above.filter(|_| asked.kind == Kind::Covered) {
-        Some(above) => query.bind(above.to_string()),
-        None => query,
+    let query = match (asked.kind, asked.above) {
+        (Kind::Covered, Some(above)) => query.bind(above.to_string()),
+        (Kind::Corridors, _) => {
+            let own = asked.usd200.iter();
+            let units = |money: &Money| i64::try_from(money.minor_units).unwrap_or(i64::MAX);
+            query
+                .bind(own.clone().map(|money| money.currency.to_string()).collect::<Vec<_>>())
+                .bind(own.map(units).collect::<Vec<_>>())
+        }
+        _ => query,
     };
-    let rows = query.fetch_all(connection).await.map_err(|source| match asked.kind.of_days() {
+    let (mut rows, mut out) = (query.fetch(connection), Vec::new());
+    while let Some(row) = rows.try_next().await.map_err(of_zone(asked))? {
+        if out.len() == rows_max {
+            return Err(Error::TooLong { rows_max });
+        }
+        out.push(cells(asked.kind, &row)?);
+    }
+    Ok(out)
+}
+
+/// Why figures were not read: the database knows no such time zone, or failed.
+pub(crate) fn of_zone(asked: &Asked) -> impl FnOnce(sqlx::Error) -> Error {
+    move |source| match asked.kind.of_days() {
         true if named(&source, "22023") => Error::Invalid {
             field: "zone",
             reason: format!("{} is no time zone that the database knows", asked.zone),
         },
         _ => failed("read figures")(source),
-    })?;
-    rows.iter().map(|row| cells(asked.kind, row)).collect()
+    }
 }
 
 fn named(error: &sqlx::Error, state: &str) -> bool {
@@ -201,48 +248,66 @@ fn named(error: &sqlx::Error, state: &str) -> bool {
 }
 
 fn cells(kind: Kind, row: &PgRow) -> Result<Vec<Cell>, Error> {
-    kind.columns().iter().map(|name| cell(name, row)).collect()
+    kind.columns().iter().map(|own| cell(*own, row)).collect()
 }
 
-/// The value of a column: what its name ends with says how it is told.
-fn cell(name: &'static str, row: &PgRow) -> Result<Cell, Error> {
-    let amount = |decimals_name: &'static str| -> Result<Cell, Error> {
-        let units: Option<String> = column(row, name)?;
-        let Some(units) = units else { return Ok(Cell::Empty) };
-        let exponent: Option<i16> = column(row, decimals_name)?;
-        let units = units.parse().map_err(|_| Error::Unreadable(name))?;
-        let decimals = exponent.and_then(|places| u32::try_from(places).ok());
-        let decimals = decimals.ok_or(Error::Unreadable(decimals_name))?;
-        Ok(Cell::Amount { units, decimals })
-    };
-    match name {
-        "source_amount" | "fees_amount" => amount("source_exponent"),
-        "settled_amount" | "amount" | "opening" | "debits" | "credits" | "closing" | "at_risk" => {
-            amount("exponent")
-        }
-        "fees_share" | "credited_within_1h_share" => {
+/// The value of a column; the decimals of an amount stand in another.
+fn cell(own: Column, row: &PgRow) -> Result<Cell, Error> {
+    let Column { name, holds: Holds::Amount } = own else { return plain_cell(own, row) };
+    let units: Option<String> = column(row, name)?;
+    let Some(units) = units else { return Ok(Cell::Empty) };
+    let exponent: Option<i16> = column(row, exponent(name))?;
+    let units = units.parse().map_err(|_| Error::Unreadable(name))?;
+    let decimals = exponent.and_then(|places| u32::try_from(places).ok());
+    let decimals = decimals.ok_or(Error::Unreadable(name))?;
+    Ok(Cell::Amount { units, decimals })
+}
+
+/// The value of a column that is no amount.
+pub(crate) fn plain_cell(Column { name, holds }: Column, row: &PgRow) -> Result<Cell, Error> {
+    match holds {
+        Holds::Amount => Err(Error::Unreadable(name)),
+        Holds::Share => {
             let millionths: Option<i64> = column(row, name)?;
             Ok(millionths.map_or(Cell::Empty, Cell::Share))
         }
-        "settled_at" | "opened_at" | "due_at" | "at" => Ok(Cell::Time(column(row, name)?)),
-        "submitted" | "settled" | "credited" | "rejected" | "expired" | "cancelled" | "burned"
-        | "pending" | "final_ms_p50" | "final_ms_p95" | "credited_ms_p50" | "credited_ms_p95"
-        | "corridor" | "participant" | "movements" | "debtor_agent" | "creditor_agent"
-        | "record" | "break" | "age_days" | "act" => {
+        Holds::Time => {
+            let micros: Option<i64> = column(row, name)?;
+            Ok(micros.map_or(Cell::Empty, Cell::Time))
+        }
+        Holds::Day => {
+            let text: String = column(row, name)?;
+            let day = Date::parse(&text, format_description!("[year]-[month]-[day]"));
+            day.map(Cell::Day).map_err(|_| Error::Unreadable(name))
+        }
+        Holds::Count => {
             let count: Option<i64> = column(row, name)?;
             Ok(count.map_or(Cell::Empty, Cell::Count))
         }
-        _ => Ok(Cell::text(column(row, name)?)),
+        Holds::Text => Ok(Cell::text(column(row, name)?)),
     }
 }
 
-fn failed(statement: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
+/// The column that says how many decimals an amount has: those of the currency that was paid, or that was debited.
+const fn exponent(name: &str) -> &'static str {
+    match name.as_bytes() {
+        b"source_amount" | b"fees_amount" | b"cost_amount" => "source_exponent",
+        _ => "exponent",
+    }
+}
+
+pub(crate) fn failed(statement: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
     move |source| Error::Database { statement, source: Box::new(source) }
 }
 
-fn column<'r, T>(row: &'r PgRow, name: &'static str) -> Result<T, Error>
+pub(crate) fn column<'r, T>(row: &'r PgRow, name: &'static str) -> Result<T, Error>
 where
     T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
 {
     row.try_get(name).map_err(|_| Error::Unreadable(name))
+}
+
+/// A number of Postgres that is none below 0.
+pub(crate) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
 }

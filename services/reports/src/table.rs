@@ -1,10 +1,43 @@
 //! A report as rows and columns, without a format. It must never round an amount.
 
+use time::Date;
+
+/// What a column holds in every row, where it holds something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    Text,
+    Day,
+    Count,
+    Amount,
+    Share,
+    Time,
+}
+
+impl Holds {
+    /// Whether people compare it by its digits.
+    #[must_use]
+    pub const fn numbers(self) -> bool {
+        match self {
+            Self::Count | Self::Amount | Self::Share => true,
+            Self::Text | Self::Day | Self::Time => false,
+        }
+    }
+}
+
+/// A column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// In words with underscores.
+    pub name: &'static str,
+    pub holds: Holds,
+}
+
 /// One value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cell {
     Empty,
     Text(String),
+    Day(Date),
     Count(i64),
     /// Minor units of a currency with so many decimals.
     Amount {
@@ -40,6 +73,7 @@ impl Cell {
         match self {
             Self::Empty => String::new(),
             Self::Text(text) => text.clone(),
+            Self::Day(day) => day.to_string(),
             Self::Count(count) => count.to_string(),
             Self::Amount { units, decimals } => decimal(*units, *decimals),
             Self::Share(millionths) => decimal(i128::from(*millionths), 6),
@@ -69,8 +103,7 @@ fn time(micros: i64) -> String {
 /// A report's figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// Names of columns, in words with underscores.
-    pub columns: Vec<&'static str>,
+    pub columns: Vec<Column>,
     pub rows: Vec<Vec<Cell>>,
 }
 

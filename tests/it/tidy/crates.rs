@@ -32,7 +32,10 @@ const OWN: &[(&str, &[&str])] = &[
             "services-statements",
         ],
     ),
-    ("services-reporting", &["ledger-proof", "services-office", "services-runtime"]),
+    (
+        "services-reporting",
+        &["ledger-proof", "services-office", "services-reports", "services-runtime"],
+    ),
     ("services-reconciliation", &["ledger-proof", "ledger-types", "proto", "services-runtime"]),
     ("services-reports", &["ledger-proof", "ledger-types"]),
     (

@@ -3,7 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use services_reports::{Kind, write::Format};
+use ledger_types::Money;
+use services_reports::{
+    Kind,
+    kind::{local, travel_field},
+    write::Format,
+};
 use time::{Date, macros::format_description};
 
 const MAKE_EXAMPLES: &str = "\
@@ -14,8 +19,12 @@ Examples:
       settled transfers of more than PHP 500,000.00; --above counts minor units
   causeway report make liquidity --records 120000 …
       as it was at record 119999; the same bytes whenever it is made
+  causeway report make thresholds --gateway postgres://gateway@127.0.0.1/bank --schema gateway_my --network genesis.bin \\
+      --participant 103 --currency MYR --least 2500000 --zone Asia/Kuala_Lumpur --key participants/MY/signing.key
+      a participant's own: days on which a customer of it moved MYR 25,000.00 or more
 
-Writes NAME.csv, NAME.xlsx and NAME.report, which is signed and names the others; replaces none.";
+Writes NAME.csv and NAME.xlsx, or what --format says (csv, xlsx, pdf, parquet), and NAME.report, which is signed and names the
+others; replaces none.";
 
 const VERIFY_EXAMPLES: &str = "\
 Examples:
@@ -42,8 +51,26 @@ pub struct Make {
     /// Which report; `causeway report list` names them.
     pub report: Kind,
     /// The database of schemas ledger and office.
-    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
-    pub database: String,
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        required_unless_present = "gateway"
+    )]
+    pub database: Option<String>,
+    /// The database of a participant's own gateway, for reports that are made of it.
+    #[arg(long, value_name = "URL", hide_env_values = true, requires_all = ["schema", "network"])]
+    pub gateway: Option<String>,
+    /// The gateway's schema in it.
+    #[arg(long, value_name = "NAME", requires = "gateway")]
+    pub schema: Option<String>,
+    /// The network's genesis, or its folder: which network the gateway is of.
+    #[arg(long, value_name = "FILE", requires = "gateway")]
+    pub network: Option<PathBuf>,
+    /// The root over the records that count, as the participant knows it from elsewhere, in hexadecimal.
+    #[arg(long, value_name = "HEX", requires_all = ["gateway", "records"])]
+    pub root: Option<String>,
     /// The signing key: 32 bytes in hexadecimal.
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
@@ -53,7 +80,7 @@ pub struct Make {
     /// The folder that the files go to.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub out: PathBuf,
-    /// Formats of the file.
+    /// Formats of the file: csv, xlsx, pdf, parquet.
     #[arg(long, value_name = "FORMAT", value_delimiter = ',', default_value = "csv,xlsx")]
     pub format: Vec<Format>,
     /// The first day, YYYY-MM-DD.
@@ -71,13 +98,25 @@ pub struct Make {
     /// Only this currency.
     #[arg(long, value_name = "CODE")]
     pub currency: Option<String>,
-    /// Minor units that a covered transfer exceeds.
+    /// Minor units that a covered transfer, or a person's day, exceeds.
     #[arg(long, value_name = "UNITS")]
     pub above: Option<u64>,
+    /// Minor units that a person's day reaches.
+    #[arg(long, value_name = "UNITS")]
+    pub least: Option<u64>,
+    /// Count only what was paid out in cash towards it.
+    #[arg(long)]
+    pub cash: bool,
+    /// Data that should have travelled, such as debtor_name,debtor_address.
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = travel_field)]
+    pub required: Vec<&'static str>,
+    /// What 200 USD are in money that is sent, such as HKD=1560.00,MYR=890.00: cost at that amount is told.
+    #[arg(long, value_name = "CODE=AMOUNT", value_delimiter = ',', value_parser = local)]
+    pub usd200: Vec<Money>,
     /// Records from 0 that count; absent: all.
     #[arg(long, value_name = "COUNT")]
     pub records: Option<u64>,
-    /// Acts of the office that count; absent: all.
+    /// Acts of the office that count, or screenings of the gateway; absent: all.
     #[arg(long, value_name = "COUNT")]
     pub acts: Option<i64>,
 }

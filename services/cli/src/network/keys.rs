@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use ed25519_dalek::SigningKey;
 use hpke::{Deserializable as _, Kem as _, Serializable as _, kem::X25519HkdfSha256};
 use ledger_proof::codec::Digest;
+use services_reports::Signer;
 
 use super::founding::nonce;
 
@@ -47,6 +48,11 @@ impl Secret {
     /// As an ed25519 key.
     pub fn signing(&self) -> SigningKey {
         SigningKey::from_bytes(&self.0)
+    }
+
+    /// As who signs reports under a name.
+    pub fn signer(&self, name: &str) -> anyhow::Result<Signer> {
+        Signer::new(name, &self.0).map_err(|error| anyhow::anyhow!("--{error}"))
     }
 
     /// The ed25519 public key.

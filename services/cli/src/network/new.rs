@@ -89,6 +89,7 @@ pub(crate) fn establish(
         "name": plan.name,
         "network": genesis.network().to_string(),
         "endpoints": layout.endpoints(),
+        "reports_key": hex::encode(secrets.reports.signing_public()),
     });
     write(&folder.join("network.json"), format!("{facts:#}\n").as_bytes())?;
     write(&folder.join("plan.toml"), plan_text(args.plan.as_deref())?.as_bytes())?;
@@ -150,6 +151,8 @@ pub(crate) struct Secrets {
     operator: Vec<Secret>,
     participants: Vec<(u32, String, Secret, Secret)>,
     nodes: Vec<(u64, Secret)>,
+    /// Signs the console's reports.
+    reports: Secret,
 }
 
 impl Secrets {
@@ -165,6 +168,7 @@ impl Secrets {
             operator: operator.collect::<anyhow::Result<_>>()?,
             participants,
             nodes: nodes.collect::<anyhow::Result<_>>()?,
+            reports: Secret::generate()?,
         })
     }
 
@@ -179,11 +183,14 @@ impl Secrets {
             let sealing = Secret::read(&own.join("sealing.key"))?;
             participants.push((participant.id, participant.label(), signing, sealing));
         }
+        // A network of before it had one.
+        let reports = folder.join("reporting/reports.key");
         let nodes = (1..=nodes).map(|node| Ok((node, Secret::generate()?)));
         Ok(Self {
             operator: operator.collect::<anyhow::Result<_>>()?,
             participants,
             nodes: nodes.collect::<anyhow::Result<_>>()?,
+            reports: if reports.exists() { Secret::read(&reports)? } else { Secret::generate()? },
         })
     }
 
@@ -212,6 +219,7 @@ impl Secrets {
         for (node, key) in &self.nodes {
             key.write(&folder.join(format!("nodes/{node}/checkpoint.key")))?;
         }
+        self.reports.write(&folder.join("reporting/reports.key"))?;
         Ok(())
     }
 }
@@ -297,6 +305,7 @@ mod tests {
             "reconciliation/reconciliation.toml",
             "reporting/reporting.toml",
             "reporting/accounts.toml",
+            "reporting/reports.key",
             "reporting/https/key.pem",
         ] {
             assert!(folder.join(file).exists(), "{file}");

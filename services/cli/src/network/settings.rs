@@ -259,6 +259,7 @@ impl Layout<'_> {
             "database_url": self.database_url,
             "accounts": own("accounts.toml"),
             "party_stores": stores,
+            "reports": { "signing_key": own("reports.key") },
         })
     }
 

@@ -21,8 +21,8 @@ const VERBS: [&str; 17] = [
     "sign_in", "sign_out", "unseal", "download", "import", "refuse", "open", "assign", "comment",
     "attach", "propose", "decide", "record", "close", "reopen", "keep", "save",
 ];
-const SUBJECTS: [&str; 8] =
-    ["session", "transfer", "file", "break", "correction", "day", "account", "map"];
+const SUBJECTS: [&str; 9] =
+    ["session", "transfer", "file", "break", "correction", "day", "report", "account", "map"];
 
 struct Line {
     act: i64,

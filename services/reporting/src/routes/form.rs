@@ -32,7 +32,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
 pub(crate) struct Fields(HashMap<String, String>);
 
 impl Fields {
-    fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub(crate) fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         // A password is every letter of it.
         let plain = |name: &str, value: String| match name {
             "password" => value,

@@ -20,7 +20,7 @@ pub(crate) struct Place {
     need: Need,
 }
 
-pub(crate) const PLACES: [Place; 7] = [
+pub(crate) const PLACES: [Place; 8] = [
     Place { key: "overview", path: "/", name: "Overview", letter: "o", need: Need::Read },
     Place {
         key: "transfers",
@@ -45,6 +45,7 @@ pub(crate) const PLACES: [Place; 7] = [
         letter: "p",
         need: Need::Read,
     },
+    Place { key: "reports", path: "/reports", name: "Reports", letter: "r", need: Need::Read },
     Place { key: "audit", path: "/audit", name: "Audit", letter: "a", need: Need::Read },
 ];
 

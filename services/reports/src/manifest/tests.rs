@@ -5,7 +5,7 @@ use super::*;
 fn manifest() -> Manifest {
     let asked = Asked { currency: Some("PHP".into()), ..Asked::all(Kind::Liquidity) };
     let position =
-        Position { network: [1; 32], records: 7, root: [2; 32], acts: 3, query: [4; 32] };
+        Position { network: [1; 32], records: 7, root: Some([2; 32]), acts: 3, query: [4; 32] };
     Manifest::new(&asked, position, 5, vec![File::of("liquidity.csv".into(), b"day\n")])
 }
 
@@ -41,4 +41,14 @@ fn one_changed_byte_is_refused_or_not_believed() {
 fn a_file_elsewhere_is_never_named() {
     let note = manifest().text().replace("liquidity.csv", "../liquidity.csv");
     assert!(matches!(Manifest::read(&note), Err(Error::Manifest(_))));
+}
+
+#[test]
+fn a_root_that_nobody_knows_is_said_to_be_none() {
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let mut unknown = manifest();
+    unknown.position.root = None;
+    let note = unknown.sign("reports.example", &key);
+    assert!(note.contains("\nroot -\n"), "{note}");
+    assert_eq!(Signed::read(&note).unwrap().manifest, unknown);
 }

@@ -6,7 +6,8 @@ use crate::table::{Cell, Table};
 pub(super) fn write(table: &Table) -> Result<Vec<u8>, Error> {
     let failed = |reason: String| Error::Format { format: "csv", reason };
     let mut writer = ::csv::Writer::from_writer(Vec::new());
-    writer.write_record(&table.columns).map_err(|error| failed(error.to_string()))?;
+    let header = table.columns.iter().map(|column| column.name);
+    writer.write_record(header).map_err(|error| failed(error.to_string()))?;
     for row in &table.rows {
         writer.write_record(row.iter().map(cell)).map_err(|error| failed(error.to_string()))?;
     }
@@ -20,6 +21,7 @@ fn cell(cell: &Cell) -> String {
         Cell::Text(text) if formula(text) => format!("'{text}"),
         Cell::Empty
         | Cell::Text(_)
+        | Cell::Day(_)
         | Cell::Count(_)
         | Cell::Amount { .. }
         | Cell::Share(_)

@@ -4,23 +4,24 @@ use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet,
 
 use crate::error::Error;
 use crate::table::{Cell, Table};
+use crate::write::Head;
 
 /// A spreadsheet's numbers are doubles: fifteen digits are exact.
 const EXACT: u128 = 999_999_999_999_999;
 
-pub(super) fn write(table: &Table, title: &str) -> Result<Vec<u8>, Error> {
+pub(super) fn write(table: &Table, head: &Head<'_>) -> Result<Vec<u8>, Error> {
     let failed = |error: XlsxError| Error::Format { format: "xlsx", reason: error.to_string() };
     let mut workbook = Workbook::new();
     // A file's own time would make each one another file.
     let properties = ExcelDateTime::from_ymd(2000, 1, 1)
-        .map(|created| DocProperties::new().set_title(title).set_creation_datetime(&created));
+        .map(|created| DocProperties::new().set_title(head.title).set_creation_datetime(&created));
     workbook.set_properties(&properties.map_err(failed)?);
     let sheet = workbook.add_worksheet();
-    sheet.set_name(title).map_err(failed)?;
+    sheet.set_name(head.title).map_err(failed)?;
     sheet.set_freeze_panes(1, 0).map_err(failed)?;
     let bold = Format::new().set_bold();
-    for (column, name) in (0_u16..).zip(&table.columns) {
-        sheet.write_with_format(0, column, *name, &bold).map_err(failed)?;
+    for (at, column) in (0_u16..).zip(&table.columns) {
+        sheet.write_with_format(0, at, column.name, &bold).map_err(failed)?;
     }
     for (line, row) in (1_u32..).zip(&table.rows) {
         for (column, cell) in (0_u16..).zip(row) {
@@ -34,7 +35,7 @@ fn put(sheet: &mut Worksheet, (line, column): (u32, u16), cell: &Cell) -> Result
     let shown = cell.shown();
     let places = match cell {
         Cell::Empty => return Ok(()),
-        Cell::Text(_) | Cell::Time(_) => None,
+        Cell::Text(_) | Cell::Day(_) | Cell::Time(_) => None,
         Cell::Count(count) => exact(i128::from(*count)).then_some(0),
         Cell::Amount { units, decimals } => exact(*units).then_some(*decimals),
         Cell::Share(millionths) => exact(i128::from(*millionths)).then_some(6),

@@ -3,8 +3,8 @@
 use std::{fs, time::Duration};
 
 use reqwest::{Client, Method, StatusCode, header, redirect::Policy};
-use services_cli::demo::console::Console;
-use services_office::{Role, store::BreakRow};
+use services_cli::demo::{console::Console, office::Told};
+use services_office::{Role, bridge::Leg, store::BreakRow};
 use services_reporting::{
     access::Need,
     routes::{SESSION, table},
@@ -13,8 +13,8 @@ use tests::skipped;
 
 use crate::{
     browser::{Browser, axe},
-    office::network::{Floor, floor, reconciled, told},
-    office::{Line, now},
+    office::network::{Floor, floor, reconciled},
+    office::now,
 };
 
 mod provider;
@@ -95,7 +95,7 @@ impl Open {
     }
 
     async fn break_of(&self, cause: &str) -> BreakRow {
-        self.floor.breaks().await.into_iter().find(|row| row.cause == cause).unwrap()
+        self.floor.books.breaks().await.unwrap().into_iter().find(|row| row.cause == cause).unwrap()
     }
 }
 
@@ -156,9 +156,9 @@ impl Things {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_person_does_his_work_in_a_browser_and_no_other_s() {
     let mut open = open().await;
-    let (late, closing) = open.floor.custodian_tells().await;
-    open.floor.member_tells().await;
-    open.floor.office.match_all(now()).await.unwrap();
+    let told = open.floor.books.custodian_tells().await.unwrap();
+    open.floor.books.member_tells().await.unwrap();
+    open.floor.books.office.match_all(now()).await.unwrap();
     let things = things(&open).await;
     walked(&open, &things).await;
     reports::reports_are_of_one_s_own_participant(&open).await;
@@ -171,7 +171,7 @@ async fn each_person_does_his_work_in_a_browser_and_no_other_s() {
     two_people_work_a_break(&open, &browser).await;
     compliance_opens_a_person_s_data(&open, &browser, &things).await;
     reports::the_auditor_takes_a_report_away(&open, &browser, axe().as_deref()).await;
-    the_operator_closes_the_day(&open, &browser, (late, closing)).await;
+    the_operator_closes_the_day(&open, &browser, &told).await;
     pages_are_for_everyone(&open, &browser, &things).await;
     open.floor.running.stop();
 }
@@ -192,7 +192,7 @@ async fn things(open: &Open) -> Things {
         uetr: uuid::Uuid::from_slice(&uetr.0).unwrap().to_string(),
         own_break: open.break_of("DUPLICATED").await.id,
         statement: statement.0,
-        day: open.floor.day.to_string(),
+        day: open.floor.books.day.to_string(),
     }
 }
 
@@ -215,7 +215,7 @@ async fn walked(open: &Open, things: &Things) {
                 refused += 1;
             } else if foreign(route.path, *participant) {
                 assert_eq!(status, StatusCode::NOT_FOUND, "{whom}");
-                assert!(!body.contains("HK-NOSTRO") && !body.contains("4,000.00"), "{whom}");
+                assert!(!body.contains("HKD-NOSTRO") && !body.contains("4,000.00"), "{whom}");
                 hidden += 1;
             } else {
                 let absent = ["{attachment}", "{day}", "/reports/{id}"]
@@ -235,10 +235,10 @@ async fn walked(open: &Open, things: &Things) {
         let (_, statements) = person.get("/statements").await;
         let (_, own) = person.get("/participants/101").await;
         let sees = participant.is_none_or(|own| own == 101);
-        assert_eq!(breaks.contains("HK-NOSTRO"), sees, "{name}");
-        assert_eq!(statements.contains("HK-NOSTRO"), sees, "{name}");
+        assert_eq!(breaks.contains("HKD-NOSTRO"), sees, "{name}");
+        assert_eq!(statements.contains("HKD-NOSTRO"), sees, "{name}");
         assert_eq!(own.contains("101344"), sees, "{name}");
-        assert_eq!(breaks.contains("HK-CUSTODY"), participant.is_none(), "{name}");
+        assert_eq!(breaks.contains("HKD-CUSTODY"), participant.is_none(), "{name}");
     }
     assert!(refused > 100 && answered > 80 && hidden > 8, "{refused} {answered} {hidden}");
 }
@@ -282,7 +282,8 @@ async fn two_people_work_a_break(open: &Open, browser: &Browser) {
     assert!(browser.text("h1").await.contains("Closed"));
     let history = browser.text("table:last-of-type").await;
     assert!(!history.is_empty());
-    let closed = open.floor.office.break_show(&crate::office::clerk("ana"), own.id).await.unwrap();
+    let closed =
+        open.floor.books.office.break_show(&crate::office::clerk("ana"), own.id).await.unwrap();
     let done: Vec<(&str, &str)> =
         closed.history.iter().map(|act| (act.actor.as_str(), act.verb.as_str())).collect();
     for act in [
@@ -327,8 +328,8 @@ async fn compliance_opens_a_person_s_data(open: &Open, browser: &Browser, things
     assert!(sealed.get(&path).await.1.contains("Sealed."));
 }
 
-async fn the_operator_closes_the_day(open: &Open, browser: &Browser, told_late: (i64, i64)) {
-    let (floor, day) = (&open.floor, open.floor.day.to_string());
+async fn the_operator_closes_the_day(open: &Open, browser: &Browser, told: &Told) {
+    let (floor, day) = (&open.floor, open.floor.books.day.to_string());
     open.sign_in(browser, "operator").await;
     let liquidity = browser.text("#liquidity + .scroll").await;
     assert!(
@@ -336,19 +337,18 @@ async fn the_operator_closes_the_day(open: &Open, browser: &Browser, told_late: 
         "{liquidity}"
     );
     let preview = format!("{}/days/preview?currency=HKD&day={day}", open.url);
-    let up_to = reconciled(&floor.running, &floor.office).await;
+    let up_to = reconciled(&floor.running).await;
     browser.go(&format!("{preview}&up_to={up_to}")).await;
     assert!(browser.text(".stands").await.contains("BALANCE_MISMATCH"));
     // What stands in the way is worked: the funding is signed, the late entry told, the others settled.
     floor.correct(&open.break_of("MISSING_IN_LEDGER").await).await;
-    let rows = told(&floor.pool, floor.custody).await;
-    let (late, closing) = told_late;
-    floor.take("HK-CUSTODY", 2, closing, &[Line::new(late, rows[0].1, &rows[0].2)]).await;
-    floor.office.match_all(now()).await.unwrap();
-    for own in floor.breaks().await {
-        floor.settle(&own).await;
+    let late = told.late.clone().unwrap();
+    floor.books.late_comes(Leg::Custodian, told, late).await.unwrap();
+    floor.books.office.match_all(now()).await.unwrap();
+    for own in floor.books.breaks().await.unwrap() {
+        floor.books.settle(&own).await.unwrap();
     }
-    let up_to = reconciled(&floor.running, &floor.office).await;
+    let up_to = reconciled(&floor.running).await;
     browser.click("nav a[href='/days']").await;
     browser.go(&format!("{preview}&up_to={up_to}")).await;
     assert!(browser.text("h1").await.contains("Close HKD"), "{}", browser.text("#main").await);

@@ -1,4 +1,4 @@
-//! The demonstration as a script runs it: its last line and what that line promises.
+//! The demonstration as a script runs it: its last line and what that line promises, the back office's day too.
 use std::process::Command;
 
 use serde_json::Value;
@@ -24,6 +24,29 @@ fn demo_once_keeps_its_promises() {
     assert_eq!((count("lost"), count("duplicates")), (0, 0), "{figures:#}");
     assert_eq!(count("ledger_records"), count("reconciled_records"), "{figures:#}");
     assert!(figures["roots_equal"] == true && figures["leader_killed"] == true, "{figures:#}");
+    let office = &figures["office"];
+    let planted = serde_json::json!({
+        "AMOUNT_DIFFERS": 1, "DUPLICATED": 1, "MISSING_IN_LEDGER": 1, "MISSING_IN_STATEMENT": 1,
+    });
+    for currency in ["HKD", "PHP"] {
+        assert_eq!(office["planted"][currency], planted, "{office:#}");
+        assert_eq!(office["found"][currency], planted, "{office:#}");
+    }
+    let (closed, open) = (&office["closed"], &office["open"]);
+    assert_eq!(
+        (&closed["currency"], &closed["day"]),
+        (&"HKD".into(), &office["day"]),
+        "{office:#}"
+    );
+    let documents = closed["documents"].as_array().unwrap();
+    for name in ["camt.053-101-101344-1.xml", "camt.054-101-101344-1.xml", "pacs.009-surplus.xml"] {
+        assert!(documents.contains(&name.into()), "{documents:?}");
+    }
+    let open = (&open["currency"], &open["code"], &open["breaks"]);
+    assert_eq!(open, (&"PHP".into(), &"BALANCE_MISMATCH".into(), &4.into()), "{office:#}");
+    for words in ["HKD: closed up to record", "PHP: open: BALANCE_MISMATCH", "DUPLICATED, PHP"] {
+        assert!(said.contains(words), "{words} is missing: {said}");
+    }
     for (currency, sum) in figures["conservation"].as_object().unwrap() {
         assert_eq!(sum, "0", "{currency}");
     }

@@ -4,6 +4,7 @@ use std::{fs, sync::Arc};
 
 use ledger_proof::{Field, Item, item::Fund};
 use ledger_types::AccountId;
+pub(crate) use services_cli::demo::office::{Line, camt053};
 use services_cli::demo::postgres::Postgres;
 use services_office::{
     Actor, Office, Role, Rules,
@@ -16,11 +17,9 @@ use time::{Date, OffsetDateTime, macros::date};
 mod breaks;
 mod days;
 mod intake;
+mod journal;
 pub(crate) mod network;
-mod paper;
 mod planted;
-
-pub(crate) use paper::{Line, camt053};
 
 /// The custodian, its custody account, and the account of participant 101.
 pub(crate) const CUSTODIAN: u32 = 1;
@@ -47,6 +46,7 @@ to = "2099-12-31"
 pub(crate) struct Desk {
     pub(crate) office: Office,
     pub(crate) pool: PgPool,
+    pub(crate) url: String,
     _postgres: Arc<Postgres>,
     _folder: tempfile::TempDir,
 }
@@ -89,7 +89,7 @@ impl Desk {
         ] {
             sqlx::query(statement).execute(&pool).await.unwrap();
         }
-        Self { office, pool, _postgres: postgres, _folder: folder }
+        Self { office, pool, url, _postgres: postgres, _folder: folder }
     }
 
     /// The custodian's account, as its statements name it.
@@ -137,9 +137,9 @@ impl Desk {
         number: u64,
         day: Date,
         opening: i64,
-        lines: &[Line<'_>],
+        lines: &[Line],
     ) -> (&'static str, Vec<String>) {
-        let text = camt053(("HK-CUSTODY", "HKD"), number, day, opening, lines);
+        let text = camt053(("HK-CUSTODY", "HKD"), number, day, opening, lines).unwrap();
         let name = format!("{number}.xml");
         let taken = self
             .office

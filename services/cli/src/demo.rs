@@ -1,9 +1,10 @@
 //! `causeway demo`: a whole network on this machine and real remittances across it, the leader
-//! killed meanwhile. It must leave nothing running and pretend nothing.
+//! killed meanwhile, then a back office's day of them. It must leave nothing running and pretend nothing.
 
 pub mod console;
 mod message;
 pub mod network;
+pub mod office;
 mod play;
 pub mod postgres;
 pub mod processes;
@@ -56,22 +57,25 @@ pub fn run(args: &Demo, as_json: bool) -> anyhow::Result<Answer> {
 
 async fn demonstrate(args: &Demo, as_json: bool) -> anyhow::Result<Answer> {
     out::note(
-        "starting Postgres, three ledger nodes, four gateways, two liquidity banks, the console …",
+        "starting Postgres, three ledger nodes, four gateways, two liquidity banks, reconciliation …",
     );
     let mut running = Running::start(args.database_url.clone(), |_| Ok(())).await?;
-    running.start_console().await?;
-    if let Some(file) = &args.info {
-        let text = format!("{:#}\n", running.info());
-        write_private(file, &text)
-            .with_context(|| format!("{}: cannot be written", file.display()))?;
-    }
+    tell_how(args, &running)?;
     let (played, outage) = send_all(&mut running, args.transfers).await?;
-    let figures = summary::figures(&running, &played, outage).await?;
+    out::note("making statements, comparing the books, closing a day …");
+    let day = office::day::work(&running).await?;
+    // It takes over the calendars by which the day is over.
+    let console = running.start_console().await?.words();
+    tell_how(args, &running)?;
+    let mut figures = summary::figures(&running, &played, outage).await?;
+    figures["office"] = day.figures;
     out::note(&summary::table(&played).to_string());
     out::note(&format!("{figures:#}"));
+    out::note(&day.words);
     if !args.once {
         let info = running.info();
         out::note(&format!("the network runs until Ctrl-C; docs/tutorials go on here:\n{info:#}"));
+        out::note(&console);
         let () = std::future::pending().await;
     }
     running.stop();
@@ -81,8 +85,16 @@ async fn demonstrate(args: &Demo, as_json: bool) -> anyhow::Result<Answer> {
     let sound = figures["lost"] == 0
         && figures["duplicates"] == 0
         && figures["roots_equal"] == true
-        && figures["ledger_records"] == figures["reconciled_records"];
+        && figures["ledger_records"] == figures["reconciled_records"]
+        && office::day::holds(&figures["office"]);
     Ok(if sound { Answer::Done } else { Answer::No })
+}
+
+/// Writes how to reach the network where `--info` says.
+fn tell_how(args: &Demo, running: &Running) -> anyhow::Result<()> {
+    let Some(file) = &args.info else { return Ok(()) };
+    let text = format!("{:#}\n", running.info());
+    write_private(file, &text).with_context(|| format!("{}: cannot be written", file.display()))
 }
 
 /// What holds keys is for its owner alone, from its first byte on.

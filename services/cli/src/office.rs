@@ -22,6 +22,7 @@ use crate::args::office::{
 };
 use crate::{Answer, out, services};
 
+mod journal;
 mod tables;
 
 /// Who acts, where, when.
@@ -37,6 +38,11 @@ pub(crate) fn run(args: &Args, json: bool) -> anyhow::Result<Answer> {
         let config = args.desk.config.as_deref().context("office run: give --config FILE")?;
         return services::run(Service::Office, config);
     }
+    if let Command::Journal(command) = &args.command
+        && let Some(answer) = journal::offline(command, json)
+    {
+        return answer.or_else(|failure| told(failure, json));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let at = open(&args.desk, json).await?;
@@ -46,6 +52,7 @@ pub(crate) fn run(args: &Args, json: bool) -> anyhow::Result<Answer> {
             Command::Accounts(command) => at.accounts(command).await,
             Command::Maps(command) => at.maps(command).await,
             Command::Statements(command) => at.statements(command).await,
+            Command::Journal(command) => at.journal(command).await,
             Command::Breaks(command) => at.breaks(command).await,
             Command::Day(command) => at.day(command).await,
         };
@@ -134,8 +141,9 @@ impl At {
                 search_days,
                 charges_max,
             } => {
-                let leg = Leg::of(leg)
-                    .with_context(|| format!("--leg: {leg} is no custodian or participant"))?;
+                let leg = Leg::of(leg).with_context(|| {
+                    format!("--leg: {leg} is none of custodian, participant, journal")
+                })?;
                 let new = NewAccount {
                     compared: compared.clone(),
                     value_date_days: *value_date_days,

@@ -62,7 +62,26 @@ pub const fn suggestion(cause: Cause, leg: Leg, credit: bool) -> Kind {
             | Cause::WrongAccount
             | Cause::BatchSumDiffers,
             _,
-        ) => Kind::AskServicer,
+        )
+        | (Cause::Reversed, Leg::Journal) => Kind::AskServicer,
+    }
+}
+
+/// Which of three books stands alone, by what other legs say of the same postings: the one of the break's own leg where all
+/// others are as the ledger has it, the ledger where none is. Nothing where they disagree or do not tell yet.
+#[must_use]
+pub fn stands_alone<'a>(leg: &str, states: impl Iterator<Item = &'a str>) -> Option<&'static str> {
+    let as_ledger = states.filter_map(|state| match state {
+        "matched" | "agreed" => Some(true),
+        "broken" | "closed" => Some(false),
+        _ => None,
+    });
+    let told: Vec<bool> = as_ledger.collect();
+    match (told.contains(&true), told.contains(&false)) {
+        (true, false) if leg == Leg::Journal.as_str() => Some("journal"),
+        (true, false) => Some("statement"),
+        (false, true) => Some("ledger"),
+        (true, true) | (false, false) => None,
     }
 }
 

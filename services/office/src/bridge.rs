@@ -13,8 +13,10 @@ use crate::{calendar::Calendars, take::party_key};
 pub enum Leg {
     /// The cash behind a currency, told by its custodian.
     Custodian,
-    /// A participant's own account.
+    /// A participant's own account, told by who keeps it.
     Participant,
+    /// A participant's own account, told by the participant itself.
+    Journal,
 }
 
 impl Leg {
@@ -23,12 +25,15 @@ impl Leg {
         match self {
             Self::Custodian => "custodian",
             Self::Participant => "participant",
+            Self::Journal => "journal",
         }
     }
 
     #[must_use]
     pub fn of(word: &str) -> Option<Self> {
-        [Self::Custodian, Self::Participant].into_iter().find(|leg| leg.as_str() == word)
+        [Self::Custodian, Self::Participant, Self::Journal]
+            .into_iter()
+            .find(|leg| leg.as_str() == word)
     }
 }
 

@@ -11,9 +11,12 @@ use crate::{
     take::date,
 };
 
-const BUILT_IN: [&str; 3] = [
+const BUILT_IN: [&str; 6] = [
     include_str!("../calendars/HKD.toml"),
+    include_str!("../calendars/MYR.toml"),
     include_str!("../calendars/PHP.toml"),
+    include_str!("../calendars/PKR.toml"),
+    include_str!("../calendars/SGD.toml"),
     include_str!("../calendars/USD.toml"),
 ];
 
@@ -23,7 +26,7 @@ const BUILT_IN: [&str; 3] = [
 struct File {
     currency: String,
     time_zone: String,
-    /// HH:MM, local.
+    /// HH:MM or HH:MM:SS, local.
     cut_off: String,
     weekend: Vec<String>,
     /// Where the holidays are published.
@@ -86,9 +89,7 @@ impl Calendars {
     /// The local day of a time; UTC's where no calendar says otherwise.
     #[must_use]
     pub fn day_of(&self, currency: &str, at: OffsetDateTime) -> Date {
-        let zone = self.get(currency).map_or(TimeZone::UTC, |calendar| calendar.zone.clone());
-        let micros = i64::try_from(at.unix_timestamp_nanos() / 1_000).unwrap_or_default();
-        let local = zone.to_datetime(Timestamp::from_microsecond(micros).unwrap_or_default());
+        let local = local(self.get(currency).map_or(&TimeZone::UTC, |own| &own.zone), at);
         date(&local.date().to_string()).unwrap_or_else(|| at.date())
     }
 
@@ -133,6 +134,19 @@ impl Calendar {
         None
     }
 
+    /// The name of its time zone in the IANA database.
+    #[must_use]
+    pub fn time_zone(&self) -> &str {
+        self.zone.iana_name().unwrap_or("UTC")
+    }
+
+    /// What a clock on the wall shows at a time, to the second.
+    #[must_use]
+    pub fn clock(&self, at: OffsetDateTime) -> String {
+        let time = local(&self.zone, at).time();
+        format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
+    }
+
     /// When a day's business ends.
     #[must_use]
     pub fn cut_off(&self, day: Date) -> Option<OffsetDateTime> {
@@ -140,6 +154,11 @@ impl Calendar {
         let at = self.zone.to_timestamp(local.to_datetime(self.cut_off)).ok()?;
         OffsetDateTime::from_unix_timestamp(at.as_second()).ok()
     }
+}
+
+fn local(zone: &TimeZone, at: OffsetDateTime) -> civil::DateTime {
+    let micros = i64::try_from(at.unix_timestamp_nanos() / 1_000).unwrap_or_default();
+    zone.to_datetime(Timestamp::from_microsecond(micros).unwrap_or_default())
 }
 
 fn read(text: &str, name: &str) -> Result<(String, Calendar), Error> {

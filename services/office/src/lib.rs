@@ -15,6 +15,7 @@ pub mod documents;
 pub mod edit;
 pub mod error;
 pub mod inbox;
+pub mod journal;
 pub mod outcome;
 pub mod run;
 pub mod settings;

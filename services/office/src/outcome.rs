@@ -13,7 +13,7 @@ use uuid::Uuid;
 pub struct Stored {
     pub movement: i64,
     pub account: i64,
-    /// Of the ledger, else of a statement.
+    /// Of the ledger, else of a statement or journal.
     pub ledger: bool,
     pub amount: u64,
     pub currency: String,
@@ -89,6 +89,8 @@ pub struct StoredBreak {
 pub struct Context {
     /// The last day that each account's statements cover.
     pub covered: BTreeMap<i64, Date>,
+    /// The days that journals told of each account; accounts of other legs are missing.
+    pub told: BTreeMap<i64, BTreeSet<Date>>,
     /// Whether the ledger may still tell of a day on an account: its cut-off has not passed.
     pub ledger_open: BTreeSet<(i64, Date)>,
     pub rules: Rules,
@@ -206,9 +208,10 @@ fn batches(left: &[&Stored], right: &[&Stored]) -> BTreeMap<i64, i64> {
 /// What is due on a day that the other book does not tell yet.
 fn awaited(cause: Cause, left: &[&Stored], right: &[&Stored], context: &Context) -> bool {
     match (cause, left, right) {
-        (Cause::MissingInStatement, [own], []) => {
-            context.covered.get(&own.account).is_none_or(|until| own.value_date > *until)
-        }
+        (Cause::MissingInStatement, [own], []) => match context.told.get(&own.account) {
+            Some(days) => !days.contains(&own.value_date),
+            None => context.covered.get(&own.account).is_none_or(|until| own.value_date > *until),
+        },
         (Cause::MissingInLedger, [], [other]) => {
             context.ledger_open.contains(&(other.account, other.value_date))
         }

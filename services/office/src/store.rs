@@ -20,17 +20,21 @@ mod bulk;
 mod corrections;
 mod day_rows;
 mod days;
+mod journals;
 mod ledger;
 mod matching;
+mod movements;
 mod statements;
 
 pub use accounts::{AccountRow, MapRow, NewAccount};
 pub use attached::{Attachment, AttachmentRow};
 pub use audit::{AuditFilter, AuditRow, Deed};
-pub use breaks::{ActRow, BreakFilter, BreakRow, CommentRow, MovementRow, Shown};
+pub use breaks::{ActRow, BreakFilter, BreakRow, CommentRow, Shown};
 pub use corrections::{CorrectionRow, Proposed};
 pub use days::{Close, DayRow, DocumentRow};
+pub use journals::{Answered, Compared, JournalRow};
 pub use matching::Matched;
+pub use movements::{ElsewhereRow, MovementRow};
 pub use statements::{Imported, RefusedRow, StatementRow};
 
 const CONNECTIONS_MAX: u32 = 8;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     Rules,
+    breaks::stands_alone,
     calendar::Calendars,
     day::{Account, Books, Carried, Leg, Move, Sum, decimal, units},
     documents::{documents, names},
@@ -150,7 +151,7 @@ fn days_are_those_of_the_place_where_money_lives() {
     let holiday = |day| hkd.business(day).unwrap_err();
     assert_eq!(holiday(date!(2026 - 10 - 01)), DayRefusal::Holiday("National Day".to_owned()));
     assert_eq!(holiday(date!(2026 - 11 - 22)), DayRefusal::Holiday("Sunday".to_owned()));
-    assert_eq!(holiday(date!(2027 - 01 - 04)), DayRefusal::CalendarMissing);
+    assert_eq!(holiday(date!(2028 - 01 - 04)), DayRefusal::CalendarMissing);
     // Lunar New Year and a weekend lie between.
     assert_eq!(hkd.former(date!(2026 - 02 - 20)), Some(date!(2026 - 02 - 16)));
     assert_eq!(hkd.cut_off(date!(2026 - 11 - 26)), Some(datetime!(2026-11-26 10:30 UTC)));
@@ -164,6 +165,47 @@ fn days_are_those_of_the_place_where_money_lives() {
     assert!(!all.cut_off_passed("HKD", date!(2026 - 11 - 26), late));
     assert!(all.cut_off_passed("HKD", date!(2026 - 11 - 25), late));
     assert!(all.get("XAU").is_none());
+}
+
+#[test]
+fn of_three_books_one_stands_alone() {
+    let rows: [(&str, &[&str], Option<&str>); 6] = [
+        ("journal", &["matched"], Some("journal")),
+        ("participant", &["agreed", "matched"], Some("statement")),
+        ("participant", &["broken"], Some("ledger")),
+        ("custodian", &["matched", "closed"], None),
+        ("custodian", &["awaited"], None),
+        ("custodian", &[], None),
+    ];
+    for (leg, states, alone) in rows {
+        assert_eq!(stands_alone(leg, states.iter().copied()), alone, "{leg} {states:?}");
+    }
+}
+
+#[test]
+fn every_built_in_calendar_names_its_source_and_its_holidays() {
+    let all = Calendars::load(None).unwrap();
+    // A currency, one of its holidays, the business day before it, where its money lives.
+    let rows = [
+        ("HKD", date!(2027 - 02 - 09), date!(2027 - 02 - 05), "Asia/Hong_Kong"),
+        ("MYR", date!(2026 - 06 - 02), date!(2026 - 05 - 29), "Asia/Kuala_Lumpur"),
+        ("PHP", date!(2026 - 12 - 31), date!(2026 - 12 - 29), "Asia/Manila"),
+        ("PKR", date!(2026 - 05 - 28), date!(2026 - 05 - 25), "Asia/Karachi"),
+        ("SGD", date!(2027 - 02 - 08), date!(2027 - 02 - 05), "Asia/Singapore"),
+        ("USD", date!(2027 - 07 - 05), date!(2027 - 07 - 02), "America/New_York"),
+    ];
+    for (currency, holiday, former, zone) in rows {
+        let own = all.get(currency).unwrap();
+        assert!(own.source.len() > 40, "{currency}: {}", own.source);
+        assert!(matches!(own.business(holiday), Err(DayRefusal::Holiday(_))), "{currency}");
+        assert_eq!(own.former(holiday), Some(former), "{currency}");
+        assert_eq!(own.time_zone(), zone, "{currency}");
+    }
+    assert_eq!(all.get("PKR").unwrap().clock(datetime!(2026-11-26 20:00:07 UTC)), "01:00:07");
+    assert_eq!(
+        all.get("PKR").unwrap().cut_off(date!(2026 - 11 - 26)),
+        Some(datetime!(2026-11-26 12:00 UTC))
+    );
 }
 
 #[test]

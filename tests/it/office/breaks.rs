@@ -32,7 +32,7 @@ async fn planted(desk: &Desk) {
         .zip(&agreed)
         .map(|(number, name)| (number * 100, MONDAY, name.as_str()))
         .collect();
-    let mut lines: Vec<Line<'_>> = (1_i64..)
+    let mut lines: Vec<Line> = (1_i64..)
         .zip(&agreed)
         .map(|(number, name)| Line::new(number * 100, MONDAY, name))
         .collect();

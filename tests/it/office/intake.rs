@@ -24,7 +24,8 @@ balance = 3
 async fn a_statement_is_taken_once_and_kept_as_it_came() {
     let desk = Desk::open().await;
     let (office, ana) = (&desk.office, clerk("Ana"));
-    let text = camt053(("HK-CUSTODY", "HKD"), 1, MONDAY, 0, &[Line::new(50_000, MONDAY, "A-1")]);
+    let text =
+        camt053(("HK-CUSTODY", "HKD"), 1, MONDAY, 0, &[Line::new(50_000, MONDAY, "A-1")]).unwrap();
     let take = async |name: &str, text: &str| {
         office.statement_import(&ana, name, text.as_bytes().to_vec(), None, now()).await.unwrap()
     };
@@ -125,7 +126,8 @@ async fn a_watched_folder_is_emptied_into_done_and_refused() {
     let folder = tempfile::tempdir().unwrap();
     let inbox = Inbox::open(folder.path()).unwrap();
     let incoming = folder.path().join("incoming");
-    let text = camt053(("HK-CUSTODY", "HKD"), 1, MONDAY, 0, &[Line::new(50_000, MONDAY, "A-1")]);
+    let text =
+        camt053(("HK-CUSTODY", "HKD"), 1, MONDAY, 0, &[Line::new(50_000, MONDAY, "A-1")]).unwrap();
     fs::write(incoming.join("1.xml"), &text).unwrap();
     fs::write(incoming.join("2.xml"), &text).unwrap();
     fs::write(incoming.join("3.txt"), "no statement").unwrap();

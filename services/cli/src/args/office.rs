@@ -12,11 +12,15 @@ Examples:
   causeway office breaks list --json --overdue
   causeway office breaks propose 12 --kind ask-servicer --note 'asked by telephone'
   causeway office breaks export > breaks.csv; causeway office breaks import --dry-run breaks.csv
+  causeway office journal digest journal.csv --account 1010-HKD --currency HKD --day 2026-11-25 --out digest.json
+  causeway office journal compare digest.json --out wanted.json
+  causeway office journal rows journal.csv --wanted wanted.json --out rows.json
+  causeway office journal take rows.json
   causeway office day close HKD 2026-11-25
 
 Exit status:
   0  done
-  1  the answer is no: a file was refused, a day stays open, an edited row is stale
+  1  the answer is no: a file was refused, a journal differs, a day stays open, an edited row is stale
   2  wrong usage, unreadable input, or the act was not done";
 
 /// How the office is reached, and who acts.
@@ -63,6 +67,9 @@ pub enum Command {
     /// Statements taken in.
     #[command(subcommand)]
     Statements(Statements),
+    /// A participant's own journal beside the ledger, by digests: only rows that may differ travel.
+    #[command(subcommand)]
+    Journal(Journal),
     /// What does not tie out.
     #[command(subcommand)]
     Breaks(Breaks),
@@ -76,10 +83,10 @@ pub enum Accounts {
     List,
     /// Keep an account.
     Add {
-        /// As statements name it: an IBAN or another number.
+        /// As statements or journals name it: an IBAN or another number.
         identification: String,
         currency: String,
-        /// custodian or participant.
+        /// custodian, participant or journal.
         #[arg(long)]
         leg: String,
         #[arg(long, value_name = "ID")]
@@ -131,6 +138,57 @@ pub enum Statements {
         /// Write the original there, byte for byte.
         #[arg(long, value_name = "FILE")]
         original: Option<PathBuf>,
+    },
+}
+
+/// The journal's file: CSV with columns reference, amount, direction, value_date, or one JSON object a line.
+#[derive(Debug, clap::Args)]
+pub struct JournalFile {
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where the message goes; absent: standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Journal {
+    /// The participant: digest the journal of a day; needs no database.
+    Digest {
+        #[command(flatten)]
+        journal: JournalFile,
+        /// As the office's account of leg journal is identified.
+        #[arg(long)]
+        account: String,
+        #[arg(long)]
+        currency: String,
+        /// YYYY-MM-DD: rows of other value dates are left out.
+        #[arg(long)]
+        day: String,
+    },
+    /// The office: compare a digest with the ledger, and say which buckets' rows are wanted.
+    Compare {
+        #[arg(value_name = "DIGEST")]
+        digest: PathBuf,
+        /// Where what is wanted goes, if anything is; `--json` says it too.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// The participant: the rows of the wanted buckets; needs no database.
+    Rows {
+        #[command(flatten)]
+        journal: JournalFile,
+        #[arg(long, value_name = "FILE")]
+        wanted: PathBuf,
+    },
+    /// The office: take those rows; each difference becomes a break of leg journal.
+    Take {
+        #[arg(value_name = "ROWS")]
+        rows: PathBuf,
+    },
+    List {
+        #[arg(long, default_value_t = 100)]
+        limit: i64,
     },
 }
 

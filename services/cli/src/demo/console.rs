@@ -79,6 +79,21 @@ impl Console {
         Ok(&found.with_context(|| format!("nobody is called {name}"))?.3)
     }
 
+    /// Where it is and who may sign in, for people.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut table = crate::out::table();
+        table.set_header(["name", "password", "role", "for"]);
+        for (name, role, of, password) in &self.people {
+            let of = of.map_or_else(|| "the network".to_owned(), |of| format!("participant {of}"));
+            table.add_row([name.as_str(), password.as_str(), role, of.as_str()]);
+        }
+        format!(
+            "console: {} (its certificate is signed by the demonstration's own CA)\n{table}",
+            self.url
+        )
+    }
+
     /// What scripts and people need to sign in.
     #[must_use]
     pub fn info(&self) -> Value {

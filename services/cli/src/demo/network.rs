@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use ledger_types::ParticipantId;
 use proto::{LedgerClient, ledger::GetStatusRequest};
 use serde_json::{Value, json};
+use services_reconciliation::Summary;
 
 use super::console::Console;
 use super::processes::{self, Service};
@@ -22,6 +23,8 @@ use crate::wallet::Wallet;
 /// How long a part of the network may take to start.
 const START: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(100);
+/// How long Postgres may lie behind the ledger.
+const CATCH_UP: Duration = Duration::from_secs(30);
 
 /// A running network.
 pub struct Running {
@@ -183,6 +186,25 @@ impl Running {
             }
         }
         None
+    }
+
+    /// Waits until Postgres holds every record of the ledger, and tells what it holds.
+    pub async fn reconciled(&self) -> anyhow::Result<Summary> {
+        let store = services_reconciliation::Store::new(&self.database_url)?;
+        let until = Instant::now() + CATCH_UP;
+        loop {
+            let (_, records) = self.operator.balances(None).await?;
+            let summary = store.summary().await?;
+            if summary.records == records {
+                return Ok(summary);
+            }
+            anyhow::ensure!(
+                Instant::now() < until,
+                "Postgres holds {} of the ledger's {records} records",
+                summary.records
+            );
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// Kills a node by SIGKILL.

@@ -9,7 +9,6 @@ use comfy_table::Table;
 use hdrhistogram::Histogram;
 use proto::ledger::GetRootRequest;
 use serde_json::{Value, json};
-use services_reconciliation::Summary;
 
 use super::network::Running;
 use super::play::Played;
@@ -46,7 +45,7 @@ pub(super) async fn figures(
     played: &[Played],
     outage: Outage,
 ) -> anyhow::Result<Value> {
-    let reconciled = reconciled(running).await?;
+    let reconciled = running.reconciled().await?;
     let root = root(running, reconciled.records).await?;
     let count = |test: &dyn Fn(&Played) -> bool| played.iter().filter(|row| test(row)).count();
     let state = |status: &str| count(&|row| row.status == status);
@@ -85,25 +84,6 @@ pub(super) async fn figures(
         "roots_equal": root.1 == reconciled.root_hex,
         "leader_killed": outage.killed_at.is_some(),
     }))
-}
-
-/// Waits until Postgres holds every record of the ledger, and tells what it holds.
-async fn reconciled(running: &Running) -> anyhow::Result<Summary> {
-    let store = services_reconciliation::Store::new(&running.database_url)?;
-    let until = Instant::now() + Duration::from_secs(30);
-    loop {
-        let (_, records) = running.operator.balances(None).await?;
-        let summary = store.summary().await?;
-        if summary.records == records {
-            return Ok(summary);
-        }
-        anyhow::ensure!(
-            Instant::now() < until,
-            "Postgres holds {} of the ledger's {records} records",
-            summary.records
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 /// The ledger's own root at a size, from the first node that answers.

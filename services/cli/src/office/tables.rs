@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use services_office::{
     edit::Preview,
-    store::{AccountRow, BreakRow, DayRow, Imported, RefusedRow, StatementRow},
+    store::{AccountRow, BreakRow, DayRow, Imported, JournalRow, RefusedRow, StatementRow},
 };
 use time::OffsetDateTime;
 
@@ -110,6 +110,23 @@ pub(super) fn refused(rows: &[RefusedRow]) -> String {
         let first = row.findings[0]["code"].as_str().unwrap_or_default().to_owned();
         let at = row.refused_at.date().to_string();
         table.add_row([row.refused.to_string(), row.name.clone(), row.size.to_string(), at, first]);
+    }
+    table.to_string()
+}
+
+pub(super) fn journals(rows: &[JournalRow]) -> String {
+    let mut table = out::table();
+    table.set_header(["journal", "account", "day", "revision", "rows", "differing", "travelled"]);
+    for row in rows {
+        table.add_row([
+            row.journal.to_string(),
+            format!("{} {}", row.identification, row.currency),
+            row.day.clone(),
+            row.revision.to_string(),
+            row.rows.to_string(),
+            row.differing.to_string(),
+            row.travelled.map(|rows| rows.to_string()).unwrap_or_default(),
+        ]);
     }
     table.to_string()
 }

@@ -4,13 +4,17 @@ use serde_json::{Value, json};
 use services_iso20022::statement::money;
 use sqlx::{PgConnection, postgres::PgRow};
 use time::{Date, OffsetDateTime};
-use uuid::Uuid;
 
 use super::{
-    Act, AttachmentRow, CorrectionRow, Office, act, column, commit, failed, parsed, parsed_or_none,
-    participant, unreadable,
+    Act, AttachmentRow, CorrectionRow, ElsewhereRow, MovementRow, Office, act, column, commit,
+    failed, movements, parsed, participant,
 };
-use crate::{actor::Actor, breaks::Resolution, day::decimal, error::Error};
+use crate::{
+    actor::Actor,
+    breaks::{Resolution, stands_alone},
+    day::decimal,
+    error::Error,
+};
 
 /// A break.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -47,7 +51,10 @@ pub struct BreakRow {
     pub follows: Option<i64>,
 }
 
-fn as_text<T: ToString, S: serde::Serializer>(value: &T, out: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_text<T: ToString, S: serde::Serializer>(
+    value: &T,
+    out: S,
+) -> Result<S::Ok, S::Error> {
     out.serialize_str(&value.to_string())
 }
 
@@ -81,30 +88,6 @@ pub struct BreakFilter {
     pub limit: i64,
 }
 
-/// A movement of a break.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct MovementRow {
-    pub movement: i64,
-    /// `ledger` or `statement`.
-    pub book: String,
-    /// Of the ledger: the record that posted it.
-    pub record: Option<i64>,
-    /// Of a statement.
-    pub statement: Option<i64>,
-    pub entry: Option<i64>,
-    #[serde(serialize_with = "as_text")]
-    pub amount: u64,
-    pub currency: String,
-    pub credit_debit: String,
-    #[serde(serialize_with = "as_text")]
-    pub value_date: Date,
-    pub uetr: Option<Uuid>,
-    pub end_to_end_id: Option<String>,
-    pub servicer_reference: Option<String>,
-    pub party: Option<String>,
-    pub state: String,
-}
-
 /// What somebody said.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct CommentRow {
@@ -132,6 +115,9 @@ pub struct Shown {
     #[serde(flatten)]
     pub row: BreakRow,
     pub movements: Vec<MovementRow>,
+    /// What other legs say of the same postings, and which book stands alone by that.
+    pub elsewhere: Vec<ElsewhereRow>,
+    pub stands_alone: Option<&'static str>,
     pub comments: Vec<CommentRow>,
     pub attachments: Vec<AttachmentRow>,
     pub corrections: Vec<CorrectionRow>,
@@ -276,8 +262,12 @@ impl Office {
     pub async fn break_show(&self, actor: &Actor, id: i64) -> Result<Shown, Error> {
         let mut transaction = self.begin().await?;
         let row = seen(&mut transaction, actor, id).await?;
+        let elsewhere = movements::elsewhere(&mut transaction, actor, id).await?;
+        let states = elsewhere.iter().map(|own| own.state.as_str());
         Ok(Shown {
-            movements: movements(&mut transaction, id).await?,
+            movements: movements::of_break(&mut transaction, id).await?,
+            stands_alone: stands_alone(&row.leg, states),
+            elsewhere,
             comments: comments(&mut transaction, id).await?,
             attachments: super::attached::list(&mut transaction, id).await?,
             corrections: super::corrections::list(&mut transaction, id).await?,
@@ -473,42 +463,6 @@ async fn movement_states(
     .await
     .map_err(failed("keep states"))?;
     Ok(())
-}
-
-pub(super) async fn movements(
-    connection: &mut PgConnection,
-    id: i64,
-) -> Result<Vec<MovementRow>, Error> {
-    let rows = sqlx::query(
-        "SELECT m.movement, m.book, m.decided_sequence, e.statement, m.entry, m.amount::text AS amount, m.currency,
-            m.credit_debit, m.value_date, m.uetr, m.end_to_end_id, m.servicer_reference, m.party, m.state
-         FROM office.break_movements b JOIN office.movements m USING (movement)
-            LEFT JOIN office.entries e ON e.entry = m.entry
-         WHERE b.break = $1 ORDER BY m.book, m.movement",
-    )
-    .bind(id)
-    .fetch_all(connection)
-    .await
-    .map_err(failed("read a break's movements"))?;
-    let own = |row: &PgRow| {
-        Ok(MovementRow {
-            movement: column(row, "movement")?,
-            book: column(row, "book")?,
-            record: column(row, "decided_sequence")?,
-            statement: column(row, "statement")?,
-            entry: column(row, "entry")?,
-            amount: parsed_or_none(row, "amount")?.ok_or_else(|| unreadable("amount"))?,
-            currency: column(row, "currency")?,
-            credit_debit: column(row, "credit_debit")?,
-            value_date: column(row, "value_date")?,
-            uetr: column(row, "uetr")?,
-            end_to_end_id: column(row, "end_to_end_id")?,
-            servicer_reference: column(row, "servicer_reference")?,
-            party: column(row, "party")?,
-            state: column(row, "state")?,
-        })
-    };
-    rows.iter().map(own).collect()
 }
 
 async fn comments(connection: &mut PgConnection, id: i64) -> Result<Vec<CommentRow>, Error> {

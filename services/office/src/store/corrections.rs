@@ -5,7 +5,7 @@ use sqlx::{PgConnection, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Act, MovementRow, Office, act, breaks, column, commit, failed, unreadable};
+use super::{Act, MovementRow, Office, act, breaks, column, commit, failed, movements, unreadable};
 use crate::{
     actor::Actor,
     bridge::day_number,
@@ -65,7 +65,7 @@ impl Office {
         if own.state != "open" {
             return Err(breaks::wrong_state(&own));
         }
-        let movements = breaks::movements(&mut transaction, id).await?;
+        let movements = movements::of_break(&mut transaction, id).await?;
         let draft = correction::draft(kind, &facts(&movements)?, proposal)?;
         let row = sqlx::query(
             "INSERT INTO office.corrections (break, kind, note, draft, item, proposed_at, proposed_by)

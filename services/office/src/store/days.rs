@@ -198,8 +198,10 @@ impl Office {
         exponent: u8,
     ) -> Result<Result<(), DayRefusal>, Error> {
         let row = sqlx::query(
-            "SELECT count(*) AS count, coalesce(sum(at_risk), 0)::text AS at_risk FROM office.breaks
-             WHERE state <> 'closed' AND currency = $1 AND value_date <= $2",
+            // What a participant's own journal says is no part of the network's books.
+            "SELECT count(*) AS count, coalesce(sum(b.at_risk), 0)::text AS at_risk
+             FROM office.breaks b JOIN office.accounts a USING (account)
+             WHERE b.state <> 'closed' AND b.currency = $1 AND b.value_date <= $2 AND a.leg <> 'journal'",
         )
         .bind(&close.currency)
         .bind(close.day)

@@ -87,8 +87,10 @@ impl Office {
         sqlx::query(
             "UPDATE office.movements m SET state = 'open'
              WHERE m.book = 'ledger' AND m.state = 'awaited' AND m.decided_sequence >= $1 AND m.decided_sequence < $2
-                AND m.value_date <= (SELECT max(s.to_day) FROM office.statements s JOIN office.accounts a USING (account)
-                    WHERE s.account = m.account AND s.kind = a.compared)",
+                AND (m.value_date <= (SELECT max(s.to_day) FROM office.statements s JOIN office.accounts a USING (account)
+                        WHERE s.account = m.account AND s.kind = a.compared)
+                    OR EXISTS (SELECT FROM office.journal_answers r JOIN office.journals j USING (journal)
+                        WHERE j.account = m.account AND j.day = m.value_date))",
         )
         .bind(from)
         .bind(to)
@@ -105,7 +107,11 @@ impl Office {
                     WHERE s.account = a.account AND s.kind = a.compared) AS covered,
                 EXISTS (SELECT FROM office.movements m JOIN office.accounts b USING (account)
                     WHERE b.leg = a.leg AND b.participant = a.participant AND m.book = 'statement'
-                        AND m.state IN ('open', 'awaited', 'broken')) AS told
+                        AND m.state IN ('open', 'awaited', 'broken'))
+                    OR a.leg = 'journal' AND EXISTS (SELECT FROM office.movements m
+                        WHERE m.account = a.account AND m.book = 'journal'
+                            AND m.state IN ('open', 'awaited', 'broken')) AS told,
+                ARRAY(SELECT DISTINCT j.day FROM office.journals j WHERE j.account = a.account) AS days
              FROM office.accounts a ORDER BY a.account",
         )
         .fetch_all(connection)
@@ -119,6 +125,7 @@ impl Office {
                 ledger_account: parsed(row, "ledger_account")?,
                 covered: column(row, "covered")?,
                 told: column(row, "told")?,
+                days: column(row, "days")?,
             })
         };
         rows.iter().map(kept).collect()
@@ -132,14 +139,18 @@ struct Kept {
     ledger_account: u64,
     /// The last day that its statements cover.
     covered: Option<Date>,
-    /// Whether a statement of its book told something that is not matched.
+    /// Whether a statement or journal of its book told something that is not matched.
     told: bool,
+    /// The days of its journals.
+    days: Vec<Date>,
 }
 
 impl Kept {
-    /// What no statement can have told yet waits without being compared.
+    /// What neither statement nor journal can have told yet waits without being compared.
     fn awaits(&self, movement: &LedgerMovement) -> bool {
-        !self.told && self.covered.is_none_or(|until| movement.value_date > until)
+        !self.told
+            && !self.days.contains(&movement.value_date)
+            && self.covered.is_none_or(|until| movement.value_date > until)
     }
 }
 

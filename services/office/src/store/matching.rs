@@ -133,17 +133,23 @@ impl Office {
             }
         }
         context.rules = rules;
-        let told = sqlx::query(
+        if leg == Leg::Journal.as_str() {
+            context.told = told(connection, participant).await?;
+        }
+        // Each book has an index of its own.
+        let book = if leg == Leg::Journal.as_str() { "journal" } else { "statement" };
+        let text = format!(
             "SELECT DISTINCT m.account, m.currency, m.value_date
              FROM office.movements m JOIN office.accounts a USING (account)
-             WHERE a.leg = $1 AND a.participant = $2 AND m.book = 'statement'
-                AND m.state IN ('open', 'awaited', 'broken')",
-        )
-        .bind(leg)
-        .bind(participant)
-        .fetch_all(connection)
-        .await
-        .map_err(failed("read what statements told"))?;
+             WHERE a.leg = $1 AND a.participant = $2 AND m.book = '{book}'
+                AND m.state IN ('open', 'awaited', 'broken')"
+        );
+        let told = sqlx::query(sqlx::AssertSqlSafe(text))
+            .bind(leg)
+            .bind(participant)
+            .fetch_all(connection)
+            .await
+            .map_err(failed("read what statements told"))?;
         for row in &told {
             let (currency, day): (String, Date) =
                 (column(row, "currency")?, column(row, "value_date")?);
@@ -250,6 +256,28 @@ impl Office {
     }
 }
 
+/// The days that a participant's journals have told of each account.
+async fn told(
+    connection: &mut PgConnection,
+    participant: i64,
+) -> Result<BTreeMap<i64, BTreeSet<Date>>, Error> {
+    let rows = sqlx::query(
+        "SELECT a.account, ARRAY(SELECT DISTINCT j.day FROM office.journals j
+            WHERE j.account = a.account AND (j.differing = '{}'
+                OR EXISTS (SELECT FROM office.journal_answers r WHERE r.journal = j.journal))) AS days
+         FROM office.accounts a WHERE a.leg = 'journal' AND a.participant = $1",
+    )
+    .bind(participant)
+    .fetch_all(connection)
+    .await
+    .map_err(failed("read what journals told"))?;
+    let own = |row: &PgRow| {
+        let days: Vec<Date> = column(row, "days")?;
+        Ok((column(row, "account")?, days.into_iter().collect()))
+    };
+    rows.iter().map(own).collect()
+}
+
 /// Whether a book is to be compared: something in it is new, or a day, a cut-off or a rule is. Remembers under what.
 async fn news(
     connection: &mut PgConnection,
@@ -257,7 +285,8 @@ async fn news(
     participant: i64,
     context: &Context,
 ) -> Result<bool, Error> {
-    let under = format!("{:?} {:?} {:?}", context.covered, context.ledger_open, context.rules);
+    let Context { covered, told, ledger_open, rules } = context;
+    let under = format!("{covered:?} {told:?} {ledger_open:?} {rules:?}");
     let row = sqlx::query(
         "SELECT EXISTS (SELECT FROM office.movements m JOIN office.accounts a USING (account)
                 WHERE a.leg = $1 AND a.participant = $2 AND m.state = 'open') AS open,
@@ -321,6 +350,7 @@ async fn stored(
             m.uetr, m.end_to_end_id, m.servicer_reference, m.party, m.batch, m.reversal, m.returns,
             m.charges::text AS charges, m.parts, m.state, m.match
          FROM whole JOIN office.movements m USING (movement) JOIN own USING (account)
+         WHERE m.state NOT IN ('agreed', 'withdrawn')
          ORDER BY m.movement",
     )
     .bind(leg)
@@ -401,7 +431,7 @@ async fn stored_breaks(
         .collect())
 }
 
-async fn dissolve(
+pub(super) async fn dissolve(
     connection: &mut PgConnection,
     matches: &[i64],
     now: OffsetDateTime,
@@ -487,7 +517,11 @@ async fn matches_insert(
     Ok(())
 }
 
-async fn close(connection: &mut PgConnection, id: i64, now: OffsetDateTime) -> Result<(), Error> {
+pub(super) async fn close(
+    connection: &mut PgConnection,
+    id: i64,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     sqlx::query(
         "UPDATE office.breaks SET state = 'closed', resolution = 'cause_gone', closed_at = $2, version = version + 1
          WHERE break = $1",

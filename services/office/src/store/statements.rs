@@ -17,6 +17,7 @@ use time::{Date, OffsetDateTime};
 use super::{Act, Office, act, column, commit, failed, parsed_or_none, turn};
 use crate::{
     actor::Actor,
+    bridge::Leg,
     error::Error,
     take::{self, Collector, EntryRow},
 };
@@ -208,7 +209,9 @@ impl Office {
         let kept = self.accounts(actor).await?;
         let own =
             |row: super::AccountRow| ((row.own.identification, row.own.currency), row.account);
-        let known: BTreeMap<_, _> = kept.into_iter().map(own).collect();
+        // A journal comes by digests, never as a statement.
+        let kept = kept.into_iter().filter(|row| row.own.leg != Leg::Journal);
+        let known: BTreeMap<_, _> = kept.map(own).collect();
         for statement in &taken.judged.statements {
             let (id, currency) = name_of(statement);
             if !known.contains_key(&(id.clone(), currency.clone())) {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use services_office::{
     breaks::Resolution,
     correction::Kind,
-    store::{ActRow, BreakFilter, BreakRow, CorrectionRow, MovementRow},
+    store::{ActRow, BreakFilter, BreakRow, CorrectionRow, ElsewhereRow, MovementRow},
 };
 use time::OffsetDateTime;
 
@@ -141,6 +141,8 @@ struct One {
     score: i64,
     evidence: Vec<(String, i64)>,
     movements: Vec<Movement>,
+    elsewhere: Vec<(String, String, &'static str)>,
+    stands_alone: &'static str,
     corrections: Vec<Correction>,
     comments: Vec<Said>,
     attachments: Vec<Attached>,
@@ -300,6 +302,8 @@ async fn page(
         score: evidence.iter().map(|(_, points)| points).sum::<i64>().min(100),
         evidence,
         movements: own.movements.iter().map(|row| movement(row, &currencies)).collect(),
+        elsewhere: own.elsewhere.iter().map(elsewhere).collect(),
+        stands_alone: own.stands_alone.unwrap_or_default(),
         corrections: own.corrections.iter().map(correction).collect(),
         comments: own
             .comments
@@ -340,7 +344,7 @@ const fn kind(kind: Kind) -> &'static str {
         Kind::WithdrawPaid => "Withdrawal paid: the custodian signs that it was paid",
         Kind::WithdrawFailed => "Withdrawal failed: the custodian signs that it was not paid",
         Kind::Return => "Return: the creditor agent returns the transfer",
-        Kind::AskServicer => "Ask the servicer to correct its book",
+        Kind::AskServicer => "Ask the other book's keeper to correct it",
         Kind::WriteOff => "Write off: the difference is borne",
         Kind::Accept => "Accept: both tellings stand",
     }
@@ -349,6 +353,15 @@ const fn kind(kind: Kind) -> &'static str {
 fn evidence(value: &Value) -> Vec<(String, i64)> {
     let pair = |row: &Value| Some((view::words(row[0].as_str()?), row[1].as_i64()?));
     value.as_array().map(|rows| rows.iter().filter_map(pair).collect()).unwrap_or_default()
+}
+
+fn elsewhere(row: &ElsewhereRow) -> (String, String, &'static str) {
+    let says = match row.state.as_str() {
+        "matched" | "agreed" => "as the ledger has it",
+        "broken" | "closed" => "not as the ledger has it",
+        _ => "not told yet",
+    };
+    (row.leg.clone(), row.identification.clone(), says)
 }
 
 fn movement(row: &MovementRow, currencies: &[CurrencyRow]) -> Movement {
@@ -368,7 +381,11 @@ fn movement(row: &MovementRow, currencies: &[CurrencyRow]) -> Movement {
         (None, None, _) => (String::new(), String::new()),
     };
     Movement {
-        book: if row.book == "ledger" { "Ledger" } else { "Statement" },
+        book: match row.book.as_str() {
+            "ledger" => "Ledger",
+            "journal" => "Journal",
+            _ => "Statement",
+        },
         href,
         origin,
         amount: view::money(row.amount.into(), exponent.map_or(2, |own| own.exponent)),

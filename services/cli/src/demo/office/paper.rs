@@ -1,4 +1,7 @@
-//! Statements as a custodian would write them: their arithmetic holds, whatever they tell.
+//! Statements as a custodian would write them: their arithmetic holds, whatever they tell. It must never know whose they
+//! are.
+
+use anyhow::Context as _;
 use services_iso20022::{
     Amount,
     camt053::{Balance, Camt053, Statement},
@@ -9,17 +12,18 @@ use time::Date;
 
 /// One entry; minor units, credits positive.
 #[derive(Clone, Debug)]
-pub(crate) struct Line<'a> {
-    pub(crate) amount: i64,
-    pub(crate) day: Date,
-    pub(crate) reference: &'a str,
-    pub(crate) uetr: Option<String>,
-    pub(crate) reversal: bool,
+pub struct Line {
+    pub amount: i64,
+    pub day: Date,
+    pub reference: String,
+    pub uetr: Option<String>,
+    pub reversal: bool,
 }
 
-impl<'a> Line<'a> {
-    pub(crate) fn new(amount: i64, day: Date, reference: &'a str) -> Self {
-        Self { amount, day, reference, uetr: None, reversal: false }
+impl Line {
+    #[must_use]
+    pub fn new(amount: i64, day: Date, reference: &str) -> Self {
+        Self { amount, day, reference: reference.to_owned(), uetr: None, reversal: false }
     }
 }
 
@@ -31,13 +35,14 @@ fn amount(currency: &str, units: i64) -> Amount {
     Amount::from_minor_units(currency, units.unsigned_abs(), 2)
 }
 
-pub(crate) fn camt053(
+/// A camt.053 of an account and a day, whose closing balance is the opening one and its lines.
+pub fn camt053(
     (account, currency): (&str, &str),
     number: u64,
     day: Date,
     opening: i64,
-    lines: &[Line<'_>],
-) -> String {
+    lines: &[Line],
+) -> anyhow::Result<String> {
     let closing = lines.iter().map(|line| line.amount).sum::<i64>() + opening;
     let balance = |kind: &str, units: i64| Balance {
         kind: kind.to_owned(),
@@ -46,14 +51,14 @@ pub(crate) fn camt053(
         date: day.to_string(),
     };
     let code = |text: &str| Some(text.to_owned());
-    let entry = |line: &Line<'_>| Entry {
+    let entry = |line: &Line| Entry {
         amount: Some(amount(currency, line.amount)),
         credit_debit: Some(side(line.amount)),
         reversal: line.reversal.then(|| "true".to_owned()),
         status: Some(CodeOrProprietary::Code("BOOK".to_owned())),
         booked_at: Some(line.day.to_string()),
         value_date: Some(line.day.to_string()),
-        servicer_reference: Some(line.reference.to_owned()).filter(|text| !text.is_empty()),
+        servicer_reference: Some(line.reference.clone()).filter(|text| !text.is_empty()),
         bank_transaction_code: Some(BankTransactionCode {
             domain: code("PMNT"),
             family: code("RCDT"),
@@ -88,5 +93,5 @@ pub(crate) fn camt053(
             ..Statement::default()
         },
     };
-    message.write(None).unwrap()
+    message.write(None).context("a statement does not fit its schema")
 }

@@ -28,6 +28,8 @@ need git command -v git
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 need chromium command -v chromium
 need chromium-driver command -v chromedriver
+# For pdftotext alone, which reads reports on paper; its test says so when it cannot be had.
+need poppler-utils command -v pdftotext
 # For promtool alone, which tests the alert rules; its test says so when it cannot be had.
 need prometheus command -v promtool
 # For the recipe of signed requests.

@@ -3,10 +3,12 @@
 use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duration};
 
 use ledger_proof::{Field as _, item::RegisterQuote, record::PartyPart};
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::Value;
 use services_cli::demo::{network::Running, postgres::Postgres, processes::binary};
 use services_office::{Office, Rules};
 use sqlx::PgPool;
+use tests::skipped;
 
 use crate::office::network::{reconciled, transfer};
 
@@ -118,6 +120,7 @@ async fn reports_are_the_same_bytes_later_and_checked_without_a_database() {
         let (status, said) = desk.verify(&first.path().join(name));
         assert_eq!((status, &said["valid"]), (0, &Value::Bool(true)), "{name}: {said}");
     }
+    every_format_says_the_same(&desk, first.path(), &at);
     what_was_changed_fails(&desk, first.path(), &records);
     wrong_words_are_named(&desk, first.path());
     altered_records_make_no_report(&desk, office.pool()).await;
@@ -203,6 +206,43 @@ async fn cost_is_what_the_records_say(corridors: &[&BTreeMap<String, String>], p
     }
     // The bank's margin of 50 basis points and its payout fee, so not nothing and not the whole.
     assert!((0.005..0.02).contains(&(spread / principal)), "{spread} {principal}");
+}
+
+/// PDF and Parquet of a report hold what its CSV does, and are the same bytes when they are made again.
+fn every_format_says_the_same(desk: &Desk, folder: &Path, at: &[&str]) {
+    let words = ["liquidity", "--zone", "Asia/Manila", "--format", "pdf,parquet"];
+    let (out, again) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let made = desk.make(out.path(), &[words.as_slice(), at].concat());
+    desk.make(again.path(), &[words.as_slice(), at].concat());
+    assert_eq!(bytes(out.path()), bytes(again.path()));
+    let files: Vec<&str> =
+        made["files"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    let [pdf, parquet, manifest] = files[..] else { panic!("{files:?}") };
+    let (status, said) = desk.verify(&out.path().join(manifest));
+    assert_eq!((status, &said["valid"]), (0, &Value::Bool(true)), "{said}");
+    let told = rows(&folder.join(pdf.replace(".pdf", ".csv")));
+    let file = fs::File::open(out.path().join(parquet)).unwrap();
+    let read = SerializedFileReader::new(file).unwrap();
+    let read: Vec<String> =
+        read.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
+    assert_eq!(read.len(), told.len());
+    for (row, told) in read.iter().zip(&told) {
+        let closing = format!("closing: {}", told["closing"]);
+        assert!(row.contains(&closing) && row.contains(&told["account"]), "{row}: {closing}");
+    }
+    let text =
+        Command::new("pdftotext").args(["-layout", pdf, "-"]).current_dir(out.path()).output();
+    let Ok(text) = text else {
+        skipped("no pdftotext: reports on paper are not read; deploy/prerequisites.sh installs it");
+        return;
+    };
+    let text = String::from_utf8(text.stdout).unwrap();
+    for told in &told {
+        let line = text.lines().find(|line| {
+            [&told["account"], &told["day"], &told["closing"]].iter().all(|own| line.contains(*own))
+        });
+        assert!(line.is_some(), "{told:?}: {text}");
+    }
 }
 
 fn what_was_changed_fails(desk: &Desk, folder: &Path, records: &str) {

@@ -39,7 +39,7 @@ struct Page {
 #[template(path = "help.html")]
 struct Help {
     frame: Frame,
-    places: [Place; 7],
+    places: [Place; 8],
 }
 
 pub(super) async fn page(

@@ -17,7 +17,7 @@ use services_office::{
 };
 use time::{Date, OffsetDateTime};
 
-use super::{Books, Line, Pair, Told, now};
+use super::{Books, Pair, Told, now};
 use crate::demo::network::Running;
 
 const CLOSED: (&str, ParticipantId) = ("HKD", ParticipantId(101));

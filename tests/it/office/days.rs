@@ -68,7 +68,7 @@ impl Desk {
         .execute(&self.pool)
         .await
         .unwrap();
-        let lines: Vec<Line<'_>> =
+        let lines: Vec<Line> =
             line.map(|amount| Line::new(amount, day, "CASH-1")).into_iter().collect();
         let opening = if line.is_some() { 0 } else { 100_000 };
         assert_eq!(self.told(number, day, opening, &lines).await.0, "ok");

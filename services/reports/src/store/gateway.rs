@@ -141,7 +141,7 @@ async fn travel_rule(connection: &mut PgConnection, asked: &Asked, records: u64)
 fn missing(asked: &Asked, row: &PgRow) -> Result<Cell, Error> {
     let mut words = Vec::new();
     for field in &asked.required {
-        if column::<String>(row, *field)? == "no" {
+        if column::<String>(row, field)? == "no" {
             words.push(*field);
         }
     }

@@ -61,7 +61,7 @@ impl From<&Unmade> for Errors {
             None => text,
         };
         match error {
-            Unmade::Invalid { field, reason } => own.put(*field, reason),
+            Unmade::Invalid { field, reason } => own.put(field, reason),
             Unmade::Behind { .. } | Unmade::GatewayBehind { .. } => {
                 own.put("records", after(error.to_string()));
             }

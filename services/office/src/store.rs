@@ -41,6 +41,10 @@ const CONNECTIONS_MAX: u32 = 8;
 /// A database that is away is noticed, and tried again, after this time.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Compiling a plan takes longer than these plans run, and which index is read must not depend on a plan that was made for
+/// another account.
+const PLANS: [(&str, &str); 2] = [("jit", "off"), ("plan_cache_mode", "force_custom_plan")];
+
 /// Which statement failed, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("schema office: {statement} failed")]
@@ -91,8 +95,7 @@ impl Office {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // Compiling a plan takes longer than these plans run.
-            .connect_lazy_with(options.application_name("office").options([("jit", "off")]));
+            .connect_lazy_with(options.application_name("office").options(PLANS));
         let calendars = Calendars::load(rules.calendars.as_deref())?;
         Ok(Self { pool, rules: Arc::new(rules), calendars: Arc::new(calendars) })
     }

@@ -58,6 +58,8 @@ impl Store {
             ("statement_timeout", STATEMENT_TIMEOUT),
             // Compiling a plan takes longer than a page's plans run.
             ("jit", "off"),
+            // Which index is read must not depend on a plan that was made for another participant.
+            ("plan_cache_mode", "force_custom_plan"),
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)

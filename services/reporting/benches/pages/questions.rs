@@ -31,7 +31,7 @@ certificate = "certificate.pem"
 key = "key.pem"
 
 [rules]
-calendars = "FOLDER"
+calendars = "FOLDER/calendars"
 open_breaks_max = { HKD = 1000000000000000 }
 "#;
 
@@ -59,8 +59,10 @@ pub(crate) async fn console(url: &str, folder: &Path) -> (App, Samples) {
     // Up to the whole minute.
     let ends = OffsetDateTime::from_unix_timestamp((ends + 59_999_999) / 60_000_000 * 60).unwrap();
     let text = CALENDAR.replace("TIME", &format!("{:02}:{:02}", ends.hour(), ends.minute()));
+    let calendars = folder.join("calendars");
+    fs::create_dir(&calendars).unwrap();
     for currency in ["HKD", "PHP", "MYR", "USD"] {
-        let file = folder.join(format!("{currency}.toml"));
+        let file = calendars.join(format!("{currency}.toml"));
         fs::write(file, text.replace("CUR", currency)).unwrap();
     }
     let hash = password::hash("a password of this bench").unwrap();

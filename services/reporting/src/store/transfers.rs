@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Error, Store, each, failed, moment, parsed, participant, query, small, uuid};
 
 /// Rows that one page looks through for those that fit; beyond it the page says so and can be gone on with.
-pub const SCANNED_MAX: i64 = 20_000;
+pub const SCANNED_MAX: i64 = 10_000;
 const LEGS_MAX: i64 = 100;
 const RECALLS_MAX: i64 = 50;
 /// Transfers that one end-to-end reference may name.

@@ -28,7 +28,7 @@ impl Desk {
     async fn sent(&self, amount: i64, at_once: bool) -> i64 {
         let sequence = self.record(1).await;
         sqlx::query(
-            "INSERT INTO ledger.postings VALUES ($1, 0, 1, 101, decode(lpad(to_hex($1), 32, '0'), 'hex'), 1,
+            "INSERT INTO ledger.postings VALUES ($1, 0, 1, 101, decode('00000000000040008000' || lpad(to_hex($1), 12, '0'), 'hex'), 1,
                 18446744073709551615, 9, 'HKD', $2, CASE WHEN $3 THEN 'posted' ELSE 'pending' END, CASE WHEN $3 THEN $1 ELSE 0 END)",
         )
         .bind(sequence)

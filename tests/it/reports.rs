@@ -158,6 +158,7 @@ async fn figures_tie_out(folder: &Path, records: &str, pool: &PgPool) {
 }
 
 /// The cost of each transfer from its own records, as the ledger's library reads them.
+#[expect(clippy::float_arithmetic, reason = "shares and their sums, beside the amounts")]
 async fn cost_is_what_the_records_say(corridors: &[&BTreeMap<String, String>], pool: &PgPool) {
     let quotes: Vec<(Vec<u8>,)> =
         sqlx::query_as("SELECT liquidity_1 FROM ledger.records WHERE kind = 11 ORDER BY sequence")

@@ -79,7 +79,8 @@ impl Desk {
 
 fn balance(day: &DayRow, account: u64) -> Value {
     let rows = day.report["balances"].as_array().unwrap();
-    let own = rows.iter().find(|row| row["account"] == account.to_string()).unwrap();
+    let account = Value::String(account.to_string());
+    let own = rows.iter().find(|row| row["account"] == account).unwrap();
     json!([own["opening"], own["debits"], own["credits"], own["closing"], own["reserved"]])
 }
 

@@ -14,6 +14,7 @@ use services_office::{
 use time::{Date, OffsetDateTime};
 
 use super::{Desk, MEMBER_ACCOUNT, MONDAY, TUESDAY, clerk, fund, now};
+use crate::attack;
 
 const MEMBER: u32 = 101;
 const ROWS: u64 = 100_000;
@@ -139,13 +140,13 @@ async fn ten_differences_of_a_hundred_thousand_rows_are_found_and_little_travels
     ];
     assert_eq!(desk.causes().await, causes(&expected));
     let size = |message: &Value| message.to_string().len();
-    println!(
+    attack::say(&format!(
         "{travelled} of {} rows travelled; digest {} bytes, wanted {}, rows {}",
         rows.len(),
         size(&serde_json::to_value(&digest).unwrap()),
         size(&serde_json::to_value(&wanted).unwrap()),
         size(&serde_json::to_value(&answer).unwrap())
-    );
+    ));
     assert!(!office.match_all(now()).await.unwrap().changed());
     let again = office.journal_take(&ana, &answer, now()).await.unwrap_err();
     assert_eq!(again.code(), "EXISTS", "{again}");

@@ -43,6 +43,9 @@ pub(crate) struct Payment {
     lump: Option<u64>,
 }
 
+/// A batch's name, and the payments that it lists.
+pub(crate) type Batch = (String, Vec<(Uuid, u64, u32)>);
+
 /// An entry of a statement.
 #[derive(Clone, Debug)]
 pub(crate) struct Telling {
@@ -54,8 +57,7 @@ pub(crate) struct Telling {
     pub(crate) uetr: Option<Uuid>,
     pub(crate) reference: Option<String>,
     pub(crate) reversal: bool,
-    /// A batch's name, and the payments that it lists.
-    pub(crate) batch: Option<(String, Vec<(Uuid, u64, u32)>)>,
+    pub(crate) batch: Option<Batch>,
 }
 
 /// Both books, and what is wrong between them.

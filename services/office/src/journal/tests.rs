@@ -28,7 +28,7 @@ fn equal_rows_are_equal_in_any_order_and_one_changed_row_is_one_bucket() {
     let first = digest(scope(), &own);
     assert_eq!((first.rows, first.bits), (100_000, 12));
     first.check().unwrap();
-    let mut other = own.clone();
+    let mut other = own;
     other.reverse();
     assert_eq!(digest(scope(), &other), first);
     assert_eq!(first.differing(&other).unwrap(), BTreeSet::new());

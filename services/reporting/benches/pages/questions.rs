@@ -83,29 +83,25 @@ where
     sqlx::query_scalar(text).fetch_one(connection).await.unwrap()
 }
 
-async fn samples(connection: &mut PgConnection, ends: OffsetDateTime) -> Samples {
-    let counts: String = one(
-        connection,
-        "SELECT format('%s transfers, %s postings, %s records; %s acts, %s breaks of which %s are open, %s movements, %s
+/// What was filled in.
+const COUNTS: &str = "SELECT format('%s transfers, %s postings, %s records; %s acts, %s breaks of which %s are open, %s movements, %s
             statements, %s closed days, %s documents',
             (SELECT count(*) FROM ledger.transfers), (SELECT count(*) FROM ledger.postings),
             (SELECT next_sequence FROM ledger.cursor), (SELECT count(*) FROM office.acts),
             (SELECT count(*) FROM office.breaks), (SELECT count(*) FROM office.breaks WHERE state <> 'closed'),
             (SELECT count(*) FROM office.movements), (SELECT count(*) FROM office.statements),
-            (SELECT count(*) FROM office.days), (SELECT count(*) FROM office.documents))",
-    )
-    .await;
-    let old = (OffsetDateTime::now_utc() - ends).whole_minutes();
-    // The newest, the oldest, and one that a member sent who sends few.
-    let rows = sqlx::query(
-        "(SELECT debtor_agent, encode(uetr, 'hex')::uuid::text AS uetr FROM ledger.transfers ORDER BY submit_sequence DESC LIMIT 1)
+            (SELECT count(*) FROM office.days), (SELECT count(*) FROM office.documents))";
+
+/// The newest, the oldest, and one that a member sent who sends few.
+const TRANSFERS: &str = "(SELECT debtor_agent, encode(uetr, 'hex')::uuid::text AS uetr FROM ledger.transfers ORDER BY submit_sequence DESC LIMIT 1)
          UNION ALL (SELECT debtor_agent, encode(uetr, 'hex')::uuid::text FROM ledger.transfers ORDER BY submit_sequence LIMIT 1)
          UNION ALL (SELECT debtor_agent, encode(uetr, 'hex')::uuid::text FROM ledger.transfers WHERE debtor_agent = 101
-            ORDER BY submit_sequence DESC LIMIT 1)",
-    )
-    .fetch_all(&mut *connection)
-    .await
-    .unwrap();
+            ORDER BY submit_sequence DESC LIMIT 1)";
+
+async fn samples(connection: &mut PgConnection, ends: OffsetDateTime) -> Samples {
+    let counts: String = one(connection, COUNTS).await;
+    let old = (OffsetDateTime::now_utc() - ends).whole_minutes();
+    let rows = sqlx::query(TRANSFERS).fetch_all(&mut *connection).await.unwrap();
     let transfers = rows.iter().map(|row| (row.get("debtor_agent"), row.get("uetr"))).collect();
     let amount = sqlx::query(
         "SELECT currency, round(amount / 100, 2)::text AS amount FROM ledger.transfers WHERE state = 3

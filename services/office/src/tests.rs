@@ -63,7 +63,7 @@ fn documents_are_called_as_was_said_before_they_were_written() {
         debit_account: 101_344,
         credit_account: 102_344,
         amount: 5,
-        uetr: Some(Uuid::from_u128(7)),
+        uetr: Some(Uuid::from_u128(0x4000_8000_0000_0000_0007)),
         at: datetime!(2026-11-24 03:00 UTC),
     };
     let legs: Vec<Leg> = (0..801).map(leg).collect();

@@ -193,6 +193,9 @@ pub(crate) fn paths(route: &str, own: &Samples) -> Vec<String> {
         "/participants/{id}" => {
             ["/participants/101", "/participants/142"].map(str::to_owned).into()
         }
+        // A console that was just started has made none: what it reads to say so.
+        "/reports/{id}" => vec!["/reports/1".to_owned()],
+        "/reports/{id}/files/{name}" => vec!["/reports/1/files/corridors-1.csv".to_owned()],
         "/audit" => queries(&audit()),
         "/" => queries(&["", "?live=1"].map(str::to_owned)),
         route if !route.contains('{') => vec![route.to_owned()],

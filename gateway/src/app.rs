@@ -150,6 +150,16 @@ impl Outbox {
         Queued { row, waiter: None, ticket }
     }
 
+    /// The items of an envelope, unless one of them is in hand or there is no room.
+    #[must_use]
+    pub fn take_up(&self, rows: Vec<OutboxRow>) -> Option<Vec<Queued>> {
+        let queued = rows.into_iter().map(|row| {
+            let ticket = self.tickets.take_first(row.id)?;
+            Some(Queued { row, waiter: None, ticket })
+        });
+        queued.collect()
+    }
+
     /// Whether a new item would have to wait for a sweep.
     #[must_use]
     pub fn full(&self) -> bool {
@@ -282,7 +292,7 @@ pub async fn enqueued(
 
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
-        if error.unavailable() {
+        if error.unavailable() || error.forgotten() {
             tracing::warn!(
                 cause = services_runtime::error::chain(&error),
                 "party store does not answer"
@@ -296,6 +306,7 @@ impl From<store::Error> for Problem {
             | store::Error::Migrate(_)
             | store::Error::Statement(_)
             | store::Error::Unanswered
+            | store::Error::Forgotten
             | store::Error::Work(_)
             | store::Error::Shared(_) => Self::internal(&error),
         }

@@ -63,6 +63,12 @@ pub trait CoreBanking: Send + Sync + std::fmt::Debug {
         debtor: Customer<'a>,
     ) -> BoxFuture<'a, Result<Reserved, Error>>;
 
+    /// Whether what is set aside lies in the gateway's own store, which may forget it when it dies, so
+    /// that it is looked at again when a transfer is kept.
+    fn in_store(&self) -> bool {
+        false
+    }
+
     /// Takes what was reserved: the transfer settled.
     fn capture(&self, transfer: TransferId) -> BoxFuture<'_, Result<(), Error>>;
 

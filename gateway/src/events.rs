@@ -23,7 +23,7 @@ use crate::{
     store::{
         self, Connection,
         changes::{Change, Changed, Told, transfer_changes},
-        events::{NewEvent, Work, cursor_move, event_insert},
+        events::{NewEvent, Work, cursor_move, cursor_read, event_insert},
         transfers::uuid,
     },
     traced,
@@ -189,12 +189,19 @@ impl Work for Batch {
             learn::learn(app, connection, &read).await?;
             apply(app, connection, &read, &mut fresh).await?;
             if !cursor_move(connection, *from, *to).await.map_err(Error::Store)? {
-                return Err(Error::Fenced);
+                return Err(not_where_it_was(connection, *from).await?);
             }
             *done.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
             Ok(())
         })
     }
+}
+
+/// Why the cursor does not stand where this process left it: behind, a database that died forgot what
+/// was not on its disk, and the stream tells it again; ahead, somebody else moved it.
+async fn not_where_it_was(connection: &mut Connection, from: u64) -> Result<Error, Error> {
+    let stands = cursor_read(connection).await.map_err(Error::Store)?;
+    Ok(if stands < from { Error::Store(store::Error::Forgotten) } else { Error::Fenced })
 }
 
 /// What a batch did and asks for, to be told when it is committed.

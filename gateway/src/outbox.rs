@@ -110,7 +110,7 @@ pub async fn run(
 /// # Errors
 /// When the store fails.
 pub async fn resume(app: &App, shutdown: &Shutdown) -> Result<(), Error> {
-    let envelopes = app.store.envelope_open().await.map_err(Error::Store)?;
+    let envelopes = app.store.envelope_open(Duration::ZERO).await.map_err(Error::Store)?;
     let again = app.clone();
     shutdown.spawn("outbox-resend", async move {
         let envelopes = stream::iter(envelopes).map(Ok);
@@ -128,9 +128,17 @@ async fn resend(app: &App, envelope: EnvelopeRow) -> Result<(), Error> {
     deliver(app, envelope, batch).await
 }
 
-/// Takes up items that are durable, but that this process does not have in hand: their request never
-/// heard of it from the store, or there was no room.
+/// Takes up what is durable, but what this process does not have in hand: items whose request never
+/// heard of it from the store, or for which there was no room, and envelopes whose answer the database
+/// forgot when it died.
 pub async fn sweep(app: &App) {
+    for envelope in app.store.envelope_open(LOST_AFTER).await.unwrap_or_default() {
+        let rows = app.store.envelope_items(envelope.request).await.unwrap_or_default();
+        if let Some(batch) = app.outbox.take_up(rows) {
+            let app = app.clone();
+            tokio::spawn(async move { deliver(&app, envelope, batch).await });
+        }
+    }
     for row in app.store.outbox_open(LOST_AFTER).await.unwrap_or_default() {
         app.outbox.put_again(row);
     }
@@ -179,18 +187,35 @@ pub async fn send_kept(
 }
 
 /// Signs a batch, keeps the bytes, and sends them.
-async fn first_send(app: &App, batch: Vec<Queued>) -> Result<(), Error> {
+async fn first_send(app: &App, mut batch: Vec<Queued>) -> Result<(), Error> {
     let kind = batch.first().and_then(|queued| u8::try_from(queued.row.kind).ok());
     let Some(kind) = kind.and_then(ItemKind::from_code) else { return Ok(()) };
-    let asked = asked(app, kind, false)?;
-    let items: Vec<_> = batch.iter().map(|queued| queued.row.item.clone()).collect();
-    let draft = Draft::new(&asked, &items, &app.signer.public_key());
-    let bytes = draft.signed(signed(app, draft.message()).await);
-    let envelope = to_keep(&asked, bytes);
-    let items = batch.iter().map(|queued| queued.row.id).collect();
-    let carried = Carried { envelope: envelope.clone(), items };
-    persist(|| app.store.envelope_insert(carried.clone())).await;
-    deliver(app, envelope, batch).await
+    while !batch.is_empty() {
+        let asked = asked(app, kind, false)?;
+        let items: Vec<_> = batch.iter().map(|queued| queued.row.item.clone()).collect();
+        let draft = Draft::new(&asked, &items, &app.signer.public_key());
+        let bytes = draft.signed(signed(app, draft.message()).await);
+        let envelope = to_keep(&asked, bytes);
+        let carried = Carried::new(envelope.clone(), batch.iter().map(|queued| &queued.row));
+        if kept(app, &carried).await {
+            return deliver(app, envelope, batch).await;
+        }
+        let here = persist(|| app.store.outbox_here(&carried.items)).await;
+        batch.retain(|queued| here.contains(&queued.row.id));
+    }
+    Ok(())
+}
+
+/// Keeps an envelope; false when the database died and forgot some of its items. What asked for these
+/// is forgotten too and asks anew.
+async fn kept(app: &App, carried: &Carried) -> bool {
+    let kept = persist(|| async {
+        match app.store.envelope_insert(carried.clone()).await {
+            Err(error) if error.forgotten() => Ok(false),
+            result => result.map(|()| true),
+        }
+    });
+    kept.await
 }
 
 /// Sends the same bytes until there is an answer or they are too old to be taken.

@@ -59,6 +59,9 @@ pub enum Error {
     /// A statement answered for fewer than it was asked.
     #[error("a statement gave no row for what it was asked")]
     Unanswered,
+    /// What this rests on was committed, but was not on the disk when the database died.
+    #[error("the database has forgotten what this rests on; it is done again")]
+    Forgotten,
     /// What goes with the statements failed.
     #[error("what goes with the statements failed")]
     Work(#[source] Box<crate::Error>),
@@ -75,9 +78,28 @@ impl Error {
             Self::Open(_) => true,
             Self::Statement(error) => unavailable(error),
             Self::Shared(error) => error.unavailable(),
-            Self::Schema | Self::Migrate(_) | Self::Range(_) | Self::Unanswered | Self::Work(_) => {
-                false
-            }
+            Self::Schema
+            | Self::Migrate(_)
+            | Self::Range(_)
+            | Self::Unanswered
+            | Self::Forgotten
+            | Self::Work(_) => false,
+        }
+    }
+
+    /// Whether what the statement rests on is gone, so that it must be made anew.
+    #[must_use]
+    pub fn forgotten(&self) -> bool {
+        match self {
+            Self::Forgotten => true,
+            Self::Shared(error) => error.forgotten(),
+            Self::Schema
+            | Self::Open(_)
+            | Self::Migrate(_)
+            | Self::Statement(_)
+            | Self::Range(_)
+            | Self::Unanswered
+            | Self::Work(_) => false,
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod order;
 pub mod pickup;
 pub mod recalls;
 pub mod refuse;
+pub mod reserve;
 pub mod returns;
 pub mod view;
 

@@ -17,6 +17,7 @@ use tests::fresh_uetr;
 
 use crate::{
     attack::say,
+    gateway_faults::forgetful,
     iso20022::{shared_data, valid},
 };
 
@@ -189,6 +190,39 @@ async fn batches_survive_a_killed_gateway_and_leader() {
     let (status, said) = send(&wallet, "best_effort", &key, "text/csv", &other).await;
     assert_eq!((status, &said["code"]), (422, &json!("IDEMPOTENCY_KEY_REUSED")), "{said}");
     assert!(said["detail"].as_str().unwrap().contains("row 5"), "{said}");
+    running.stop();
+}
+
+/// What is set aside, decided and ended for rows is committed without waiting for the disk, and is gone
+/// with a server that dies; the gateway lives on.
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_survive_a_postgres_that_forgets() {
+    let postgres = Postgres::start().unwrap();
+    if !postgres.private() {
+        tests::skipped("a Postgres that was not started here must not be stopped");
+        return;
+    }
+    let url = postgres.database().await.unwrap();
+    forgetful(&url).await;
+    let mut running = Running::start(Some(url.clone()), |_| Ok(())).await.unwrap();
+    let wallet = running.wallet("HK").unwrap();
+    let (text, wrong) = file(ROWS);
+    let (status, batch) = send(&wallet, "best_effort", &fresh_uetr(), "text/csv", &text).await;
+    assert_eq!(status, 202, "{batch}");
+    let id = batch["id"].as_str().unwrap();
+    for part in [8, 4, 2] {
+        let some = i64::try_from(ROWS / part).unwrap();
+        until(&wallet, id, ROWS, |seen| {
+            seen["rows"].as_i64().unwrap() - count(seen, "WAITING") > some
+        })
+        .await;
+        postgres.crash().unwrap();
+        postgres.resume().unwrap();
+    }
+    let seen = until(&wallet, id, ROWS, ended).await;
+    let pool = PgPool::connect(&url).await.unwrap();
+    every_row_has_one_outcome(&pool, &seen, (ROWS, wrong.len())).await;
+    running.check().unwrap();
     running.stop();
 }
 

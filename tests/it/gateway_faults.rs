@@ -13,6 +13,7 @@ use services_cli::{
     wallet::{Seen, Wallet},
 };
 use services_reconciliation::Store;
+use sqlx::{Connection as _, PgConnection};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -141,6 +142,7 @@ async fn readiness(running: &Running, settings: &str, unmet: Option<&str>) {
 }
 
 const HONG_KONG: &str = "participants/HK/gateway.toml";
+const MANILA: &str = "participants/PH/gateway.toml";
 const BANK: &str = "participants/A/fx.toml";
 const RECONCILIATION: &str = "reconciliation/reconciliation.toml";
 
@@ -345,6 +347,52 @@ async fn gateway_faults_of_postgres() {
     reconciled(&url, records, &root).await;
     running.check().unwrap();
     running.stop();
+}
+
+/// What the gateways committed without waiting for the disk is lost with a server that dies, while they
+/// live on and believe that it is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn gateway_faults_of_a_postgres_that_forgets() {
+    let postgres = Postgres::start().unwrap();
+    if !postgres.private() {
+        tests::skipped("a Postgres that was not started here must not be stopped");
+        return;
+    }
+    let url = postgres.database().await.unwrap();
+    forgetful(&url).await;
+    let mut running = Running::start(Some(url.clone()), |_| Ok(())).await.unwrap();
+    let wallet = running.wallet("HK").unwrap();
+    for _ in 0..3 {
+        let mut sending = JoinSet::new();
+        for _ in 0..5 {
+            let (wallet, order) = (wallet.clone(), order());
+            sending.spawn(async move { sent(&wallet, &order).await });
+        }
+        for uetr in sending.join_all().await {
+            let last = wallet.follow(&uetr, PATIENCE, Seen::ended).await;
+            assert_eq!(last.status, "CREDITED", "{uetr}: {}", last.body);
+        }
+        postgres.crash().unwrap();
+        postgres.resume().unwrap();
+    }
+    let (records, root) = root(&running).await;
+    reconciled(&url, records, &root).await;
+    for settings in [HONG_KONG, MANILA, BANK] {
+        readiness(&running, settings, None).await;
+    }
+    measured(&running, MANILA, &["causeway_gateway_outbox_pending 0"]).await;
+    measured(&running, HONG_KONG, &["causeway_gateway_outbox_pending 0"]).await;
+    running.check().unwrap();
+    running.stop();
+}
+
+/// What is committed without waiting goes to the disk with the next commit that waits, or after ten
+/// seconds.
+pub(crate) async fn forgetful(url: &str) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    for statement in ["ALTER SYSTEM SET wal_writer_delay = '10s'", "SELECT pg_reload_conf()"] {
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+    }
 }
 
 /// Sends until it is taken; gives its name.

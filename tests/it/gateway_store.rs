@@ -13,12 +13,12 @@ use gateway::{
     settings::{Account, Database},
     store::{
         Store,
-        book::Book,
+        book::{Book, reserved_still},
         changes::{Change, Told, transfer_changes},
         commit,
         events::{NewEvent, cursor_move, event_insert},
         keys::NewKey,
-        outbox::{Carried, EnvelopeRow, NewItem, Said, outbox_holds, outbox_insert},
+        outbox::{Carried, EnvelopeRow, NewItem, OutboxRow, Said, outbox_holds, outbox_insert},
         transfers::{New, transfer_book, transfer_decide, transfer_insert},
     },
 };
@@ -142,12 +142,19 @@ async fn the_outbox_survives_and_answers_a_repeat_with_the_same_bytes() {
         bytes: b"bytes".to_vec(),
         valid_until: clock::calendar_or_epoch(clock::now()),
     };
-    let carried = Carried { envelope: sent, items: items.to_vec() };
+    let forgotten = OutboxRow { item: b"forgotten".to_vec(), ..other.clone() };
+    let carried = Carried::new(sent.clone(), [&first, &forgotten].into_iter());
+    // The place is another's: neither the envelope nor the item that is there is kept with it.
+    assert!(store.envelope_insert(carried.clone()).await.unwrap_err().forgotten());
+    let here = store.outbox_here(&carried.items).await.unwrap();
+    assert_eq!(here.into_iter().collect::<Vec<_>>(), [first.id]);
+    assert!(store.envelope_open(Duration::ZERO).await.unwrap().is_empty());
+    let carried = Carried::new(sent, [&other, &first].into_iter());
     // A commit whose answer was lost is repeated.
     store.envelope_insert(carried.clone()).await.unwrap();
     store.envelope_insert(carried).await.unwrap();
     assert!(store.outbox_open(Duration::ZERO).await.unwrap().is_empty());
-    let envelope = store.envelope_open().await.unwrap().remove(0);
+    let envelope = store.envelope_open(Duration::ZERO).await.unwrap().remove(0);
     let rows = store.envelope_items(envelope.request).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), items);
     let said = Said {
@@ -156,7 +163,7 @@ async fn the_outbox_survives_and_answers_a_repeat_with_the_same_bytes() {
         told: vec![],
     };
     assert!(store.envelope_answered(said).await.unwrap().is_empty());
-    assert!(store.envelope_open().await.unwrap().is_empty());
+    assert!(store.envelope_open(Duration::ZERO).await.unwrap().is_empty());
     let mut transaction = store.begin().await.unwrap();
     for (fingerprint, holds) in [(1, true), (2, false)] {
         let held = outbox_holds(&mut transaction, kind, id, &[fingerprint; 32]).await.unwrap();
@@ -208,6 +215,11 @@ async fn the_book_moves_money_once() {
     let id = reserved.unwrap();
     let again = || book.reserve(id, customer("100200", 600, "HKD"));
     assert_eq!(again().await.unwrap(), Reserved::Before);
+    let mut transaction = store.begin().await.unwrap();
+    reserved_still(&mut transaction, &[id]).await.unwrap();
+    let missing = reserved_still(&mut transaction, &[id, transfer()]).await;
+    assert!(missing.unwrap_err().forgotten());
+    drop(transaction);
     // What was given back can be set aside again, under the same name.
     book.release(id).await.unwrap();
     assert_eq!(again().await.unwrap(), Reserved::Now);

@@ -29,6 +29,8 @@ use services_reconciliation::{
 };
 use tests::postgres::Postgres;
 
+use crate::gateway_faults::forgetful;
+
 mod many;
 mod rebuild;
 mod roles;
@@ -368,9 +370,9 @@ fn records(world: &World) -> Vec<Record> {
 async fn filled(database_url: &str, records: &[Record], batch: usize) -> Store {
     let store = Store::new(database_url).unwrap();
     store.migrate().await.unwrap();
-    let epoch = store.claim(None).await.unwrap().epoch;
+    let mut cursor = store.claim(None).await.unwrap();
     for records in records.chunks(batch) {
-        store.write(epoch, records).await.unwrap();
+        cursor = store.write(&cursor, records).await.unwrap();
     }
     store
 }
@@ -418,7 +420,7 @@ async fn gaps_other_reconcilers_and_changes_are_refused() {
     let records = records(&world);
     let (first, rest) = records.split_at(5);
     let store = filled(&postgres.database().await.unwrap(), first, 5).await;
-    let held = store.claim(None).await.unwrap().epoch;
+    let held = &store.claim(None).await.unwrap();
 
     let gap = store.write(held, &rest[1..]).await.unwrap_err();
     assert!(matches!(gap, Error::Gap { expected: 5, found: 6 }), "{gap}");
@@ -432,9 +434,9 @@ async fn gaps_other_reconcilers_and_changes_are_refused() {
     assert_eq!(other.next_sequence, 5);
     let fenced = store.write(held, rest).await.unwrap_err();
     assert!(matches!(fenced, Error::Fenced { .. }) && !fenced.transient(), "{fenced}");
-    assert!(matches!(store.claim(Some(held)).await, Err(Error::Fenced { .. })));
+    assert!(matches!(store.claim(Some(held.epoch)).await, Err(Error::Fenced { .. })));
     assert_eq!(store.claim(Some(other.epoch)).await.unwrap(), other);
-    let cursor = store.write(other.epoch, rest).await.unwrap();
+    let cursor = store.write(&other, rest).await.unwrap();
     assert_eq!(cursor.next_sequence, u64::try_from(records.len()).unwrap());
     assert_eq!(cursor.frontier.root(), world.root());
     assert_eq!(cursor.network, Some(world.ledger.network().0));
@@ -460,15 +462,24 @@ async fn a_lost_database_is_transient_and_loses_nothing() {
     set_up(&mut world);
     let records = records(&world);
     let (first, rest) = records.split_at(5);
-    let store = filled(&postgres.database().await.unwrap(), first, 5).await;
-    let epoch = store.claim(None).await.unwrap().epoch;
+    let url = postgres.database().await.unwrap();
+    forgetful(&url).await;
+    let store = filled(&url, first, 5).await;
+    // The claim waits for the disk, and takes along what was written before it.
+    let held = store.claim(None).await.unwrap();
+    assert_eq!(held.next_sequence, 5);
+    let (second, third) = rest.split_at(3);
+    let ahead = store.write(&held, second).await.unwrap();
     postgres.crash().unwrap();
-    let away = store.write(epoch, rest).await.unwrap_err();
+    let away = store.write(&ahead, third).await.unwrap_err();
     assert!(away.transient(), "{away:?}");
     postgres.resume().unwrap();
-    let cursor = store.claim(Some(epoch)).await.unwrap();
-    assert_eq!(cursor.next_sequence, 5);
-    store.write(epoch, rest).await.unwrap();
+    let gone = store.write(&ahead, third).await.unwrap_err();
+    assert!(matches!(gone, Error::Forgotten { written: 8, found: 5 }), "{gone}");
+    assert!(gone.transient());
+    let cursor = store.claim(Some(held.epoch)).await.unwrap();
+    assert_eq!(cursor, held);
+    store.write(&cursor, rest).await.unwrap();
     assert_eq!(store.balances().await.unwrap().0, world.balances());
 }
 

@@ -21,6 +21,7 @@ use crate::{
         approve,
         create::{self, Draft, Priced, Terms},
         order::Order,
+        reserve,
     },
 };
 
@@ -232,7 +233,7 @@ async fn one_priced(app: &App, network: &Network, member: &Member) -> Result<Pri
 
 async fn one_set_aside(app: &App, order: &Order, priced: &Priced) -> Result<(), Problem> {
     let _place = app.batches.rows.acquire().await;
-    create::set_aside(app, order, priced).await
+    reserve::set_aside(app, order, priced).await
 }
 
 async fn set_aside(app: &App, members: &[Member], priced: &[Priced]) -> Result<(), Stopped> {
@@ -322,8 +323,7 @@ async fn keep_all(
     }
     let envelope = outbox::together(app, &items).await;
     let envelope = envelope.map_err(|error| Problem::internal(&error))?;
-    let ids: Vec<i64> = items.iter().map(|row| row.id).collect();
-    let carried = Carried { envelope, items: ids };
+    let carried = Carried::new(envelope, items.iter());
     envelope_keep(&mut transaction, std::slice::from_ref(&carried)).await?;
     Ok((transaction, carried.envelope, items))
 }

@@ -406,7 +406,8 @@ impl Store {
     pub async fn batch_end(&self, batch: Uuid) -> Result<(), Error> {
         sqlx::query(
             "UPDATE batch SET state = 'sent', ended_at = now()
-             WHERE id = $1 AND state = 'processing'",
+             WHERE id = $1 AND state = 'processing' AND NOT EXISTS (SELECT FROM batch_row
+                WHERE batch = $1 AND status IN ('waiting', 'sending'))",
         )
         .bind(batch)
         .execute(&self.pool)

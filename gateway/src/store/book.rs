@@ -120,6 +120,10 @@ impl CoreBanking for Book {
         })
     }
 
+    fn in_store(&self) -> bool {
+        true
+    }
+
     fn capture(&self, transfer: TransferId) -> BoxFuture<'_, Result<(), banking::Error>> {
         Box::pin(
             async move { self.ask(Asked::End { transfer, to: State::Captured }).await.map(drop) },
@@ -168,6 +172,31 @@ impl CoreBanking for Book {
 
 fn unavailable(error: Error) -> banking::Error {
     banking::Error::Unavailable(Box::new(error))
+}
+
+/// Refuses when something is not set aside any more for one of these transfers.
+///
+/// # Errors
+/// [`Error::Forgotten`] then, or when the statement fails.
+pub async fn reserved_still(
+    connection: &mut Connection,
+    transfers: &[TransferId],
+) -> Result<(), Error> {
+    if transfers.is_empty() {
+        return Ok(());
+    }
+    let (agents, uetrs) = ids(transfers.iter().copied());
+    let all: bool = sqlx::query_scalar(
+        "SELECT count(e.uetr) = count(*) FROM unnest($1::bigint[], $2::uuid[])
+            AS c (debtor_agent, uetr)
+         LEFT JOIN book_entry e ON e.debtor_agent = c.debtor_agent AND e.uetr = c.uetr
+            AND e.kind = 'debit' AND e.state = 'reserved'",
+    )
+    .bind(agents)
+    .bind(uetrs)
+    .fetch_one(connection)
+    .await?;
+    all.then_some(()).ok_or(Error::Forgotten)
 }
 
 /// What is asked of the book by many at a time: accounts and entries are read, everything is done in

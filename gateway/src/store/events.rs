@@ -53,7 +53,7 @@ pub async fn event_insert(connection: &mut Connection, events: &[NewEvent]) -> R
     Ok(())
 }
 
-/// Moves the cursor; false when another process moved it.
+/// Moves the cursor; false when it stands elsewhere.
 ///
 /// # Errors
 /// When the statement fails.
@@ -64,6 +64,16 @@ pub async fn cursor_move(connection: &mut Connection, from: u64, to: u64) -> Res
         .execute(connection)
         .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// The last number seen.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn cursor_read(executor: impl PgExecutor<'_>) -> Result<u64, Error> {
+    let (number,): (i64,) =
+        sqlx::query_as("SELECT number FROM event_cursor").fetch_one(executor).await?;
+    Ok(unsigned(number))
 }
 
 /// Events after a number, at most `limit`, as this transaction or pool sees them.
@@ -134,9 +144,7 @@ impl Store {
     /// # Errors
     /// When the statement fails.
     pub async fn cursor_fetch(&self) -> Result<u64, Error> {
-        let (number,): (i64,) =
-            sqlx::query_as("SELECT number FROM event_cursor").fetch_one(&self.pool).await?;
-        Ok(unsigned(number))
+        cursor_read(&self.pool).await
     }
 
     /// Events after a number, at most `limit`.

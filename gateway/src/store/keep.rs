@@ -3,6 +3,7 @@ use ledger_types::TransferId;
 
 use super::{
     Connection, Error, Store,
+    book::reserved_still,
     groups::Group,
     outbox::{NewItem, OutboxRow, outbox_insert},
     parties::{NewParty, party_insert},
@@ -19,6 +20,8 @@ pub struct Keep {
     pub quote: Option<QuoteRow>,
     /// Who and whom.
     pub party: NewParty,
+    /// Whether the book has to hold money for it.
+    pub set_aside: bool,
     /// The first line of its timeline.
     pub line: Line,
     /// The item that submits it.
@@ -28,7 +31,7 @@ pub struct Keep {
 /// Keeps transfers; gives the items' rows, none for an identity that is known.
 ///
 /// # Errors
-/// When a statement fails.
+/// When a statement fails; [`Error::Forgotten`] when the book holds no money for one that needs it.
 pub async fn keep(
     connection: &mut Connection,
     all: &[Keep],
@@ -38,6 +41,8 @@ pub async fn keep(
     // The second of two that have one identity finds it taken.
     let first: Vec<bool> = all.iter().map(|one| fresh.remove(&one.new.transfer)).collect();
     let kept = || all.iter().zip(&first).filter(|(_, first)| **first).map(|(one, _)| one);
+    let set_aside = kept().filter(|one| one.set_aside).map(|one| one.new.transfer);
+    reserved_still(connection, &set_aside.collect::<Vec<_>>()).await?;
     quote_keep(connection, &kept().filter_map(|one| one.quote.clone()).collect::<Vec<_>>()).await?;
     party_insert(connection, &kept().map(|one| one.party.clone()).collect::<Vec<_>>()).await?;
     timeline_insert(connection, &kept().map(|one| one.line.clone()).collect::<Vec<_>>()).await?;
@@ -138,7 +143,7 @@ impl Store {
     /// Keeps a new transfer; none when its identity is known.
     ///
     /// # Errors
-    /// When a statement fails, or the commit's answer is lost.
+    /// As [`keep`], or when the commit's answer is lost.
     pub async fn transfer_keep(&self, keep: Keep) -> Result<Option<OutboxRow>, Error> {
         self.writes.keeping.ask(keep).await
     }

@@ -1,5 +1,8 @@
 //! What is signed and must reach the ledger: items, and the exact envelopes they were sent in.
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use ledger_proof::{codec::Digest, item::ItemKind};
 use ledger_types::TransferId;
@@ -179,14 +182,23 @@ pub async fn envelope_done(connection: &mut Connection, requests: &[Uuid]) -> Re
 pub struct Carried {
     /// As it is sent.
     pub envelope: EnvelopeRow,
-    /// Their places.
-    pub items: Vec<i64>,
+    /// Their places and exact bytes.
+    pub items: Vec<(i64, Vec<u8>)>,
+}
+
+impl Carried {
+    /// An envelope with the items that it was made of.
+    #[must_use]
+    pub fn new<'a>(envelope: EnvelopeRow, rows: impl Iterator<Item = &'a OutboxRow>) -> Self {
+        Self { envelope, items: rows.map(|row| (row.id, row.item.clone())).collect() }
+    }
 }
 
 /// Keeps envelopes and which items they carry.
 ///
 /// # Errors
-/// When a statement fails.
+/// When a statement fails; [`Error::Forgotten`] when an item is not here any more, or its place is
+/// another's.
 pub async fn envelope_keep(connection: &mut Connection, all: &[Carried]) -> Result<(), Error> {
     let envelopes = || all.iter().map(|one| &one.envelope);
     // A commit whose answer was lost is repeated.
@@ -200,25 +212,31 @@ pub async fn envelope_keep(connection: &mut Connection, all: &[Carried]) -> Resu
     .bind(envelopes().map(|envelope| envelope.valid_until).collect::<Vec<_>>())
     .execute(&mut *connection)
     .await?;
-    let (mut ids, mut requests, mut places) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ids, mut items) = (Vec::new(), Vec::new());
+    let (mut requests, mut places) = (Vec::new(), Vec::new());
     for one in all {
-        for (place, id) in (0_i16..).zip(&one.items) {
+        for (place, (id, item)) in (0_i16..).zip(&one.items) {
             ids.push(*id);
+            items.push(item.as_slice());
             requests.push(one.envelope.request);
             places.push(place);
         }
     }
-    sqlx::query(
+    // A sequence of Postgres may give a place again whose row did not outlive a crash.
+    let carried = sqlx::query(
         "UPDATE outbox o SET request = c.request, place = c.place
-         FROM unnest($1::bigint[], $2::uuid[], $3::smallint[]) AS c (id, request, place)
-         WHERE o.id = c.id",
+         FROM unnest($1::bigint[], $2::bytea[], $3::uuid[], $4::smallint[])
+            AS c (id, item, request, place)
+         WHERE o.id = c.id AND o.item = c.item",
     )
-    .bind(ids)
+    .bind(&ids)
+    .bind(items)
     .bind(requests)
     .bind(places)
     .execute(connection)
     .await?;
-    Ok(())
+    let all_here = usize::try_from(carried.rows_affected()) == Ok(ids.len());
+    all_here.then_some(()).ok_or(Error::Forgotten)
 }
 
 #[derive(Debug)]
@@ -270,7 +288,7 @@ impl Store {
     /// Keeps an envelope and which items it carries, in order, before it is sent.
     ///
     /// # Errors
-    /// When a statement fails.
+    /// As [`envelope_keep`].
     pub async fn envelope_insert(&self, carried: Carried) -> Result<(), Error> {
         self.writes.envelopes.ask(carried).await
     }
@@ -283,14 +301,35 @@ impl Store {
         self.writes.outcomes.ask(said).await
     }
 
-    /// Envelopes without an answer.
+    /// Which of these items are here as they were made.
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn envelope_open(&self) -> Result<Vec<EnvelopeRow>, Error> {
-        Ok(sqlx::query_as(
-            "SELECT request, bytes, valid_until FROM envelope WHERE NOT done ORDER BY created_at",
+    pub async fn outbox_here(&self, items: &[(i64, Vec<u8>)]) -> Result<HashSet<i64>, Error> {
+        let (ids, items): (Vec<i64>, Vec<&[u8]>) =
+            items.iter().map(|(id, item)| (*id, item.as_slice())).unzip();
+        let here: Vec<i64> = sqlx::query_scalar(
+            "SELECT o.id FROM unnest($1::bigint[], $2::bytea[]) AS c (id, item)
+             JOIN outbox o ON o.id = c.id AND o.item = c.item",
         )
+        .bind(ids)
+        .bind(items)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(here.into_iter().collect())
+    }
+
+    /// Envelopes without an answer after an age.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn envelope_open(&self, age: Duration) -> Result<Vec<EnvelopeRow>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT request, bytes, valid_until FROM envelope
+             WHERE NOT done AND created_at <= now() - make_interval(secs => $1)
+             ORDER BY created_at",
+        )
+        .bind(age.as_secs_f64())
         .fetch_all(&self.pool)
         .await?)
     }

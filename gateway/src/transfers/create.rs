@@ -20,11 +20,10 @@ use super::{
     Created,
     approve::{self, Approved},
     order::Order,
-    pickup, refuse,
+    pickup, refuse, reserve,
 };
 use crate::{
     app::{App, to_send},
-    banking::{self, Customer, Reserved},
     clock,
     directory::corridor_between,
     legs::{self, Hop, Plan},
@@ -37,7 +36,7 @@ use crate::{
     sealing::{self, Sealed, random},
     store::{
         self,
-        approvals::AWAITING,
+        book::reserved_still,
         keep::Keep,
         outbox::{NewItem, outbox_insert},
         parties::{NewParty, party_replace, screening_insert},
@@ -123,13 +122,13 @@ pub(super) async fn go_on(
         None => {}
         Some(approved) => approve::within(approved, &priced)?,
     }
-    set_aside(app, order, &priced).await?;
+    reserve::set_aside(app, order, &priced).await?;
     match sign_and_keep(app, &network, (order, &priced), approved).await {
         Ok(row) => {
             drop(turn);
             Ok(answer(app, transfer, row).await?)
         }
-        Err(problem) => kept_after_all(app, transfer, problem).await,
+        Err(problem) => reserve::kept_after_all(app, transfer, problem).await,
     }
 }
 
@@ -150,52 +149,15 @@ pub async fn check(app: &App, network: &Network, order: &Order) -> Result<Terms,
     Ok((corridor, fees))
 }
 
-/// Sets the debtor's money aside, in the UETR's turn; whoever succeeds must keep a transfer or
-/// release it.
-///
-/// # Errors
-/// What core banking says.
-pub async fn set_aside(app: &App, order: &Order, priced: &Priced) -> Result<(), Problem> {
-    if priced.reserved() == 0 {
-        return Ok(());
-    }
-    let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
-    let money = Money::new(priced.reserved(), priced.source.currency);
-    let account = order.personal.originator.account.as_deref();
-    let debtor = Customer { account, payout_method: order.payout_method, money };
-    reserve(app, transfer, debtor, "debtor.account").await
-}
-
 impl Priced {
     /// What core banking sets aside.
     #[must_use]
     pub fn reserved(&self) -> u64 {
         if self.corridor.institutional { 0 } else { self.debtor_total }
     }
-}
 
-/// After a failure to keep: a commit whose answer was lost may have kept the transfer, which then
-/// is durable. A reservation without a transfer would never be released.
-pub(super) async fn kept_after_all(
-    app: &App,
-    transfer: TransferId,
-    problem: Problem,
-) -> Result<Created, Problem> {
-    match fetch(app, transfer).await {
-        // Another request's, under the same UETR.
-        Ok(row) if row.status != AWAITING && problem.lasting() => Err(problem),
-        Ok(row) if row.status != AWAITING => Ok(Created::Durable(Box::new(row))),
-        // It waits for approval as before.
-        Ok(_) => {
-            let _repeatable = app.banking.release(transfer).await;
-            Err(problem)
-        }
-        Err(missing) => {
-            if missing.is(Code::TransferNotFound) {
-                let _repeatable = app.banking.release(transfer).await;
-            }
-            Err(problem)
-        }
+    fn set_aside_here(&self, app: &App) -> bool {
+        self.reserved() != 0 && app.banking.in_store()
     }
 }
 
@@ -383,45 +345,6 @@ async fn quote(
     Ok(Some(row))
 }
 
-/// Sets a customer's money aside, in the UETR's turn; whoever succeeds must keep a transfer or
-/// release it.
-pub(super) async fn reserve(
-    app: &App,
-    transfer: TransferId,
-    customer: Customer<'_>,
-    field: &str,
-) -> Result<(), Problem> {
-    let mut reserved = app.banking.reserve(transfer, customer).await;
-    if matches!(reserved, Ok(Reserved::Before)) {
-        // Left by a request that was cut off before it kept a transfer, perhaps at another price.
-        let kept = match fetch(app, transfer).await {
-            Ok(row) => row.status != AWAITING,
-            Err(missing) => !missing.is(Code::TransferNotFound),
-        };
-        if !kept {
-            let _repeatable = app.banking.release(transfer).await;
-            reserved = app.banking.reserve(transfer, customer).await;
-        }
-    }
-    match reserved {
-        Ok(Reserved::Now) => Ok(()),
-        Ok(Reserved::Before) => {
-            let detail = "uetr: a request with it is under way; ask for the transfer, or try again";
-            Err(Problem::new(Code::RequestInProgress, detail))
-        }
-        Err(banking::Error::Refused(reason)) => {
-            let detail = format!("{field}: it can't be debited with this amount");
-            Err(Problem::new(Code::AccountRefused, detail).because(reason))
-        }
-        Err(error @ banking::Error::Unavailable(_)) => Err(banking_failed(&error)),
-    }
-}
-
-pub(super) fn banking_failed(error: &banking::Error) -> Problem {
-    tracing::warn!(cause = services_runtime::error::chain(error), "core banking failed");
-    Problem::new(Code::StoreUnavailable, "core banking does not answer; try again")
-}
-
 /// The personal data, sealed for both agents and the corridor's regulator.
 fn seal(
     app: &App,
@@ -514,6 +437,7 @@ pub fn to_keep(app: &App, (order, priced): (&Order, &Priced), draft: Draft) -> K
     Keep {
         new: new_row(app, transfer, order, priced),
         quote: priced.fresh.clone(),
+        set_aside: priced.set_aside_here(app),
         party: NewParty::open(transfer, draft.personal),
         line: Line::now(transfer, "received", "ACTC"),
         item: NewItem { blob: draft.blob, ..to_send(transfer, &draft.item, b"") },
@@ -531,6 +455,9 @@ async fn release(
     let new = new_row(app, transfer, order, priced);
     let mut transaction = app.store.begin().await?;
     approve::released(app, &mut transaction, &new, approved).await?;
+    if priced.set_aside_here(app) {
+        reserved_still(&mut transaction, &[transfer]).await?;
+    }
     quote_keep(&mut transaction, priced.fresh.as_slice()).await?;
     // A cash pickup has its code's digest only now that it is sealed.
     party_replace(&mut transaction, transfer, &draft.personal).await?;

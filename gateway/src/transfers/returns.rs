@@ -6,7 +6,8 @@ use services_runtime::trace;
 
 use super::{
     Created,
-    create::{answer, banking_failed, kept_after_all, reserve},
+    create::answer,
+    reserve::{banking_failed, kept_after_all, reserve},
 };
 use crate::{
     app::{App, enqueue},
@@ -20,6 +21,7 @@ use crate::{
     sealing::random,
     store::{
         self,
+        book::reserved_still,
         outbox::OutboxRow,
         transfers::{Line, New, Row, timeline_insert, transfer_insert},
     },
@@ -96,9 +98,10 @@ pub async fn create(
         return Err(Problem::refused(Rejection::UetrReused).of(uetr));
     }
     let facts = Facts { amount, from, destination, to, corridor, reason };
-    take_back(app, transfer, (original, &row), Money::new(amount, from)).await?;
+    let money = Money::new(amount, from);
+    let taken = take_back(app, transfer, (original, &row), money).await?;
     let new = kept(transfer, original, &row, &facts, &hops);
-    match keep(app, &new, &item).await {
+    match keep(app, &new, &item, taken && app.banking.in_store()).await {
         Ok(sent) => {
             drop(turns);
             match answer(app, transfer, sent).await {
@@ -136,30 +139,38 @@ async fn told_what_is_left(
     problem
 }
 
-/// Sets aside what the creditor was credited with; cash and transfers between institutions never
-/// reached an account.
+/// Sets aside what the creditor was credited with; false of cash and of transfers between
+/// institutions, which never reached an account.
 async fn take_back(
     app: &App,
     transfer: TransferId,
     (original, row): (TransferId, &Row),
     money: Money,
-) -> Result<(), Problem> {
+) -> Result<bool, Problem> {
     let credited = app.banking.credited(original).await;
     if !credited.map_err(|error| banking_failed(&error))? {
-        return Ok(());
+        return Ok(false);
     }
-    let Some(personal) = app.store.party_fetch(original).await? else { return Ok(()) };
+    let Some(personal) = app.store.party_fetch(original).await? else { return Ok(false) };
     let account = personal.beneficiary.account.as_deref();
     let payout_method = row.payout_method.parse().unwrap_or(PayoutMethod::BankAccount);
     let creditor = Customer { account, payout_method, money };
-    reserve(app, transfer, creditor, "creditor.account").await
+    reserve(app, transfer, creditor, "creditor.account").await.map(|()| true)
 }
 
-async fn keep(app: &App, new: &New, item: &Item) -> Result<OutboxRow, Problem> {
+async fn keep(
+    app: &App,
+    new: &New,
+    item: &Item,
+    set_aside_here: bool,
+) -> Result<OutboxRow, Problem> {
     let transfer = new.transfer;
     let mut transaction = app.store.begin().await?;
     if transfer_insert(&mut transaction, std::slice::from_ref(new)).await?.is_empty() {
         return Err(Problem::refused(Rejection::UetrReused).of(transfer.uetr));
+    }
+    if set_aside_here {
+        reserved_still(&mut transaction, &[transfer]).await?;
     }
     timeline_insert(&mut transaction, &[Line::now(transfer, "received", "ACTC")]).await?;
     let sent = enqueue(&mut transaction, transfer, item, b"").await?;

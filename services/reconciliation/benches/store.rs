@@ -45,10 +45,10 @@ async fn main() {
 
     let store = Store::new(&url).unwrap();
     store.migrate().await.unwrap();
-    let epoch = store.claim(None).await.unwrap().epoch;
+    let mut cursor = store.claim(None).await.unwrap();
     let begun = Instant::now();
     for batch in &batches {
-        store.write_batch(epoch, batch).await.unwrap();
+        cursor = store.write_batch(&cursor, batch).await.unwrap();
     }
     let written = begun.elapsed();
     said("records written, with all that follows", records, written);

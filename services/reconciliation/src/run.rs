@@ -253,7 +253,7 @@ impl Follower {
 
     async fn write(&mut self, cursor: &Cursor, batch: &Batch) -> Result<Cursor, Error> {
         let (begun, begun_micros) = (Instant::now(), now_micros());
-        let next = self.store.write_batch(cursor.epoch, batch).await.map_err(Error::Store)?;
+        let next = self.store.write_batch(cursor, batch).await.map_err(Error::Store)?;
         self.written = true;
         self.set(DATABASE, true);
         let written = batch.records();

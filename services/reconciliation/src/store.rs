@@ -79,6 +79,14 @@ pub enum Error {
         /// The stream's.
         found: u64,
     },
+    /// The database died and took back the last transactions, whose commits did not wait for the disk.
+    #[error("schema ledger has {found} records where {written} were: the rest is written again")]
+    Forgotten {
+        /// How many this reconciler had written.
+        written: u64,
+        /// How many are here.
+        found: u64,
+    },
     /// A record contradicts the books.
     #[error("schema ledger: the books do not take a record")]
     Book(#[source] book::Error),
@@ -115,6 +123,7 @@ impl Error {
         match self {
             Self::Statement { source, .. } => transient(source),
             Self::Migrate(sqlx::migrate::MigrateError::Execute(source)) => transient(source),
+            Self::Forgotten { .. } => true,
             Self::Migrate(_)
             | Self::Url(_)
             | Self::Fenced { .. }
@@ -296,12 +305,13 @@ impl Store {
         column(&row, "epoch")
     }
 
-    /// Writes records, what follows from them, and the cursor, in one SQL transaction.
+    /// Writes records behind the cursor that the last write gave, what follows from them, and the
+    /// cursor, in one SQL transaction.
     ///
     /// # Errors
     /// When nothing was written, or ([`Error::transient`]) nobody knows: claim again and go on
     /// from the cursor.
-    pub async fn write(&self, held: i64, records: &[Record]) -> Result<Cursor, Error> {
+    pub async fn write(&self, held: &Cursor, records: &[Record]) -> Result<Cursor, Error> {
         self.write_batch(held, &Batch::new(records.to_vec())).await
     }
 
@@ -309,7 +319,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`write`](Self::write).
-    pub async fn write_batch(&self, held: i64, batch: &Batch) -> Result<Cursor, Error> {
+    pub async fn write_batch(&self, held: &Cursor, batch: &Batch) -> Result<Cursor, Error> {
         let mut transaction = self.pool.begin().await.map_err(Error::statement("begin"))?;
         let connection: &mut PgConnection = &mut transaction;
         let row = sqlx::query(
@@ -319,8 +329,12 @@ impl Store {
         .await
         .map_err(Error::statement("lock cursor"))?;
         let next = cursor(&row)?;
-        if next.epoch != held {
-            return Err(Error::Fenced { held, found: next.epoch });
+        if next.epoch != held.epoch {
+            return Err(Error::Fenced { held: held.epoch, found: next.epoch });
+        }
+        let (written, found) = (held.next_sequence, next.next_sequence);
+        if found < written {
+            return Err(Error::Forgotten { written, found });
         }
         let next = fill(connection, next, batch).await?;
         if planted("cursor-outside") {

@@ -5,7 +5,7 @@ use services_office::{Office, Rules};
 use services_reconciliation::{
     Report, Store,
     record::Record,
-    store::{Batch, Pace},
+    store::{Batch, Cursor, Pace},
 };
 use services_reports::{Asked, Kind, Made, Reports, Signer, write::Format};
 use tests::postgres::Postgres;
@@ -22,12 +22,17 @@ const BATCH: usize = 8_192;
 /// In which a changed byte is found.
 const SOON: Duration = Duration::from_secs(10);
 
-async fn written(store: &Store, epoch: i64, events: &[proto::convert::RecordEvent]) {
+async fn written(
+    store: &Store,
+    mut cursor: Cursor,
+    events: &[proto::convert::RecordEvent],
+) -> Cursor {
     for events in events.chunks(BATCH) {
         let read = events.iter().cloned().map(Record::read);
         let batch = Batch::new(read.collect::<Result<_, _>>().unwrap());
-        store.write_batch(epoch, &batch).await.unwrap();
+        cursor = store.write_batch(&cursor, &batch).await.unwrap();
     }
+    cursor
 }
 
 /// Every report in every format, of the first records and acts.
@@ -67,13 +72,13 @@ async fn after_a_hundred_thousand_records_reports_are_the_same_and_one_byte_is_f
     let store = Store::new(&url).unwrap();
     store.migrate().await.unwrap();
     Office::new(&url, Rules::default()).unwrap().migrate().await.unwrap();
-    let epoch = store.claim(None).await.unwrap().epoch;
+    let cursor = store.claim(None).await.unwrap();
     let events = world::World::of(TRANSFERS).events;
     let (first, later) = events.split_at(FIRST);
     assert!(later.len() >= LATER);
-    written(&store, epoch, first).await;
+    let cursor = written(&store, cursor, first).await;
     let before = reports(&url, FIRST).await;
-    written(&store, epoch, later).await;
+    written(&store, cursor, later).await;
     assert!(reports(&url, FIRST).await == before, "the same bytes after {} records", later.len());
     assert!(reports(&url, events.len()).await != before, "and others of later records");
 

@@ -173,7 +173,7 @@ async fn readers_read_and_writers_move_rows_only_forward() {
     world.apply(&[]);
     let records = records(&world);
     assert!(records.len() > written);
-    let next = writing.write(cursor.epoch, &records[written..]).await.unwrap();
+    let next = writing.write(&cursor, &records[written..]).await.unwrap();
     assert_eq!(next.frontier.root(), world.root());
 }
 

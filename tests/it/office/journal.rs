@@ -200,6 +200,15 @@ async fn mended(desk: &Desk, mut rows: Vec<Row>, former: &journal::Rows) {
     };
     assert_eq!(count("ledger", "agreed"), 100_000, "{states:?}");
     assert_eq!(count("journal", "open") + count("journal", "matched"), 0, "{states:?}");
+    let (standing, dissolved, held): (i64, i64, i64) = sqlx::query_as(
+        "SELECT count(*) FILTER (WHERE dissolved_at IS NULL), count(dissolved_at),
+            (SELECT count(*) FROM office.match_movements) FROM office.matches",
+    )
+    .fetch_one(&desk.pool)
+    .await
+    .unwrap();
+    assert_eq!((standing, held), (0, 2 * dissolved), "a dissolved match's two are kept beside it");
+    assert!(dissolved > 200, "{dissolved}");
     let listed = office.journal_list(&ana, 10).await.unwrap();
     let revisions: Vec<(i32, i32)> =
         listed.iter().map(|row| (row.revision, row.differing)).collect();

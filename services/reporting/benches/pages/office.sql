@@ -73,7 +73,6 @@ SELECT n * 2 + book, account, CASE book WHEN 1 THEN 'ledger' ELSE 'statement' EN
     CASE WHEN n >= told / 6 THEN 'matched' WHEN n % 10 < 3 THEN 'broken' ELSE 'closed' END,
     CASE WHEN n >= told / 6 THEN n + 1 END
 FROM bench.told JOIN bench.days USING (d) JOIN office.accounts a USING (account), generate_series(1, 2) book;
-INSERT INTO office.match_movements SELECT match, movement FROM office.movements WHERE match IS NOT NULL;
 
 -- Three of ten breaks lie open, from the last 40 days.
 INSERT INTO office.breaks (break, identity, account, currency, cause, at_risk, value_date, evidence, opened_at, due_at,

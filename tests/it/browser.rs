@@ -1,6 +1,7 @@
 //! A real headless Chromium, spoken to by W3C WebDriver (JSON over HTTP), and axe-core within it; it knows no page.
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read as _, Write as _},
+    net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -51,8 +52,7 @@ impl Browser {
             let (_, port) = line.split_once("started successfully on port ")?;
             port.trim_end_matches('.').parse::<u16>().ok()
         })?;
-        services_runtime::tls::install_default_provider();
-        let client = Client::builder().timeout(STEP).build().unwrap();
+        let client = services_runtime::tls::http_builder().timeout(STEP).build().unwrap();
         let metrics = json!({ "width": width, "height": height, "pixelRatio": 1, "touch": true });
         let asked = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
@@ -197,9 +197,24 @@ impl Browser {
     }
 }
 
+impl Browser {
+    /// Ends the session, and waits until the driver says that its browser is gone.
+    fn quit(&self) -> std::io::Result<usize> {
+        let session = self.session.trim_start_matches("http://");
+        let (address, path) = session.split_once('/').unwrap_or((session, ""));
+        let mut driver = TcpStream::connect(address)?;
+        driver.set_read_timeout(Some(STEP))?;
+        let asked =
+            format!("DELETE /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        driver.write_all(asked.as_bytes())?;
+        driver.read_to_end(&mut Vec::new())
+    }
+}
+
 impl Drop for Browser {
     fn drop(&mut self) {
-        // SIGTERM lets the driver end its browser, which SIGKILL would leave behind.
+        // A driver that is only stopped may leave its browser behind.
+        let _quit = self.quit();
         let id = i32::try_from(self.driver.id()).unwrap();
         let _gone =
             nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), nix::sys::signal::SIGTERM);

@@ -68,8 +68,7 @@ impl Open {
 
     /// A client that is signed in and follows nothing.
     async fn client(&self, name: &str) -> Person {
-        services_runtime::tls::install_default_provider();
-        let client = Client::builder()
+        let client = services_runtime::tls::http_builder()
             .redirect(Policy::none())
             .tls_danger_accept_invalid_certs(true)
             .timeout(Duration::from_secs(60))

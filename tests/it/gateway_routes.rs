@@ -148,8 +148,6 @@ async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<
     let (outbox, items) = Outbox::new(limits.outbox_items_max);
     let (work, _) = WorkQueue::new(1);
     let requests = limits.requests();
-    // Its HTTP client asks for the provider, which the program installs first.
-    services_runtime::tls::install_default_provider();
     let webhooks = gateway::settings::Webhooks::default();
     let app = App::new(Inner {
         tracking: Tracking::new(&gateway::settings::Tracking::default()),

@@ -376,7 +376,8 @@ async fn page(running: &Running, settings: &str, path: &str) -> (u16, String) {
     let text = std::fs::read_to_string(running.folder.path.join(settings)).unwrap();
     let settings: toml::Table = text.parse().unwrap();
     let address = settings["health_listen"].as_str().unwrap();
-    let answer = reqwest::get(format!("http://{address}{path}")).await.unwrap();
+    let client = services_runtime::tls::http_builder().build().unwrap();
+    let answer = client.get(format!("http://{address}{path}")).send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 

@@ -53,7 +53,7 @@ impl Line {
         let secret =
             secret.ok_or_else(|| wrong("secret", "the file must hold whsec_… or whsk_…"))?;
         let timeout = Duration::from_millis(settings.timeout_ms.max(1));
-        let mut client = Client::builder()
+        let mut client = services_runtime::tls::http_builder()
             .user_agent(USER_AGENT)
             .no_proxy()
             .redirect(Policy::none())

@@ -45,7 +45,7 @@ impl Sender {
     pub fn new(settings: &settings::Webhooks) -> Result<Self, Error> {
         let settings = Arc::new(settings.clone());
         let timeout = Duration::from_millis(settings.timeout_ms);
-        let mut client = Client::builder()
+        let mut client = services_runtime::tls::http_builder()
             .user_agent(USER_AGENT)
             .no_proxy()
             .redirect(Policy::none())

@@ -48,7 +48,7 @@ async fn listen(args: &Listen, wallet: &Wallet) -> anyhow::Result<Answer> {
 }
 
 async fn take(args: &Listen, listener: TcpListener, verifier: &Verifier) -> anyhow::Result<Answer> {
-    let client = reqwest::Client::builder().timeout(FORWARD_MAX).build()?;
+    let client = services_runtime::tls::http_builder().timeout(FORWARD_MAX).build()?;
     let (calls, mut queue) = mpsc::channel(64);
     let serving = tokio::spawn(receive(listener, calls));
     let mut left = args.count.unwrap_or(usize::MAX);

@@ -178,7 +178,7 @@ impl Provider {
         let http = match &settings.ca {
             Some(ca) => services_runtime::tls::http_client(ca).map_err(Error::Tls)?,
             // Its address is on loopback: the settings' check says so.
-            None => reqwest::Client::builder()
+            None => services_runtime::tls::http_builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .no_proxy()
                 .timeout(TIMEOUT)

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 
-pub use client::{ClientTls, http_client};
+pub use client::{ClientTls, http_builder, http_client};
 pub use files::{Files, HttpsFiles};
 pub use https::HttpsTls;
 pub use identity::{Identity, IdentityError, certificate_identity};

@@ -33,7 +33,6 @@ impl Drop for Provider {
 
 impl Provider {
     async fn start() -> Option<Self> {
-        services_runtime::tls::install_default_provider();
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
         let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?;
         let program = format!("causeway/oidc-provider-mock-{VERSION}/bin/oidc-provider-mock");
@@ -53,8 +52,9 @@ impl Provider {
             .ok()?;
         let provider = Self { issuer: format!("http://localhost:{port}"), child };
         let discovery = format!("{}/.well-known/openid-configuration", provider.issuer);
+        let client = services_runtime::tls::http_builder().build().unwrap();
         until(async || {
-            reqwest::get(&discovery).await.is_ok_and(|answer| answer.status().is_success())
+            client.get(&discovery).send().await.is_ok_and(|answer| answer.status().is_success())
         })
         .await;
         Some(provider)
@@ -109,7 +109,8 @@ async fn console(provider: &Provider, shutdown: &Shutdown) -> Kept {
     settings.health_listen = None;
     assert!(health.is_some(), "network new gives it one");
     shutdown.spawn("console", services_reporting::run(settings, None, shutdown.clone()));
-    let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build().unwrap();
+    let client = services_runtime::tls::http_builder();
+    let client = client.tls_danger_accept_invalid_certs(true).build().unwrap();
     let page = format!("{address}/sign-in");
     until(async || client.get(&page).send().await.is_ok_and(|answer| answer.status().is_success()))
         .await;

@@ -26,12 +26,13 @@ async fn health(running: &Running, holds: bool, detail: &str) {
     let config = running.folder.path.join("reconciliation/reconciliation.toml");
     let config: toml::Table = toml::from_str(&std::fs::read_to_string(config).unwrap()).unwrap();
     let page = format!("http://{}/readyz", config["health_listen"].as_str().unwrap());
+    let client = services_runtime::tls::http_builder().build().unwrap();
     let mut last = Value::Null;
     let waited = async {
         let mut looks = tokio::time::interval(Duration::from_millis(100));
         loop {
             looks.tick().await;
-            let Ok(answer) = reqwest::get(&page).await else { continue };
+            let Ok(answer) = client.get(&page).send().await else { continue };
             last = answer.json().await.unwrap_or_default();
             let checks = last["checks"].as_array().cloned().unwrap_or_default();
             let check = checks.into_iter().find(|check| check["name"] == "sweep");

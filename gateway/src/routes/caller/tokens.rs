@@ -127,7 +127,7 @@ impl Tokens {
 }
 
 fn client_of(settings: &settings::Oauth) -> Result<Client, String> {
-    let mut client = Client::builder()
+    let mut client = services_runtime::tls::http_builder()
         .no_proxy()
         .https_only(true)
         .redirect(Policy::none())

@@ -40,8 +40,6 @@ pub struct Console {
 impl Console {
     /// Starts the console of a network's folder and waits until it answers.
     pub async fn start(network: &Path, ca: &Path, logs: &Path) -> anyhow::Result<Self> {
-        // Its health is asked for without TLS, by a client that wants a provider all the same.
-        services_runtime::tls::install_default_provider();
         let own = network.join("reporting");
         let mut accounts = Accounts::default();
         let mut people = Vec::new();
@@ -57,7 +55,7 @@ impl Console {
         let client = services_runtime::tls::http_client(ca)?;
         let until = Instant::now() + START;
         let health = settings.health_listen.context("the console has no health")?;
-        let plain = reqwest::Client::builder().no_proxy().build()?;
+        let plain = services_runtime::tls::http_builder().no_proxy().build()?;
         loop {
             console.service.check()?;
             let served = client.get(format!("{}/sign-in", console.url)).send().await;

@@ -19,12 +19,12 @@ async fn other_than_loopback_is_refused() {
 
 #[tokio::test]
 async fn readiness_names_what_is_missing() {
-    crate::tls::install_default_provider();
+    let client = crate::tls::http_builder().build().unwrap();
     let shutdown = Shutdown::new();
     let state = state();
     let bound = serve("127.0.0.1:0".parse().unwrap(), state.clone(), &shutdown).await.unwrap();
     let get = async |page: &str| {
-        let answer = reqwest::get(format!("http://{bound}{page}")).await.unwrap();
+        let answer = client.get(format!("http://{bound}{page}")).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     let checks = async || {

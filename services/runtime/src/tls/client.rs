@@ -187,6 +187,14 @@ fn client_config(files: &Files) -> Result<Arc<ClientConfig>, Error> {
     Ok(Arc::new(config))
 }
 
+/// What every HTTP client is made with: without it the first one of a process may find no
+/// cryptography, and panics.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn http_builder() -> reqwest::ClientBuilder {
+    super::install_default_provider();
+    reqwest::Client::builder()
+}
+
 /// An HTTPS client that trusts only the CA in the PEM file `ca`.
 pub fn http_client(ca: &Path) -> Result<reqwest::Client, Error> {
     let config = ClientConfig::builder_with_provider(provider())
@@ -194,7 +202,7 @@ pub fn http_client(ca: &Path) -> Result<reqwest::Client, Error> {
         .map_err(|source| Error::Certificate { file: ca.to_owned(), source })?
         .with_root_certificates(read_roots(ca)?)
         .with_no_client_auth();
-    reqwest::Client::builder()
+    http_builder()
         .tls_backend_preconfigured(config)
         .https_only(true)
         .connect_timeout(HTTP_CONNECT_TIMEOUT)

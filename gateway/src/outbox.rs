@@ -133,7 +133,8 @@ async fn resend(app: &App, envelope: EnvelopeRow) -> Result<(), Error> {
 /// forgot when it died.
 pub async fn sweep(app: &App) {
     for envelope in app.store.envelope_open(LOST_AFTER).await.unwrap_or_default() {
-        let rows = app.store.envelope_items(envelope.request).await.unwrap_or_default();
+        // Sent without its items it would be marked as answered, and they would wait for ever.
+        let Ok(rows) = app.store.envelope_items(envelope.request).await else { return };
         if let Some(batch) = app.outbox.take_up(rows) {
             let app = app.clone();
             tokio::spawn(async move { deliver(&app, envelope, batch).await });

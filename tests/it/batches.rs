@@ -197,13 +197,7 @@ async fn batches_survive_a_killed_gateway_and_leader() {
 /// with a server that dies; the gateway lives on.
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_survive_a_postgres_that_forgets() {
-    let postgres = Postgres::start().unwrap();
-    if !postgres.private() {
-        tests::skipped("a Postgres that was not started here must not be stopped");
-        return;
-    }
-    let url = postgres.database().await.unwrap();
-    forgetful(&url).await;
+    let Some((postgres, url)) = forgetful().await else { return };
     let mut running = Running::start(Some(url.clone()), |_| Ok(())).await.unwrap();
     let wallet = running.wallet("HK").unwrap();
     let (text, wrong) = file(ROWS);

@@ -309,12 +309,7 @@ async fn an_outage_of_the_ledger_loses_nothing(running: &mut Running) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gateway_faults_of_postgres() {
-    let postgres = Postgres::start().unwrap();
-    if !postgres.private() {
-        tests::skipped("a Postgres that was not started here must not be stopped");
-        return;
-    }
-    let url = postgres.database().await.unwrap();
+    let Some((postgres, url)) = mortal().await else { return };
     let mut running = Running::start(Some(url.clone()), |_| Ok(())).await.unwrap();
     readiness(&running, RECONCILIATION, None).await;
     let (door, wallet) = (Door::of(&running, "HK"), running.wallet("HK").unwrap());
@@ -353,13 +348,7 @@ async fn gateway_faults_of_postgres() {
 /// live on and believe that it is there.
 #[tokio::test(flavor = "multi_thread")]
 async fn gateway_faults_of_a_postgres_that_forgets() {
-    let postgres = Postgres::start().unwrap();
-    if !postgres.private() {
-        tests::skipped("a Postgres that was not started here must not be stopped");
-        return;
-    }
-    let url = postgres.database().await.unwrap();
-    forgetful(&url).await;
+    let Some((postgres, url)) = forgetful().await else { return };
     let mut running = Running::start(Some(url.clone()), |_| Ok(())).await.unwrap();
     let wallet = running.wallet("HK").unwrap();
     for _ in 0..3 {
@@ -386,13 +375,26 @@ async fn gateway_faults_of_a_postgres_that_forgets() {
     running.stop();
 }
 
-/// What is committed without waiting goes to the disk with the next commit that waits, or after ten
-/// seconds.
-pub(crate) async fn forgetful(url: &str) {
-    let mut connection = PgConnection::connect(url).await.unwrap();
+/// A server of the test's own that may be crashed, and a database of it.
+async fn mortal() -> Option<(Postgres, String)> {
+    let postgres = Postgres::start().unwrap();
+    if !postgres.private() {
+        tests::skipped("a Postgres that was not started here must not be stopped");
+        return None;
+    }
+    let url = postgres.database().await.unwrap();
+    Some((postgres, url))
+}
+
+/// Such a server, on which what is committed without waiting goes to the disk with the next commit that
+/// waits, or after ten seconds.
+pub(crate) async fn forgetful() -> Option<(Postgres, String)> {
+    let (postgres, url) = mortal().await?;
+    let mut connection = PgConnection::connect(&url).await.unwrap();
     for statement in ["ALTER SYSTEM SET wal_writer_delay = '10s'", "SELECT pg_reload_conf()"] {
         sqlx::query(statement).execute(&mut connection).await.unwrap();
     }
+    Some((postgres, url))
 }
 
 /// Sends until it is taken; gives its name.

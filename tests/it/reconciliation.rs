@@ -453,17 +453,11 @@ async fn gaps_other_reconcilers_and_changes_are_refused() {
 
 #[tokio::test]
 async fn a_lost_database_is_transient_and_loses_nothing() {
-    let postgres = Postgres::start().unwrap();
-    if !postgres.private() {
-        // A server that others may use is not crashed.
-        return;
-    }
+    let Some((postgres, url)) = forgetful().await else { return };
     let mut world = World::found();
     set_up(&mut world);
     let records = records(&world);
     let (first, rest) = records.split_at(5);
-    let url = postgres.database().await.unwrap();
-    forgetful(&url).await;
     let store = filled(&url, first, 5).await;
     // The claim waits for the disk, and takes along what was written before it.
     let held = store.claim(None).await.unwrap();

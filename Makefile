@@ -29,7 +29,7 @@ faulty: build
 test: build faulty ## Run every test, or those named: make test T=NAME
 	$(CARGO) test --workspace --locked $(T)
 ifndef T
-	@$(MAKE) sim SEEDS=60 TWICE=2
+	@$(MAKE) sim SEEDS=45 TWICE=2
 	@$(MAKE) sim SEEDS=200 ARGS=--bugs
 endif
 

@@ -25,6 +25,9 @@ need nftables command -v nft
 need util-linux command -v nsenter
 need softhsm2 command -v softhsm2-util
 need git command -v git
+# The client that fetches statements, and a server that its test fetches from.
+need openssh-client command -v ssh
+need openssh-server test -x /usr/sbin/sshd
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 need chromium command -v chromium
 need chromium-driver command -v chromedriver
@@ -108,6 +111,13 @@ if [[ " ${missing[*]} " == *" postgresql "* ]]; then
         printf 'create_main_cluster = false\n' |
         "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi
+# The same of what would run as a service: it neither starts now nor with the system.
+for pair in openssh-server:ssh prometheus:prometheus; do
+    if [[ " ${missing[*]} " == *" ${pair%:*} "* ]] && command -v systemctl >/dev/null 2>&1; then
+        printf '%s.service is masked; for one that runs: systemctl unmask %s\n' "${pair#*:}" "${pair#*:}"
+        "${as_root[@]}" systemctl mask --quiet "${pair#*:}.service" || true
+    fi
+done
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

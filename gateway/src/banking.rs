@@ -7,7 +7,7 @@ use ledger_types::{Money, PayoutMethod, StatusReason, TransferId};
 use crate::{
     payee::Payee,
     settings::{Banking, BankingKind},
-    store::Store,
+    store::{Store, book::Movement},
     turns::Turns,
 };
 
@@ -46,12 +46,15 @@ impl std::fmt::Debug for Customer<'_> {
 }
 
 /// What a reservation found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reserved {
     /// The money is set aside by this call, and its caller has to release or capture it.
     Now,
     /// It was set aside or captured before: another caller's.
     Before,
+    /// It lies in the gateway's own store: to be set aside in the SQL transaction that keeps what it
+    /// is for, so that neither is ever without the other.
+    WithTransfer(Movement),
 }
 
 /// A participant's own books. Each call is named by the transfer: repeating it changes nothing.
@@ -62,12 +65,6 @@ pub trait CoreBanking: Send + Sync + std::fmt::Debug {
         transfer: TransferId,
         debtor: Customer<'a>,
     ) -> BoxFuture<'a, Result<Reserved, Error>>;
-
-    /// Whether what is set aside lies in the gateway's own store, which may forget it when it dies, so
-    /// that it is looked at again when a transfer is kept.
-    fn in_store(&self) -> bool {
-        false
-    }
 
     /// Takes what was reserved: the transfer settled.
     fn capture(&self, transfer: TransferId) -> BoxFuture<'_, Result<(), Error>>;

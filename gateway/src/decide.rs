@@ -139,6 +139,11 @@ async fn fetch(app: &App, transfer: TransferId) -> Result<Option<Row>, store::Er
 async fn decide(app: &App, transfer: TransferId) -> Result<bool, Failure> {
     let (row, personal) = tokio::try_join!(fetch(app, transfer), app.store.party_fetch(transfer))?;
     let Some(row) = row else { return Ok(false) };
+    // A store that died may have been told both anew between the two looks: where the row is, its party is.
+    let personal = match personal {
+        None => app.store.party_fetch(transfer).await?,
+        known => known,
+    };
     let open = row.decision.as_deref().is_none_or(|decision| decision == "hold");
     if row.outgoing || row.status != "PENDING" || !open || app.decision == Decision::Manual {
         return Ok(false);

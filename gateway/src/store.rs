@@ -7,6 +7,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use self::{
     groups::Grouped,
+    opened::Opened,
     writer::{Lane, Writer},
 };
 use crate::settings::Database;
@@ -23,6 +24,7 @@ pub mod events;
 mod groups;
 pub mod keep;
 pub mod keys;
+mod opened;
 pub mod outbox;
 pub mod parties;
 pub mod payees;
@@ -135,6 +137,7 @@ pub struct Store {
     pool: PgPool,
     groups: Arc<Groups>,
     writes: Arc<Writes>,
+    opened: Arc<Opened>,
 }
 
 /// What many callers read together.
@@ -223,7 +226,7 @@ impl Store {
         sqlx::migrate!("../migrations/gateway").run(&pool).await.map_err(Error::Migrate)?;
         let groups = Arc::new(Groups::new(&lazy));
         let writes = Arc::new(Writes::new(&pool, &lazy));
-        Ok(Self { pool, groups, writes })
+        Ok(Self { pool, groups, writes, opened: Arc::default() })
     }
 
     /// Begins an SQL transaction.

@@ -6,20 +6,22 @@ use ledger_types::{Money, ParticipantId, PayoutMethod, Timestamp, TransferId, Ue
 use futures_util::future::join_all;
 use gateway::{
     api_key_create,
-    banking::{self, CoreBanking, Customer, Reserved},
+    banking::{CoreBanking, Customer, Reserved},
     clock,
     routes::caller::{Scope, secret_digest},
     sealing::random,
     settings::{Account, Database},
     store::{
         Store,
-        book::{Book, reserved_still},
+        book::{Book, Movement, set_aside},
         changes::{Change, Told, transfer_changes},
         commit,
         events::{NewEvent, cursor_move, event_insert},
+        keep::Keep,
         keys::NewKey,
         outbox::{Carried, EnvelopeRow, NewItem, OutboxRow, Said, outbox_holds, outbox_insert},
-        transfers::{New, transfer_book, transfer_decide, transfer_insert},
+        parties::NewParty,
+        transfers::{Line, New, transfer_book, transfer_decide, transfer_insert},
     },
 };
 use sqlx::{Connection, PgConnection};
@@ -171,6 +173,23 @@ async fn the_outbox_survives_and_answers_a_repeat_with_the_same_bytes() {
     }
 }
 
+/// Sets money aside as the transfer that needs it does, or tells the ISO reason why not.
+async fn aside(
+    store: &Store,
+    book: &Book,
+    id: TransferId,
+    customer: Customer<'_>,
+) -> Result<(), String> {
+    let of = match book.reserve(id, customer).await {
+        Ok(Reserved::WithTransfer(of)) => of,
+        other => panic!("the book sets aside with the transfer: {other:?}"),
+    };
+    let mut transaction = store.begin().await.unwrap();
+    let done = set_aside(&mut transaction, &[(id, &of)]).await.unwrap().remove(0);
+    commit(transaction).await.unwrap();
+    done.map_err(|reason| reason.to_string())
+}
+
 #[tokio::test]
 async fn the_book_moves_money_once() {
     let fixture = fixture().await;
@@ -200,29 +219,16 @@ async fn the_book_moves_money_once() {
     let mut reserved = None;
     for (account, amount, currency, refusal) in cases {
         let id = transfer();
-        let result = book.reserve(id, customer(account, amount, currency)).await;
-        let reason = match result {
-            Ok(Reserved::Now) => {
-                reserved = Some(id);
-                None
-            }
-            Ok(Reserved::Before) => panic!("{account} was not reserved before"),
-            Err(banking::Error::Refused(reason)) => Some(reason.to_string()),
-            Err(error) => panic!("{error}"),
-        };
-        assert_eq!(reason.as_deref(), refusal, "{account} {amount} {currency}");
+        let done = aside(store, &book, id, customer(account, amount, currency)).await;
+        assert_eq!(done.err().as_deref(), refusal, "{account} {amount} {currency}");
+        reserved = reserved.or(refusal.is_none().then_some(id));
     }
     let id = reserved.unwrap();
-    let again = || book.reserve(id, customer("100200", 600, "HKD"));
-    assert_eq!(again().await.unwrap(), Reserved::Before);
-    let mut transaction = store.begin().await.unwrap();
-    reserved_still(&mut transaction, &[id]).await.unwrap();
-    let missing = reserved_still(&mut transaction, &[id, transfer()]).await;
-    assert!(missing.unwrap_err().forgotten());
-    drop(transaction);
+    let again = || aside(store, &book, id, customer("100200", 600, "HKD"));
+    assert_eq!(again().await, Err("AM05".to_owned()));
     // What was given back can be set aside again, under the same name.
     book.release(id).await.unwrap();
-    assert_eq!(again().await.unwrap(), Reserved::Now);
+    assert_eq!(again().await, Ok(()));
     book.capture(id).await.unwrap();
     book.capture(id).await.unwrap();
     book.release(id).await.unwrap();
@@ -303,10 +309,54 @@ async fn one_at_fault_harms_no_other() {
         payout_method: PayoutMethod::BankAccount,
         money: Money::new(100, "HKD".parse().unwrap()),
     };
-    let reserved = (0..12).map(|_| book.reserve(transfer(), customer()));
-    let (begun, reserved) = tokio::join!(join_all(begun), join_all(reserved));
+    let kept = (0..12).map(|number| {
+        let book = &book;
+        async move {
+            // One of them exceeds what a column holds.
+            let id = transfer();
+            let Ok(Reserved::WithTransfer(of)) = book.reserve(id, customer()).await else {
+                panic!("the book sets aside with the transfer");
+            };
+            let reserved_amount = if number == 5 { u64::MAX } else { 100 };
+            let new = New { reserved_amount, ..new(id, true) };
+            store.transfer_keep(keep(new, of)).await
+        }
+    });
+    let (begun, kept) = tokio::join!(join_all(begun), join_all(kept));
     let failed: Vec<usize> = (0..40).filter(|number| begun[*number].is_err()).collect();
     assert_eq!(failed, [3, 13, 23, 33]);
-    let done = reserved.iter().filter(|result| matches!(result, Ok(Reserved::Now))).count();
+    let failed: Vec<usize> = (0..12).filter(|number| kept[*number].is_err()).collect();
+    assert_eq!(failed, [5]);
+    let done = kept.iter().filter(|kept| matches!(kept, Ok(Ok(Some(_))))).count();
     assert_eq!(done, 10, "as much as there is, whatever failed beside it");
+    let refused = kept.into_iter().flatten().filter_map(Result::err);
+    assert_eq!(refused.map(|reason| reason.to_string()).collect::<Vec<_>>(), ["AM04"]);
+    // A transfer is kept with its money, or not at all.
+    let (transfers, items): (i64, i64) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM gateway.transfer), (SELECT count(*) FROM gateway.open_item)",
+    )
+    .fetch_one(&mut PgConnection::connect(&fixture.url).await.unwrap())
+    .await
+    .unwrap();
+    assert_eq!((transfers, items), (10, 10));
+}
+
+/// A transfer with all that belongs to it.
+fn keep(new: New, of: Movement) -> Keep {
+    let transfer = new.transfer;
+    Keep {
+        new,
+        quote: None,
+        party: NewParty { transfer, personal: None, sealed_error: None },
+        set_aside: Some(of),
+        line: Line::now(transfer, "received", "ACTC"),
+        item: NewItem {
+            kind: ledger_proof::ItemKind::Submit,
+            transfer,
+            fingerprint: [0; 32],
+            item: b"item".to_vec(),
+            blob: None,
+            traceparent: None,
+        },
+    }
 }

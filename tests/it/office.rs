@@ -20,6 +20,7 @@ mod intake;
 mod journal;
 pub(crate) mod network;
 mod planted;
+mod pull;
 
 /// The custodian, its custody account, and the account of participant 101.
 pub(crate) const CUSTODIAN: u32 = 1;

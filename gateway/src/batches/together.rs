@@ -14,6 +14,7 @@ use crate::{
     store::{
         self,
         batches::{BatchRow, Refusal, RowEnd, WorkRow, batch_rows_sent},
+        book::{self, Movement},
         keep::{self, Keep},
         outbox::{Carried, EnvelopeRow, OutboxRow, envelope_keep},
     },
@@ -150,21 +151,25 @@ async fn attempt(app: &App, batch: &BatchRow, rows: Vec<WorkRow>) -> Result<(), 
     }
     let priced = priced(app, &members).await?;
     let drafts = drafts(app, &members, &priced).await?;
-    if let Err(stopped) = set_aside(app, &members, &priced).await {
-        release(app, &members).await;
-        return Err(stopped);
-    }
+    let aside = match set_aside(app, &members, &priced).await {
+        Ok(aside) => aside,
+        Err(stopped) => {
+            release(app, &members).await;
+            return Err(stopped);
+        }
+    };
     let soon = clock::now().plus_micros(QUOTE_MARGIN_MICROS);
     if priced.iter().any(|priced| priced.submit_by.is_some_and(|by| by < soon)) {
         release(app, &members).await;
         return Err(Stopped::QuotesEnded);
     }
-    let kept = keep_all(app, batch, &members, &priced, drafts).await;
+    let ready = drafts.into_iter().zip(aside).collect();
+    let kept = keep_all(app, batch, (&members, &priced), ready).await;
     let (transaction, envelope, items) = match kept {
         Ok(kept) => kept,
-        Err(problem) => {
+        Err(stopped) => {
             release(app, &members).await;
-            return Err(problem.into());
+            return Err(stopped);
         }
     };
     if let Err(error) = store::commit(transaction).await {
@@ -231,19 +236,27 @@ async fn one_priced(app: &App, network: &Network, member: &Member) -> Result<Pri
     Ok(priced)
 }
 
-async fn one_set_aside(app: &App, order: &Order, priced: &Priced) -> Result<(), Problem> {
+async fn one_set_aside(
+    app: &App,
+    order: &Order,
+    priced: &Priced,
+) -> Result<Option<Movement>, Problem> {
     let _place = app.batches.rows.acquire().await;
     reserve::set_aside(app, order, priced).await
 }
 
-async fn set_aside(app: &App, members: &[Member], priced: &[Priced]) -> Result<(), Stopped> {
+async fn set_aside(
+    app: &App,
+    members: &[Member],
+    priced: &[Priced],
+) -> Result<Vec<Option<Movement>>, Stopped> {
     let mut asked = Vec::with_capacity(members.len());
     for (member, priced) in members.iter().zip(priced) {
         asked.push(one_set_aside(app, &member.order, priced).boxed());
     }
     let asked = stream::iter(asked);
     let all: Vec<_> = asked.buffered(app.batches.rows_max).collect().await;
-    all_or_refused(members, all).map(|_| ())
+    all_or_refused(members, all)
 }
 
 /// Everything, or which rows are refused; what is only away is not held against a row.
@@ -299,21 +312,20 @@ type Kept = (store::Transaction, EnvelopeRow, Vec<OutboxRow>);
 async fn keep_all(
     app: &App,
     batch: &BatchRow,
-    members: &[Member],
-    priced: &[Priced],
-    drafts: Vec<Draft>,
-) -> Result<Kept, Problem> {
+    (members, priced): (&[Member], &[Priced]),
+    ready: Vec<(Draft, Option<Movement>)>,
+) -> Result<Kept, Stopped> {
     let mut transaction = app.store.begin().await?;
     if !batch_rows_sent(&mut transaction, batch.id).await? {
         let detail = "batch: it was cancelled meanwhile; look at it";
-        return Err(Problem::new(Code::RequestInProgress, detail));
+        return Err(Problem::new(Code::RequestInProgress, detail).into());
     }
     let mut items = Vec::with_capacity(members.len());
     let all: Vec<Keep> = members
         .iter()
         .zip(priced)
-        .zip(drafts)
-        .map(|((member, priced), draft)| create::to_keep(app, (&member.order, priced), draft))
+        .zip(ready)
+        .map(|((member, priced), ready)| create::to_keep(app, (&member.order, priced), ready))
         .collect();
     for some in all.chunks(KEPT_AT_ONCE) {
         for (row, kept) in keep::keep(&mut transaction, some).await?.into_iter().zip(some) {
@@ -321,9 +333,30 @@ async fn keep_all(
             items.push(row.ok_or_else(|| Problem::refused(Rejection::UetrReused).of(uetr))?);
         }
     }
+    // Last of all: others who move money wait from here to the commit.
+    all_aside(&mut transaction, members, &all).await?;
     let envelope = outbox::together(app, &items).await;
     let envelope = envelope.map_err(|error| Problem::internal(&error))?;
     let carried = Carried::new(envelope, items.iter());
     envelope_keep(&mut transaction, std::slice::from_ref(&carried)).await?;
     Ok((transaction, carried.envelope, items))
+}
+
+/// Sets aside what the book has to, or tells every row that is refused.
+async fn all_aside(
+    connection: &mut store::Connection,
+    members: &[Member],
+    all: &[Keep],
+) -> Result<(), Stopped> {
+    let asked = |(member, one): (&'_ Member, &'_ Keep)| {
+        Some((member.number, (one.new.transfer, one.set_aside.clone()?)))
+    };
+    let (numbers, asked): (Vec<i32>, Vec<_>) = members.iter().zip(all).filter_map(asked).unzip();
+    let asked: Vec<_> = asked.iter().map(|(transfer, of)| (*transfer, of)).collect();
+    let done = book::set_aside(connection, &asked).await?;
+    let refused = numbers.into_iter().zip(done).filter_map(|(number, done)| {
+        Some((number, refusal(&reserve::refused(reserve::DEBTOR, done.err()?), None)))
+    });
+    let refused: Vec<_> = refused.collect();
+    if refused.is_empty() { Ok(()) } else { Err(Stopped::Refused(refused)) }
 }

@@ -1,5 +1,8 @@
 //! Who calls: a bearer API key, compared by digest, or an access token, and what it may do; neither is ever stored.
-use std::{str::FromStr, sync::Arc};
+use std::{
+    str::FromStr,
+    sync::{Arc, atomic::Ordering},
+};
 
 use axum::{
     extract::FromRequestParts,
@@ -163,11 +166,12 @@ impl FromRequestParts<App> for Caller {
         if let Some(public) = &key.signature_key {
             signed::signed(app, parts, key.id, public).await?;
         }
-        if !key.noted {
+        if !key.noted.swap(true, Ordering::Relaxed) {
             app.store.api_key_used(key.id).await?;
         }
         let place = parts.extensions.get().cloned();
-        Ok(Self { key: key.id, owner: key.owner, scopes: key.scopes, place, app: app.clone() })
+        let (owner, scopes) = (key.owner.clone(), key.scopes.clone());
+        Ok(Self { key: key.id, owner, scopes, place, app: app.clone() })
     }
 }
 

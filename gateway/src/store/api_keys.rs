@@ -1,5 +1,8 @@
 //! API keys: owners, scopes and the digests of their secrets; a secret itself is never stored.
-use std::time::Duration;
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use sqlx::FromRow;
 use time::OffsetDateTime;
@@ -14,7 +17,7 @@ use super::{
 use crate::security::audit::{Actor, Entry};
 
 /// An API key that may be used.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Debug)]
 pub struct ApiKey {
     /// Its id.
     pub id: Uuid,
@@ -23,7 +26,7 @@ pub struct ApiKey {
     /// What it may do.
     pub scopes: Vec<String>,
     /// Whether its last use was noted in this minute.
-    pub noted: bool,
+    pub noted: AtomicBool,
     /// The ed25519 public key that its requests are signed with, if they have to be.
     pub signature_key: Option<Vec<u8>>,
 }
@@ -118,12 +121,24 @@ impl Store {
         commit(transaction).await
     }
 
-    /// The key that a secret of this digest opens, unless secret or key have ended.
+    /// The key that a secret of this digest opens, unless secret or key have ended. What another
+    /// process changes is seen within a second.
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn api_key_fetch(&self, secret_sha256: Vec<u8>) -> Result<Option<ApiKey>, Error> {
-        self.groups.api_keys.ask(secret_sha256).await
+    pub async fn api_key_fetch(
+        &self,
+        secret_sha256: Vec<u8>,
+    ) -> Result<Option<Arc<ApiKey>>, Error> {
+        let since = match self.opened.get(&secret_sha256) {
+            Ok(key) => return Ok(Some(key)),
+            Err(since) => since,
+        };
+        let key = self.groups.api_keys.ask(secret_sha256.clone()).await?.map(Arc::new);
+        if let Some(key) = &key {
+            self.opened.put(secret_sha256, key, since);
+        }
+        Ok(key)
     }
 
     /// Notes that a key was used in this minute.
@@ -230,7 +245,9 @@ impl Store {
         .await?;
         secret_insert(&mut transaction, id, secret_sha256).await?;
         audit_append(&mut transaction, act).await?;
-        commit(transaction).await.map(|()| true)
+        commit(transaction).await?;
+        self.opened.changed();
+        Ok(true)
     }
 
     /// Sets or removes the public key that a key's requests are signed with; false when there is no
@@ -257,7 +274,9 @@ impl Store {
             return Ok(false);
         }
         audit_append(&mut transaction, act).await?;
-        commit(transaction).await.map(|()| true)
+        commit(transaction).await?;
+        self.opened.changed();
+        Ok(true)
     }
 
     /// Takes a nonce of a key's signature; false when it was taken before.
@@ -308,15 +327,28 @@ impl Store {
             return Ok(false);
         }
         audit_append(&mut transaction, act).await?;
-        commit(transaction).await.map(|()| true)
+        commit(transaction).await?;
+        self.opened.changed();
+        Ok(true)
     }
 }
 
-#[derive(FromRow)]
-struct Opened {
+/// As it is read.
+#[derive(Clone, FromRow)]
+struct Read {
     place: i64,
-    #[sqlx(flatten)]
-    key: ApiKey,
+    id: Uuid,
+    owner: String,
+    scopes: Vec<String>,
+    noted: bool,
+    signature_key: Option<Vec<u8>>,
+}
+
+impl Read {
+    fn into_key(self) -> ApiKey {
+        let Self { place: _, id, owner, scopes, noted, signature_key } = self;
+        ApiKey { id, owner, scopes, noted: AtomicBool::new(noted), signature_key }
+    }
 }
 
 #[derive(Debug)]
@@ -334,7 +366,7 @@ impl Group for Opening {
         let mut asked: Vec<&[u8]> = digests.iter().map(Vec::as_slice).collect();
         asked.sort_unstable();
         asked.dedup();
-        let opened: Vec<Opened> = sqlx::query_as(
+        let opened: Vec<Read> = sqlx::query_as(
             "SELECT c.place, k.id, k.owner, k.scopes, k.signature_key,
                 coalesce(k.last_used_at >= date_trunc('minute', now()), false) AS noted
              FROM unnest($1::bytea[]) WITH ORDINALITY AS c (secret_sha256, place)
@@ -347,11 +379,11 @@ impl Group for Opening {
         .bind(&asked)
         .fetch_all(connection)
         .await?;
-        let opened = opened.into_iter().map(|opened| (opened.place, opened.key));
+        let opened = opened.into_iter().map(|read| (read.place, read));
         let found = in_order(asked.len(), opened);
         let key = |digest: &Vec<u8>| {
             let at = asked.binary_search(&digest.as_slice()).ok()?;
-            found.get(at)?.first().cloned()
+            found.get(at)?.first().cloned().map(Read::into_key)
         };
         Ok(digests.iter().map(key).collect())
     }

@@ -2,15 +2,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::future::BoxFuture;
-use ledger_types::{PayoutMethod, StatusReason, TransferId, Uetr};
+use ledger_types::{PayoutMethod, StatusReason, TransferId};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{
-    Connection, Error, Store, big,
-    groups::Group,
-    transfers::{ids, participant},
-};
+use super::{Connection, Error, Store, big, groups::Group, transfers::ids};
 use crate::{
     banking::{self, CoreBanking, Customer, Identified, Reserved, account_key},
     payee::Payee,
@@ -20,7 +16,9 @@ use crate::{
 mod ledger;
 mod payees;
 
-use ledger::{Asked, Books, Done, Kind, Movement, State};
+use ledger::{Asked, Books, Done, Kind, State};
+
+pub use ledger::Movement;
 
 /// The book.
 #[derive(Clone, Debug)]
@@ -50,35 +48,7 @@ impl Book {
         .await?;
         let book = Self { store };
         book.name(accounts).await?;
-        book.release_orphans().await?;
         Ok(book)
-    }
-
-    /// Releases what a process reserved and then stopped before it kept the transfer, or released
-    /// one that waits for approval.
-    async fn release_orphans(&self) -> Result<(), Error> {
-        let orphans: Vec<(i64, Uuid)> = sqlx::query_as(
-            "SELECT e.debtor_agent, e.uetr FROM book_entry e
-             LEFT JOIN transfer t ON t.debtor_agent = e.debtor_agent AND t.uetr = e.uetr
-             WHERE e.kind = 'debit' AND e.state = 'reserved'
-                AND (t.uetr IS NULL OR t.status = 'AWAITING_APPROVAL')",
-        )
-        .fetch_all(&self.store.pool)
-        .await?;
-        for (debtor_agent, reference) in orphans {
-            let debtor_agent = participant(debtor_agent);
-            if let Ok(uetr) = Uetr::from_bytes(*reference.as_bytes()) {
-                let transfer = TransferId { debtor_agent, uetr };
-                // A release is never refused.
-                let _done = self
-                    .store
-                    .writes
-                    .moves
-                    .ask(Asked::End { transfer, to: State::Released })
-                    .await?;
-            }
-        }
-        Ok(())
     }
 
     async fn ask(&self, asked: Asked) -> Result<Done, banking::Error> {
@@ -110,18 +80,11 @@ fn movement(customer: Customer<'_>, missing: &[u8; 4]) -> Result<Movement, banki
 impl CoreBanking for Book {
     fn reserve<'a>(
         &'a self,
-        transfer: TransferId,
+        _transfer: TransferId,
         debtor: Customer<'a>,
     ) -> BoxFuture<'a, Result<Reserved, banking::Error>> {
-        Box::pin(async move {
-            let of = movement(debtor, b"AC01")?;
-            let done = self.ask(Asked::Reserve { transfer, of }).await?;
-            Ok(if done == Done::Now { Reserved::Now } else { Reserved::Before })
-        })
-    }
-
-    fn in_store(&self) -> bool {
-        true
+        let of = movement(debtor, b"AC01").map(Reserved::WithTransfer);
+        Box::pin(std::future::ready(of))
     }
 
     fn capture(&self, transfer: TransferId) -> BoxFuture<'_, Result<(), banking::Error>> {
@@ -174,29 +137,29 @@ fn unavailable(error: Error) -> banking::Error {
     banking::Error::Unavailable(Box::new(error))
 }
 
-/// Refuses when something is not set aside any more for one of these transfers.
+/// Sets money aside for transfers that are kept in the same SQL transaction; none of them had any
+/// before.
 ///
 /// # Errors
-/// [`Error::Forgotten`] then, or when the statement fails.
-pub async fn reserved_still(
+/// When a statement fails. Of each that is refused the ISO reason; it changes nothing.
+pub async fn set_aside(
     connection: &mut Connection,
-    transfers: &[TransferId],
-) -> Result<(), Error> {
-    if transfers.is_empty() {
-        return Ok(());
+    all: &[(TransferId, &Movement)],
+) -> Result<Vec<Result<(), StatusReason>>, Error> {
+    if all.is_empty() {
+        return Ok(Vec::new());
     }
-    let (agents, uetrs) = ids(transfers.iter().copied());
-    let all: bool = sqlx::query_scalar(
-        "SELECT count(e.uetr) = count(*) FROM unnest($1::bigint[], $2::uuid[])
-            AS c (debtor_agent, uetr)
-         LEFT JOIN book_entry e ON e.debtor_agent = c.debtor_agent AND e.uetr = c.uetr
-            AND e.kind = 'debit' AND e.state = 'reserved'",
-    )
-    .bind(agents)
-    .bind(uetrs)
-    .fetch_one(connection)
-    .await?;
-    all.then_some(()).ok_or(Error::Forgotten)
+    let asked = |(transfer, of): &(TransferId, &Movement)| {
+        let (transfer, of) = (*transfer, (*of).clone());
+        Asked::Reserve { transfer, of }
+    };
+    let asked: Vec<Asked> = all.iter().map(asked).collect();
+    let done = Moves::run(connection, &asked).await?.into_iter();
+    let fresh = |done| match done {
+        Done::Now => Ok(()),
+        Done::Before => Err(StatusReason::known(b"AM05")),
+    };
+    Ok(done.map(|done| done.and_then(fresh)).collect())
 }
 
 /// What is asked of the book by many at a time: accounts and entries are read, everything is done in

@@ -1,14 +1,19 @@
 //! What a gateway does for many transfers at a time: keep new ones, write decisions, note bookings, each with the item that carries it; it decides none of them.
-use ledger_types::TransferId;
+use std::collections::HashMap;
+
+use ledger_types::{StatusReason, TransferId};
 
 use super::{
     Connection, Error, Store,
-    book::reserved_still,
+    book::{Movement, set_aside},
     groups::Group,
     outbox::{NewItem, OutboxRow, outbox_insert},
     parties::{NewParty, party_insert},
     quotes::{QuoteRow, quote_keep},
-    transfers::{Line, New, timeline_insert, transfer_book, transfer_decide, transfer_insert},
+    transfers::{
+        Line, New, timeline_insert, transfer_book, transfer_decide, transfer_forget,
+        transfer_insert,
+    },
 };
 
 /// A new transfer with everything that belongs to it.
@@ -20,35 +25,51 @@ pub struct Keep {
     pub quote: Option<QuoteRow>,
     /// Who and whom.
     pub party: NewParty,
-    /// Whether the book has to hold money for it.
-    pub set_aside: bool,
+    /// What the book sets aside for it.
+    pub set_aside: Option<Movement>,
     /// The first line of its timeline.
     pub line: Line,
     /// The item that submits it.
     pub item: NewItem,
 }
 
-/// Keeps transfers; gives the items' rows, none for an identity that is known.
+/// Keeps transfers, but sets nothing aside for them; gives the items' rows, none for an identity that
+/// is known.
 ///
 /// # Errors
-/// When a statement fails; [`Error::Forgotten`] when the book holds no money for one that needs it.
+/// When a statement fails.
 pub async fn keep(
     connection: &mut Connection,
     all: &[Keep],
 ) -> Result<Vec<Option<OutboxRow>>, Error> {
+    let first = first(connection, all).await?;
+    let kept: Vec<&Keep> = chosen(all, &first).collect();
+    let mut rows = belongings(connection, &kept).await?.into_iter();
+    Ok(first.into_iter().map(|first| if first { rows.next() } else { None }).collect())
+}
+
+/// Inserts the transfers themselves; tells whose identity was not known.
+async fn first(connection: &mut Connection, all: &[Keep]) -> Result<Vec<bool>, Error> {
     let new: Vec<New> = all.iter().map(|one| one.new.clone()).collect();
     let mut fresh = transfer_insert(connection, &new).await?;
     // The second of two that have one identity finds it taken.
-    let first: Vec<bool> = all.iter().map(|one| fresh.remove(&one.new.transfer)).collect();
-    let kept = || all.iter().zip(&first).filter(|(_, first)| **first).map(|(one, _)| one);
-    let set_aside = kept().filter(|one| one.set_aside).map(|one| one.new.transfer);
-    reserved_still(connection, &set_aside.collect::<Vec<_>>()).await?;
-    quote_keep(connection, &kept().filter_map(|one| one.quote.clone()).collect::<Vec<_>>()).await?;
-    party_insert(connection, &kept().map(|one| one.party.clone()).collect::<Vec<_>>()).await?;
-    timeline_insert(connection, &kept().map(|one| one.line.clone()).collect::<Vec<_>>()).await?;
-    let items: Vec<NewItem> = kept().map(|one| one.item.clone()).collect();
-    let mut rows = outbox_insert(connection, &items).await?.into_iter();
-    Ok(first.into_iter().map(|first| if first { rows.next() } else { None }).collect())
+    Ok(all.iter().map(|one| fresh.remove(&one.new.transfer)).collect())
+}
+
+fn chosen<'a>(all: &'a [Keep], which: &'a [bool]) -> impl Iterator<Item = &'a Keep> {
+    all.iter().zip(which).filter(|(_, chosen)| **chosen).map(|(one, _)| one)
+}
+
+/// Keeps what belongs to transfers that are inserted, and gives their items' rows.
+async fn belongings(connection: &mut Connection, kept: &[&Keep]) -> Result<Vec<OutboxRow>, Error> {
+    let quotes: Vec<_> = kept.iter().filter_map(|one| one.quote.clone()).collect();
+    quote_keep(connection, &quotes).await?;
+    let parties: Vec<_> = kept.iter().map(|one| one.party.clone()).collect();
+    party_insert(connection, &parties).await?;
+    let lines: Vec<_> = kept.iter().map(|one| one.line.clone()).collect();
+    timeline_insert(connection, &lines).await?;
+    let items: Vec<_> = kept.iter().map(|one| one.item.clone()).collect();
+    outbox_insert(connection, &items).await
 }
 
 #[derive(Debug)]
@@ -56,13 +77,25 @@ pub(super) struct Keeping;
 
 impl Group for Keeping {
     type Item = Keep;
-    type Answer = Option<OutboxRow>;
+    /// The item's row, none for an identity that is known; or why nothing can be set aside for it.
+    type Answer = Result<Option<OutboxRow>, StatusReason>;
 
-    async fn run(
-        connection: &mut Connection,
-        items: &[Keep],
-    ) -> Result<Vec<Option<OutboxRow>>, Error> {
-        keep(connection, items).await
+    async fn run(connection: &mut Connection, items: &[Keep]) -> Result<Vec<Self::Answer>, Error> {
+        let first = first(connection, items).await?;
+        let aside = chosen(items, &first);
+        let aside = aside.filter_map(|one| Some((one.new.transfer, one.set_aside.as_ref()?)));
+        let aside: Vec<_> = aside.collect();
+        let done = set_aside(connection, &aside).await?;
+        let refused = aside.iter().zip(done).filter_map(|((id, _), done)| Some((*id, done.err()?)));
+        let refused: HashMap<TransferId, StatusReason> = refused.collect();
+        transfer_forget(connection, refused.keys().copied()).await?;
+        let kept = chosen(items, &first).filter(|one| !refused.contains_key(&one.new.transfer));
+        let mut rows = belongings(connection, &kept.collect::<Vec<_>>()).await?.into_iter();
+        let answer = |(one, first): (&Keep, bool)| match refused.get(&one.new.transfer) {
+            Some(reason) if first => Err(*reason),
+            _ => Ok(first.then(|| rows.next()).flatten()),
+        };
+        Ok(items.iter().zip(first).map(answer).collect())
     }
 }
 
@@ -140,11 +173,15 @@ async fn enqueued(
 }
 
 impl Store {
-    /// Keeps a new transfer; none when its identity is known.
+    /// Keeps a new transfer with the money that is set aside for it; none when its identity is known,
+    /// the ISO reason when the money can't be set aside, which keeps nothing.
     ///
     /// # Errors
-    /// As [`keep`], or when the commit's answer is lost.
-    pub async fn transfer_keep(&self, keep: Keep) -> Result<Option<OutboxRow>, Error> {
+    /// When a statement fails, or when the commit's answer is lost.
+    pub async fn transfer_keep(
+        &self,
+        keep: Keep,
+    ) -> Result<Result<Option<OutboxRow>, StatusReason>, Error> {
         self.writes.keeping.ask(keep).await
     }
 

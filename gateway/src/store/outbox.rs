@@ -33,8 +33,6 @@ pub struct OutboxRow {
     pub item: Vec<u8>,
     /// The blob that goes with it.
     pub blob: Option<Vec<u8>>,
-    /// The envelope it was last put into.
-    pub request: Option<Uuid>,
     /// The span of who asked for it.
     pub traceparent: Option<String>,
 }
@@ -88,15 +86,18 @@ pub async fn outbox_insert(
     }
     let (agents, uetrs) = ids(new.iter().map(|item| item.transfer));
     let made: Vec<Made> = sqlx::query_as(
-        "INSERT INTO outbox (kind, debtor_agent, uetr, fingerprint, item, blob, traceparent)
-         SELECT kind, debtor_agent, uetr, fingerprint, item, blob, traceparent
-         FROM unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::bytea[], $5::bytea[],
-            $6::bytea[], $7::text[]) WITH ORDINALITY
-            AS c (kind, debtor_agent, uetr, fingerprint, item, blob, traceparent, place)
-         ORDER BY place
-         ON CONFLICT (kind, debtor_agent, uetr, fingerprint)
-            DO UPDATE SET done = false, request = NULL, place = NULL
-         RETURNING id, kind, debtor_agent, uetr, item, blob, request, traceparent, fingerprint",
+        "WITH made AS (
+            INSERT INTO outbox (kind, debtor_agent, uetr, fingerprint, item, blob, traceparent)
+            SELECT kind, debtor_agent, uetr, fingerprint, item, blob, traceparent
+            FROM unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::bytea[], $5::bytea[],
+                $6::bytea[], $7::text[]) WITH ORDINALITY
+                AS c (kind, debtor_agent, uetr, fingerprint, item, blob, traceparent, place)
+            ORDER BY place
+            ON CONFLICT (kind, debtor_agent, uetr, fingerprint) DO UPDATE SET refusal = NULL
+            RETURNING id, kind, debtor_agent, uetr, item, blob, traceparent, fingerprint),
+         open AS (
+            INSERT INTO open_item (item) SELECT id FROM made ON CONFLICT (item) DO NOTHING)
+         SELECT * FROM made",
     )
     .bind(new.iter().map(|item| i16::from(item.kind.code())).collect::<Vec<_>>())
     .bind(agents)
@@ -135,7 +136,7 @@ pub async fn outbox_holds(
     Ok(sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM outbox
             WHERE kind = $1 AND debtor_agent = $2 AND uetr = $3 AND fingerprint = $4
-                AND (refusal IS NULL OR NOT done))",
+                AND refusal IS NULL)",
     )
     .bind(i16::from(kind.code()))
     .bind(i64::from(transfer.debtor_agent.0))
@@ -153,12 +154,21 @@ pub async fn outbox_done(
     connection: &mut Connection,
     done: &[(i64, Option<&str>)],
 ) -> Result<(), Error> {
-    let (places, refusals): (Vec<i64>, Vec<Option<&str>>) = done.iter().copied().unzip();
+    let ids: Vec<i64> = done.iter().map(|(id, _)| *id).collect();
+    sqlx::query("DELETE FROM open_item WHERE item = ANY ($1)")
+        .bind(ids)
+        .execute(&mut *connection)
+        .await?;
+    let refused = done.iter().filter_map(|(id, refusal)| Some((*id, (*refusal)?)));
+    let (ids, refusals): (Vec<i64>, Vec<&str>) = refused.unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
     sqlx::query(
-        "UPDATE outbox o SET done = true, refusal = c.refusal
+        "UPDATE outbox o SET refusal = c.refusal
          FROM unnest($1::bigint[], $2::text[]) AS c (id, refusal) WHERE o.id = c.id",
     )
-    .bind(places)
+    .bind(ids)
     .bind(refusals)
     .execute(connection)
     .await?;
@@ -192,6 +202,11 @@ impl Carried {
     pub fn new<'a>(envelope: EnvelopeRow, rows: impl Iterator<Item = &'a OutboxRow>) -> Self {
         Self { envelope, items: rows.map(|row| (row.id, row.item.clone())).collect() }
     }
+
+    /// Each item under the envelope's request id.
+    fn places(&self) -> impl Iterator<Item = (Uuid, i64, &[u8])> {
+        self.items.iter().map(|(id, item)| (self.envelope.request, *id, item.as_slice()))
+    }
 }
 
 /// Keeps envelopes and which items they carry.
@@ -201,41 +216,31 @@ impl Carried {
 /// another's.
 pub async fn envelope_keep(connection: &mut Connection, all: &[Carried]) -> Result<(), Error> {
     let envelopes = || all.iter().map(|one| &one.envelope);
-    // A commit whose answer was lost is repeated.
-    sqlx::query(
-        "INSERT INTO envelope (request, bytes, valid_until)
-         SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::timestamptz[])
-         ON CONFLICT (request) DO NOTHING",
+    let items = || all.iter().flat_map(Carried::places);
+    // A commit whose answer was lost is repeated. A sequence of Postgres may give a place again whose
+    // row did not outlive a crash.
+    let here: i64 = sqlx::query_scalar(
+        "WITH kept AS (
+            INSERT INTO envelope (request, bytes, valid_until, items)
+            SELECT c.request, c.bytes, c.valid_until, ARRAY(
+                SELECT i.id FROM unnest($4::uuid[], $5::bigint[]) WITH ORDINALITY
+                    AS i (request, id, place)
+                WHERE i.request = c.request ORDER BY i.place)
+            FROM unnest($1::uuid[], $2::bytea[], $3::timestamptz[])
+                AS c (request, bytes, valid_until)
+            ON CONFLICT (request) DO NOTHING)
+         SELECT count(*) FROM unnest($5::bigint[], $6::bytea[]) AS c (id, item)
+         JOIN outbox o ON o.id = c.id AND o.item = c.item",
     )
     .bind(envelopes().map(|envelope| envelope.request).collect::<Vec<_>>())
     .bind(envelopes().map(|envelope| envelope.bytes.as_slice()).collect::<Vec<_>>())
     .bind(envelopes().map(|envelope| envelope.valid_until).collect::<Vec<_>>())
-    .execute(&mut *connection)
+    .bind(items().map(|(request, _, _)| request).collect::<Vec<_>>())
+    .bind(items().map(|(_, id, _)| id).collect::<Vec<_>>())
+    .bind(items().map(|(_, _, item)| item).collect::<Vec<_>>())
+    .fetch_one(connection)
     .await?;
-    let (mut ids, mut items) = (Vec::new(), Vec::new());
-    let (mut requests, mut places) = (Vec::new(), Vec::new());
-    for one in all {
-        for (place, (id, item)) in (0_i16..).zip(&one.items) {
-            ids.push(*id);
-            items.push(item.as_slice());
-            requests.push(one.envelope.request);
-            places.push(place);
-        }
-    }
-    // A sequence of Postgres may give a place again whose row did not outlive a crash.
-    let carried = sqlx::query(
-        "UPDATE outbox o SET request = c.request, place = c.place
-         FROM unnest($1::bigint[], $2::bytea[], $3::uuid[], $4::smallint[])
-            AS c (id, item, request, place)
-         WHERE o.id = c.id AND o.item = c.item",
-    )
-    .bind(&ids)
-    .bind(items)
-    .bind(requests)
-    .bind(places)
-    .execute(connection)
-    .await?;
-    let all_here = usize::try_from(carried.rows_affected()) == Ok(ids.len());
+    let all_here = usize::try_from(here) == Ok(items().count());
     all_here.then_some(()).ok_or(Error::Forgotten)
 }
 
@@ -340,8 +345,9 @@ impl Store {
     /// When the statement fails.
     pub async fn envelope_items(&self, request: Uuid) -> Result<Vec<OutboxRow>, Error> {
         Ok(sqlx::query_as(
-            "SELECT id, kind, debtor_agent, uetr, item, blob, request, traceparent FROM outbox
-             WHERE request = $1 ORDER BY place",
+            "SELECT o.id, o.kind, o.debtor_agent, o.uetr, o.item, o.blob, o.traceparent
+             FROM envelope e, unnest(e.items) WITH ORDINALITY AS c (id, place)
+             JOIN outbox o ON o.id = c.id WHERE e.request = $1 ORDER BY c.place",
         )
         .bind(request)
         .fetch_all(&self.pool)
@@ -355,8 +361,8 @@ impl Store {
     pub async fn outbox_pending(&self) -> Result<(u32, Duration), Error> {
         let (pending, oldest): (i64, i64) = sqlx::query_as(
             "SELECT count(*),
-                coalesce(extract(epoch FROM now() - min(created_at)) * 1000, 0)::bigint
-             FROM outbox WHERE NOT done",
+                coalesce(extract(epoch FROM now() - min(o.created_at)) * 1000, 0)::bigint
+             FROM open_item n JOIN outbox o ON o.id = n.item",
         )
         .fetch_one(&self.pool)
         .await?;
@@ -370,24 +376,14 @@ impl Store {
     /// When the statement fails.
     pub async fn outbox_open(&self, age: Duration) -> Result<Vec<OutboxRow>, Error> {
         Ok(sqlx::query_as(
-            "SELECT id, kind, debtor_agent, uetr, item, blob, request, traceparent FROM outbox
-             WHERE NOT done AND request IS NULL
-                AND created_at <= now() - make_interval(secs => $1) ORDER BY id",
+            "SELECT o.id, o.kind, o.debtor_agent, o.uetr, o.item, o.blob, o.traceparent
+             FROM open_item n JOIN outbox o ON o.id = n.item
+             WHERE o.created_at <= now() - make_interval(secs => $1)
+                AND n.item <> ALL (ARRAY(SELECT unnest(items) FROM envelope WHERE NOT done))
+             ORDER BY o.id",
         )
         .bind(age.as_secs_f64())
         .fetch_all(&self.pool)
         .await?)
     }
-}
-
-/// Takes an item out of its envelope, to be put into a new one.
-///
-/// # Errors
-/// When the statement fails.
-pub async fn outbox_requeue(connection: &mut Connection, id: i64) -> Result<(), Error> {
-    sqlx::query("UPDATE outbox SET request = NULL, place = NULL WHERE id = $1")
-        .bind(id)
-        .execute(connection)
-        .await?;
-    Ok(())
 }

@@ -183,7 +183,7 @@ pub async fn transfer_insert(
                 reserved_amount, payout_method, purpose, end_to_end_id, quotes, tracking_sha256,
                 traceparent, place)
          ORDER BY c.place
-         ON CONFLICT (debtor_agent, uetr) DO NOTHING
+         ON CONFLICT (uetr, debtor_agent) DO NOTHING
          RETURNING debtor_agent, uetr",
     )
     .bind(agents)
@@ -209,6 +209,29 @@ pub async fn transfer_insert(
     .fetch_all(connection)
     .await?;
     Ok(transfers(made))
+}
+
+/// Takes back transfers that were inserted in this SQL transaction.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn transfer_forget(
+    connection: &mut Connection,
+    transfers: impl Iterator<Item = TransferId>,
+) -> Result<(), Error> {
+    let (agents, uetrs) = ids(transfers);
+    if agents.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "DELETE FROM transfer t USING unnest($1::bigint[], $2::uuid[]) AS c (debtor_agent, uetr)
+         WHERE t.uetr = c.uetr AND t.debtor_agent = c.debtor_agent",
+    )
+    .bind(agents)
+    .bind(uetrs)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Identities as two columns.

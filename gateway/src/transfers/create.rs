@@ -36,7 +36,7 @@ use crate::{
     sealing::{self, Sealed, random},
     store::{
         self,
-        book::reserved_still,
+        book::Movement,
         keep::Keep,
         outbox::{NewItem, outbox_insert},
         parties::{NewParty, party_replace, screening_insert},
@@ -122,8 +122,8 @@ pub(super) async fn go_on(
         None => {}
         Some(approved) => approve::within(approved, &priced)?,
     }
-    reserve::set_aside(app, order, &priced).await?;
-    match sign_and_keep(app, &network, (order, &priced), approved).await {
+    let aside = reserve::set_aside(app, order, &priced).await?;
+    match sign_and_keep(app, &network, (order, &priced), (aside, approved)).await {
         Ok(row) => {
             drop(turn);
             Ok(answer(app, transfer, row).await?)
@@ -154,10 +154,6 @@ impl Priced {
     #[must_use]
     pub fn reserved(&self) -> u64 {
         if self.corridor.institutional { 0 } else { self.debtor_total }
-    }
-
-    fn set_aside_here(&self, app: &App) -> bool {
-        self.reserved() != 0 && app.banking.in_store()
     }
 }
 
@@ -379,13 +375,15 @@ async fn sign_and_keep(
     app: &App,
     network: &Network,
     (order, priced): (&Order, &Priced),
-    approved: Option<&Approved<'_>>,
+    (aside, approved): (Option<Movement>, Option<&Approved<'_>>),
 ) -> Result<store::outbox::OutboxRow, Problem> {
     let draft = draft(app, network, order, priced)?;
     let row = match approved {
-        Some(approved) => release(app, (order, priced), draft, approved).await?,
+        Some(approved) => release(app, (order, priced), (draft, aside), approved).await?,
         None => {
-            let kept = app.store.transfer_keep(to_keep(app, (order, priced), draft)).await?;
+            let keep = to_keep(app, (order, priced), (draft, aside));
+            let kept = app.store.transfer_keep(keep).await?;
+            let kept = kept.map_err(|reason| reserve::refused(reserve::DEBTOR, reason))?;
             kept.ok_or_else(|| Problem::refused(Rejection::UetrReused).of(order.uetr))?
         }
     };
@@ -432,12 +430,16 @@ pub fn draft(
 
 /// A new transfer with all that is kept of it.
 #[must_use]
-pub fn to_keep(app: &App, (order, priced): (&Order, &Priced), draft: Draft) -> Keep {
+pub fn to_keep(
+    app: &App,
+    (order, priced): (&Order, &Priced),
+    (draft, set_aside): (Draft, Option<Movement>),
+) -> Keep {
     let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
     Keep {
         new: new_row(app, transfer, order, priced),
         quote: priced.fresh.clone(),
-        set_aside: priced.set_aside_here(app),
+        set_aside,
         party: NewParty::open(transfer, draft.personal),
         line: Line::now(transfer, "received", "ACTC"),
         item: NewItem { blob: draft.blob, ..to_send(transfer, &draft.item, b"") },
@@ -448,16 +450,15 @@ pub fn to_keep(app: &App, (order, priced): (&Order, &Priced), draft: Draft) -> K
 async fn release(
     app: &App,
     (order, priced): (&Order, &Priced),
-    draft: Draft,
+    (draft, aside): (Draft, Option<Movement>),
     approved: &Approved<'_>,
 ) -> Result<store::outbox::OutboxRow, Problem> {
     let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
     let new = new_row(app, transfer, order, priced);
     let mut transaction = app.store.begin().await?;
     approve::released(app, &mut transaction, &new, approved).await?;
-    if priced.set_aside_here(app) {
-        reserved_still(&mut transaction, &[transfer]).await?;
-    }
+    let of = aside.as_ref();
+    reserve::set_aside_within(&mut transaction, transfer, of, reserve::DEBTOR).await?;
     quote_keep(&mut transaction, priced.fresh.as_slice()).await?;
     // A cash pickup has its code's digest only now that it is sealed.
     party_replace(&mut transaction, transfer, &draft.personal).await?;

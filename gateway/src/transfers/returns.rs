@@ -7,7 +7,7 @@ use services_runtime::trace;
 use super::{
     Created,
     create::answer,
-    reserve::{banking_failed, kept_after_all, reserve},
+    reserve::{banking_failed, kept_after_all, reserve, set_aside_within},
 };
 use crate::{
     app::{App, enqueue},
@@ -21,7 +21,7 @@ use crate::{
     sealing::random,
     store::{
         self,
-        book::reserved_still,
+        book::Movement,
         outbox::OutboxRow,
         transfers::{Line, New, Row, timeline_insert, transfer_insert},
     },
@@ -29,6 +29,8 @@ use crate::{
 
 /// How long the return may wait in the outbox before the ledger refuses it.
 const DEADLINE_MICROS: u64 = 60_000_000;
+/// The field that names whose money is taken back.
+const CREDITOR: &str = "creditor.account";
 
 /// Returns an amount of an incoming transfer, in its settlement currency.
 ///
@@ -99,9 +101,9 @@ pub async fn create(
     }
     let facts = Facts { amount, from, destination, to, corridor, reason };
     let money = Money::new(amount, from);
-    let taken = take_back(app, transfer, (original, &row), money).await?;
+    let aside = take_back(app, transfer, (original, &row), money).await?;
     let new = kept(transfer, original, &row, &facts, &hops);
-    match keep(app, &new, &item, taken && app.banking.in_store()).await {
+    match keep(app, &new, &item, aside.as_ref()).await {
         Ok(sent) => {
             drop(turns);
             match answer(app, transfer, sent).await {
@@ -139,39 +141,37 @@ async fn told_what_is_left(
     problem
 }
 
-/// Sets aside what the creditor was credited with; false of cash and of transfers between
+/// Sets aside what the creditor was credited with; nothing of cash and of transfers between
 /// institutions, which never reached an account.
 async fn take_back(
     app: &App,
     transfer: TransferId,
     (original, row): (TransferId, &Row),
     money: Money,
-) -> Result<bool, Problem> {
+) -> Result<Option<Movement>, Problem> {
     let credited = app.banking.credited(original).await;
     if !credited.map_err(|error| banking_failed(&error))? {
-        return Ok(false);
+        return Ok(None);
     }
-    let Some(personal) = app.store.party_fetch(original).await? else { return Ok(false) };
+    let Some(personal) = app.store.party_fetch(original).await? else { return Ok(None) };
     let account = personal.beneficiary.account.as_deref();
     let payout_method = row.payout_method.parse().unwrap_or(PayoutMethod::BankAccount);
     let creditor = Customer { account, payout_method, money };
-    reserve(app, transfer, creditor, "creditor.account").await.map(|()| true)
+    reserve(app, transfer, creditor, CREDITOR).await
 }
 
 async fn keep(
     app: &App,
     new: &New,
     item: &Item,
-    set_aside_here: bool,
+    aside: Option<&Movement>,
 ) -> Result<OutboxRow, Problem> {
     let transfer = new.transfer;
     let mut transaction = app.store.begin().await?;
     if transfer_insert(&mut transaction, std::slice::from_ref(new)).await?.is_empty() {
         return Err(Problem::refused(Rejection::UetrReused).of(transfer.uetr));
     }
-    if set_aside_here {
-        reserved_still(&mut transaction, &[transfer]).await?;
-    }
+    set_aside_within(&mut transaction, transfer, aside, CREDITOR).await?;
     timeline_insert(&mut transaction, &[Line::now(transfer, "received", "ACTC")]).await?;
     let sent = enqueue(&mut transaction, transfer, item, b"").await?;
     store::commit(transaction).await?;

@@ -10,6 +10,8 @@ use services_office::{
     bridge::Leg,
     correction::{Kind, Proposal},
     error::Error,
+    inbox::Inbox,
+    pull::Pull,
     store::{Attachment, BreakFilter, Close, NewAccount},
     take,
 };
@@ -31,6 +33,8 @@ struct At {
     actor: Actor,
     now: OffsetDateTime,
     json: bool,
+    pulls: Vec<Pull>,
+    inbox: Option<Inbox>,
 }
 
 pub(crate) fn run(args: &Args, json: bool) -> anyhow::Result<Answer> {
@@ -49,6 +53,7 @@ pub(crate) fn run(args: &Args, json: bool) -> anyhow::Result<Answer> {
         let answer = match &args.command {
             Command::Run => Ok(Answer::Done),
             Command::Match => at.compare().await,
+            Command::Pull { dry_run, server } => at.pull(*dry_run, server.as_deref()).await,
             Command::Accounts(command) => at.accounts(command).await,
             Command::Maps(command) => at.maps(command).await,
             Command::Statements(command) => at.statements(command).await,
@@ -82,10 +87,11 @@ async fn open(desk: &Desk, json: bool) -> anyhow::Result<At> {
         (None, Some(database)) => Settings::of(database.clone()),
         (None, None) => anyhow::bail!("give --config FILE or --database URL"),
     };
+    let inbox = settings.inbox()?;
     let office = Office::new(&settings.database_url, settings.rules)?;
     office.migrate().await?;
     let actor = Actor::new(&desk.actor, desk.role.parse()?, desk.of)?;
-    Ok(At { office, actor, now: OffsetDateTime::now_utc(), json })
+    Ok(At { office, actor, now: OffsetDateTime::now_utc(), json, pulls: settings.pull, inbox })
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
@@ -118,6 +124,32 @@ impl At {
             format!("{} movements of the ledger are new; {matched}", round.movements)
         });
         Ok(Answer::Done)
+    }
+
+    /// Each server by itself: one that is not reached keeps no other away.
+    async fn pull(&self, dry_run: bool, server: Option<&str>) -> anyhow::Result<Answer> {
+        let inbox = self.inbox.as_ref().context("office pull: the settings name no inbox")?;
+        let asked = |pull: &&Pull| server.is_none_or(|name| name == pull.name);
+        let servers: Vec<&Pull> = self.pulls.iter().filter(asked).collect();
+        anyhow::ensure!(!servers.is_empty(), "office pull: the settings name no such server");
+        let (mut files, mut failures) = (Vec::new(), Vec::new());
+        for pull in servers {
+            match self.office.pull(pull, inbox, self.now, dry_run).await {
+                Ok(pulled) => files.extend(pulled),
+                Err(failure @ Error::Pull { .. }) => failures.push(failure),
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        let told =
+            |failure: &Error| json!({ "error": failure.code(), "text": failure.to_string() });
+        let failed: Vec<Value> = failures.iter().map(told).collect();
+        self.say(&json!({ "files": value(&files)?, "failures": failed }), || {
+            tables::pulled(&files)
+        });
+        for failure in &failures {
+            out::note(&format!("{failure}: {}", failure.next_step()));
+        }
+        Ok(if failures.is_empty() { Answer::Done } else { Answer::No })
     }
 
     async fn accounts(&self, command: &Accounts) -> anyhow::Result<Answer> {

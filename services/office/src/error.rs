@@ -25,6 +25,8 @@ pub enum Error {
     NotRecorded { id: i64 },
     #[error("{path}: {reason}")]
     File { path: String, reason: String },
+    #[error("server {server}: {reason}")]
+    Pull { server: String, reason: String },
     #[error("a document cannot be written: {0}")]
     Document(String),
     #[error("the database did not take it")]
@@ -119,6 +121,7 @@ impl Error {
             Self::Day { reason, .. } => reason.code(),
             Self::NotRecorded { .. } => "NOT_RECORDED",
             Self::File { .. } => "FILE",
+            Self::Pull { .. } => "PULL",
             Self::Document(_) => "DOCUMENT",
             Self::Store(_) => "DATABASE",
         }
@@ -140,6 +143,9 @@ impl Error {
                 "sign and send the item first, then wait for reconciliation"
             }
             Self::File { .. } => "see that the file is there and readable",
+            Self::Pull { .. } => {
+                "run `sftp` with the same host and ssh_config by hand: host key, identity and folder must be right"
+            }
             Self::Document(_) => "correct the participant's names and codes",
             Self::Store(_) => "see that the database answers, then try again",
         }

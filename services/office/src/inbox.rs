@@ -43,9 +43,8 @@ impl Inbox {
             .flatten()
             .filter(|entry| {
                 let name = entry.file_name().to_string_lossy().into_owned();
-                let moving =
-                    name.starts_with('.') || name.ends_with(".part") || name.ends_with(".tmp");
-                let data = entry.metadata().ok().filter(|data| data.is_file() && !moving);
+                let whole = !on_its_way(&name);
+                let data = entry.metadata().ok().filter(|data| data.is_file() && whole);
                 let written = data.and_then(|data| data.modified().ok());
                 written.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age >= SETTLED))
             })
@@ -53,6 +52,13 @@ impl Inbox {
             .collect();
         files.sort();
         Ok(files)
+    }
+
+    /// Where a file is written to while it arrives, and where it lies once it is whole.
+    #[must_use]
+    pub fn arriving(&self, name: &str) -> (PathBuf, PathBuf) {
+        let folder = self.folder.join("incoming");
+        (folder.join(format!(".{name}.part")), free(&folder, name))
     }
 
     /// Reads a file, unless it is larger than what is taken.
@@ -83,6 +89,12 @@ impl Inbox {
         fs::rename(file, &place).map_err(|error| wrong(file, &error))?;
         Ok(place)
     }
+}
+
+/// Whether a file of this name is still being written.
+#[must_use]
+pub fn on_its_way(name: &str) -> bool {
+    name.starts_with('.') || name.ends_with(".part") || name.ends_with(".tmp")
 }
 
 /// A name that no file has: a second file of one name gets a number.

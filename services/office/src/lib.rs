@@ -17,6 +17,7 @@ pub mod error;
 pub mod inbox;
 pub mod journal;
 pub mod outcome;
+pub mod pull;
 pub mod run;
 pub mod settings;
 pub mod store;

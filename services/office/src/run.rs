@@ -17,6 +17,7 @@ use crate::{
     actor::Actor,
     error::Error,
     inbox::Inbox,
+    pull::{Became, Pull},
     store::{Imported, Matched},
 };
 
@@ -56,8 +57,8 @@ pub async fn run(
     if let (Some(state), Some(address)) = (&health, settings.health_listen) {
         health::serve(address, state.clone(), &shutdown).await.map_err(Ended::Health)?;
     }
+    let inbox = settings.inbox().map_err(Ended::Start)?;
     let office = Office::new(&settings.database_url, settings.rules).map_err(Ended::Start)?;
-    let inbox = settings.inbox.as_deref().map(Inbox::open).transpose().map_err(Ended::Start)?;
     let set = |condition, met| {
         if let Some(health) = &health {
             health.set(condition, met);
@@ -72,6 +73,13 @@ pub async fn run(
                 office.migrate().await?;
                 migrated = true;
                 set(DATABASE, true);
+                for (pull, inbox) in settings.pull.iter().zip(inbox.iter().cycle()) {
+                    let (office, pull, inbox) = (office.clone(), pull.clone(), inbox.clone());
+                    let ends = shutdown.token().clone();
+                    tokio::spawn(async move {
+                        ends.run_until_cancelled(office.pull_on(&pull, &inbox)).await;
+                    });
+                }
             }
             office.round(inbox.as_ref(), OffsetDateTime::now_utc()).await
         };
@@ -122,6 +130,27 @@ fn told(round: &Round) {
 }
 
 impl Office {
+    /// Fetches from a server for ever. One that refuses us is asked no sooner than at its time, lest it lock us out.
+    async fn pull_on(&self, pull: &Pull, inbox: &Inbox) {
+        loop {
+            let server = pull.name.as_str();
+            match self.pull(pull, inbox, OffsetDateTime::now_utc(), false).await {
+                Ok(files) => {
+                    let count = |became| files.iter().filter(|file| file.became == became).count();
+                    let (fetched, too_large) = (count(Became::Fetched), count(Became::TooLarge));
+                    if fetched + too_large > 0 {
+                        info!(server, fetched, too_large, "statements fetched");
+                    }
+                }
+                Err(failure) => {
+                    let error = services_runtime::error::chain(&failure);
+                    warn!(server, error, every_s = pull.every_s, "not fetched, trying again");
+                }
+            }
+            tokio::time::sleep(Duration::from_secs(pull.every_s)).await;
+        }
+    }
+
     /// One round: files, the ledger's rows, matching.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
+use crate::{error::Error, inbox::Inbox, pull::Pull};
+
 /// The settings of one office.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +17,9 @@ pub struct Settings {
     /// How often the folder and the ledger's rows are looked at.
     #[serde(default = "poll_ms")]
     pub poll_ms: u64,
+    /// Servers that statements are fetched from into the folder.
+    #[serde(default)]
+    pub pull: Vec<Pull>,
     #[serde(default)]
     pub rules: Rules,
 }
@@ -69,8 +74,25 @@ impl Settings {
             health_listen: None,
             inbox: None,
             poll_ms: poll_ms(),
+            pull: Vec::new(),
             rules: Rules::default(),
         }
+    }
+}
+
+impl Settings {
+    /// The watched folder, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when a server is to be fetched from without one, or is not plainly named; [`Error::File`]
+    /// when it cannot be made.
+    pub fn inbox(&self) -> Result<Option<Inbox>, Error> {
+        Pull::check(&self.pull)?;
+        if self.inbox.is_none() && !self.pull.is_empty() {
+            let reason = "what is fetched needs a watched folder".to_owned();
+            return Err(Error::Invalid { field: "inbox", reason });
+        }
+        self.inbox.as_deref().map(Inbox::open).transpose()
     }
 }
 

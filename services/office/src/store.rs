@@ -24,6 +24,7 @@ mod journals;
 mod ledger;
 mod matching;
 mod movements;
+mod pulls;
 mod statements;
 
 pub use accounts::{AccountRow, MapRow, NewAccount};
@@ -35,6 +36,7 @@ pub use days::{Close, DayRow, DocumentRow};
 pub use journals::{Answered, Compared, JournalRow};
 pub use matching::Matched;
 pub use movements::{ElsewhereRow, MovementRow};
+pub(crate) use pulls::{Listed, Seen};
 pub use statements::{Imported, RefusedRow, StatementRow};
 
 const CONNECTIONS_MAX: u32 = 8;

@@ -221,7 +221,9 @@ impl From<services_office::Error> for Told {
             | Of::Exists { .. }
             | Of::Day { .. }
             | Of::NotRecorded { .. } => StatusCode::CONFLICT,
-            Of::File { .. } | Of::Document(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Of::Pull { .. } | Of::File { .. } | Of::Document(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             Of::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         if status.is_server_error() {

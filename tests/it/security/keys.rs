@@ -1,9 +1,14 @@
 //! API keys over REST and from a terminal: made, used, rotated with an overlap, taken back, expired; and each has its own rate.
+use std::time::Duration;
+
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use services_cli::admin::gateways;
 
 use super::{Office, PATIENCE, get, order, post, uetr};
+
+/// Within this a gateway sees what its own API did not do.
+const SEEN_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) async fn from_their_making_to_their_end(office: &Office) {
     let keeper = office.person(Some("mia"), &["manage"]).await;
@@ -51,6 +56,7 @@ pub(super) async fn from_their_making_to_their_end(office: &Office) {
     let (third, _) = gateways::rotate(&office.config, id, 0).await.unwrap();
     let third = office.holding(third);
     get(&third, "/v1/transfers?limit=1", 200).await;
+    tokio::time::sleep(SEEN_AFTER).await;
     for wallet in [&first, &second] {
         let said = get(wallet, "/v1/transfers?limit=1", 401).await;
         assert_eq!(said["code"], "API_KEY_UNKNOWN");
@@ -76,6 +82,7 @@ async fn expiry(office: &Office) {
         .execute(&mut sql)
         .await
         .unwrap();
+    tokio::time::sleep(SEEN_AFTER).await;
     get(&wallet, "/v1/transfers?limit=1", 401).await;
     let (listed, _) = gateways::list(&office.config).await.unwrap();
     let line = listed.lines().find(|line| line.starts_with(&made.0.to_string())).unwrap();

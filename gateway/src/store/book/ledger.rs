@@ -16,10 +16,10 @@ pub(in crate::store) enum Asked {
 
 /// An account and an amount.
 #[derive(Clone, PartialEq, Eq)]
-pub(in crate::store) struct Movement {
-    pub account: String,
-    pub currency: String,
-    pub amount: i64,
+pub struct Movement {
+    pub(super) account: String,
+    pub(super) currency: String,
+    pub(super) amount: i64,
 }
 
 impl std::fmt::Debug for Movement {

@@ -9,6 +9,7 @@ Examples:
   causeway office run --config office.toml
   causeway office accounts add HK-CUSTODY HKD --leg custodian --participant 1 --ledger-account 1
   causeway office statements import --database \"$DATABASE_URL\" monday.xml tuesday.sta
+  causeway office pull --config office.toml --dry-run
   causeway office breaks list --json --overdue
   causeway office breaks propose 12 --kind ask-servicer --note 'asked by telephone'
   causeway office breaks export > breaks.csv; causeway office breaks import --dry-run breaks.csv
@@ -20,7 +21,7 @@ Examples:
 
 Exit status:
   0  done
-  1  the answer is no: a file was refused, a journal differs, a day stays open, an edited row is stale
+  1  the answer is no: a file was refused, a server was not reached, a journal differs, a day stays open, an edited row is stale
   2  wrong usage, unreadable input, or the act was not done";
 
 /// How the office is reached, and who acts.
@@ -58,6 +59,15 @@ pub enum Command {
     Run,
     /// Read the ledger's rows and compare, once.
     Match,
+    /// Look at the servers of the settings once, and fetch statements that are new and whole.
+    Pull {
+        /// Tell what would be fetched, and fetch nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// This one only, by its name in the settings.
+        #[arg(long, value_name = "NAME")]
+        server: Option<String>,
+    },
     /// Which account of a statement is which of the ledger.
     #[command(subcommand)]
     Accounts(Accounts),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use services_office::{
     edit::Preview,
+    pull::Pulled,
     store::{AccountRow, BreakRow, DayRow, Imported, JournalRow, RefusedRow, StatementRow},
 };
 use time::OffsetDateTime;
@@ -45,6 +46,16 @@ pub(super) fn accounts(rows: &[AccountRow]) -> String {
             own.participant.to_string(),
             own.ledger_account.to_string(),
         ]);
+    }
+    table.to_string()
+}
+
+pub(super) fn pulled(files: &[Pulled]) -> String {
+    let mut table = out::table();
+    table.set_header(["server", "file", "bytes", ""]);
+    for file in files {
+        let became = file.became.as_str().replace('_', " ");
+        table.add_row([&file.server, &file.name, &file.bytes.to_string(), &became]);
     }
     table.to_string()
 }

@@ -66,6 +66,7 @@ const EDGES: &[&str] = &[
     "services/fx/src/client",
     "services/fx/src/run",
     "services/office/benches",
+    "services/office/src/pull",
     "services/office/src/run",
     "services/office/src/store",
     "services/reconciliation/benches/store",

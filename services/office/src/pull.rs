@@ -150,6 +150,8 @@ impl Pull {
         }
         for (name, value) in [
             ("BatchMode", "yes".to_owned()),
+            // No bank's greeting is told as a failure.
+            ("LogLevel", "ERROR".to_owned()),
             ("StrictHostKeyChecking", "yes".to_owned()),
             ("ConnectTimeout", CONNECT_S.to_string()),
             ("ServerAliveInterval", CONNECT_S.to_string()),
@@ -186,11 +188,11 @@ impl Office {
         let said = ssh.stderr.take();
         let look = self.look(pull, &mut ssh, inbox, (now, dry));
         let looked = tokio::time::timeout(LOOK, look).await;
-        let failure = match looked {
+        let reason = match looked {
             Ok(Ok(pulled)) => return Ok(pulled),
-            Ok(Err(failure @ Error::Pull { .. })) => failure,
+            Ok(Err(Error::Pull { reason, .. })) => reason,
             Ok(Err(other)) => return Err(other),
-            Err(_) => pull.wrong("a look took longer than 30 minutes"),
+            Err(_) => "a look took longer than 30 minutes".to_owned(),
         };
         // Why `ssh` ended, it says itself.
         let _ended = ssh.start_kill();
@@ -198,10 +200,10 @@ impl Office {
         if let Some(said) = said {
             let _unreadable = said.take(SAID_MAX).read_to_string(&mut words).await;
         }
-        match words.trim() {
-            "" => Err(failure),
-            words => Err(pull.wrong(words.replace('\n', "; "))),
-        }
+        Err(match words.trim() {
+            "" => pull.wrong(reason),
+            words => pull.wrong(format!("{reason}; ssh: {}", words.replace('\n', "; "))),
+        })
     }
 
     async fn look(

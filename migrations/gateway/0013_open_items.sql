@@ -5,6 +5,8 @@ CREATE TABLE open_item (
     item bigint PRIMARY KEY
 );
 INSERT INTO open_item (item) SELECT id FROM outbox WHERE NOT done;
+-- What is asked again is not refused while it is open.
+UPDATE outbox SET refusal = NULL WHERE NOT done AND refusal IS NOT NULL;
 
 ALTER TABLE envelope ADD COLUMN items bigint[] NOT NULL DEFAULT '{}';
 UPDATE envelope e SET items = ARRAY(SELECT id FROM outbox WHERE request = e.request ORDER BY place)

@@ -73,12 +73,11 @@ pub async fn run(
                 office.migrate().await?;
                 migrated = true;
                 set(DATABASE, true);
-                for (pull, inbox) in settings.pull.iter().zip(inbox.iter().cycle()) {
-                    let (office, pull, inbox) = (office.clone(), pull.clone(), inbox.clone());
-                    let ends = shutdown.token().clone();
-                    tokio::spawn(async move {
-                        ends.run_until_cancelled(office.pull_on(&pull, &inbox)).await;
-                    });
+                if let Some(inbox) = &inbox {
+                    settings
+                        .pull
+                        .iter()
+                        .for_each(|pull| keep_pulling(&office, pull, inbox, &shutdown));
                 }
             }
             office.round(inbox.as_ref(), OffsetDateTime::now_utc()).await
@@ -109,6 +108,13 @@ pub async fn run(
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// Fetches from a server beside the rounds, until shutdown.
+fn keep_pulling(office: &Office, pull: &Pull, inbox: &Inbox, shutdown: &Shutdown) {
+    let (office, pull, inbox) = (office.clone(), pull.clone(), inbox.clone());
+    let ends = shutdown.token();
+    tokio::spawn(async move { ends.run_until_cancelled(office.pull_on(&pull, &inbox)).await });
 }
 
 /// Never an account or an amount.

@@ -78,9 +78,7 @@ impl Settings {
             rules: Rules::default(),
         }
     }
-}
 
-impl Settings {
     /// The watched folder, if there is one.
     ///
     /// # Errors

@@ -14,14 +14,14 @@ use services_runtime::{
     trace::{self, Tracer},
 };
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
     banking::CoreBanking,
     batches::Batches,
     directory::Directory,
     events::Heard,
-    outbox::{Answer, Queued},
+    outbox::{self, Parcel, Queued},
     payee::Payees,
     problem::{Code, Problem},
     quotes::Quoter,
@@ -32,6 +32,7 @@ use crate::{
     signer::Signer,
     store::{
         self, Connection, Store,
+        leaving::Answer,
         outbox::{NewItem, OutboxRow, outbox_insert},
     },
     tracking::Tracking,
@@ -119,16 +120,51 @@ pub struct Inner {
 #[derive(Clone, Debug)]
 pub struct Outbox {
     queue: mpsc::Sender<Queued>,
+    parcels: mpsc::Sender<Parcel>,
     /// By place in the table, from here until answered.
     tickets: Tickets<i64>,
+    /// Places of envelopes on their way.
+    flights: Arc<Semaphore>,
 }
 
 impl Outbox {
     /// A way for so many items at one time.
     #[must_use]
-    pub fn new(max: usize) -> (Self, mpsc::Receiver<Queued>) {
+    pub fn new(max: usize) -> (Self, outbox::Incoming) {
         let (queue, items) = mpsc::channel(max.max(1));
-        (Self { queue, tickets: Tickets::new(max, usize::MAX) }, items)
+        // Each has its place among those on their way.
+        let (sender, parcels) = mpsc::channel(outbox::FLIGHTS);
+        let flights = Arc::new(Semaphore::new(outbox::FLIGHTS));
+        let tickets = Tickets::new(max, usize::MAX);
+        let this = Self { queue, parcels: sender, tickets, flights };
+        (this, outbox::Incoming { parcels, items })
+    }
+
+    /// Room for one more item in hand, if there is any.
+    pub(crate) fn room_for(&self, item: i64) -> Option<Ticket<i64>> {
+        self.tickets.take(item)
+    }
+
+    /// A place for an envelope on its way, if one is free.
+    pub(crate) fn flight(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.flights).try_acquire_owned().ok()
+    }
+
+    /// The next place that is free; none when the process ends.
+    pub(crate) async fn next_flight(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.flights).acquire_owned().await.ok()
+    }
+
+    /// Hands over an envelope that is durable.
+    pub(crate) fn depart(&self, parcel: Parcel) {
+        // When the process ends it stays for the next start.
+        let _stays = self.parcels.try_send(parcel);
+    }
+
+    /// Hands over an item that is durable and in hand.
+    pub(crate) fn gather(&self, item: Queued) {
+        // When the process ends, the row stays for the next start.
+        let _stays = self.queue.try_send(item);
     }
 
     /// Hands an item over for whom it waits.
@@ -172,9 +208,9 @@ impl Outbox {
         waiter: Option<oneshot::Sender<Answer>>,
         ticket: Option<Ticket<i64>>,
     ) {
+        // Without room the row stays for a sweep.
         if let Some(ticket) = ticket {
-            // Without room, or when the process ends, the row stays for a sweep or the next start.
-            let _stays = self.queue.try_send(Queued { row, waiter, ticket });
+            self.gather(Queued { row, waiter, ticket });
         }
     }
 }

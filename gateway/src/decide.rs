@@ -172,11 +172,10 @@ async fn decide(app: &App, transfer: TransferId) -> Result<bool, Failure> {
         ),
     };
     let item = to_send(transfer, &item, asked.as_bytes());
-    let Some(sent) = app.store.transfer_decided(Decide { word, item }).await? else {
-        return Ok(false);
-    };
     // The answer is written by the sender; nobody waits for it here.
-    drop(app.send(sent));
+    if app.store.transfer_decided(Decide { word, item }).await?.is_none() {
+        return Ok(false);
+    }
     wake_after_hold(app, transfer, &verdict);
     Ok(true)
 }
@@ -333,9 +332,7 @@ async fn credit(app: &App, transfer: TransferId, row: &Row) -> Result<(), Failur
         });
         to_send(transfer, &confirm, status.as_str().as_bytes())
     });
-    if let Some(row) = app.store.transfer_booked(Booked { transfer, item }).await? {
-        drop(app.send(row));
-    }
+    app.store.transfer_booked(Booked { transfer, item }).await?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Sends what is signed until the ledger has answered: gathers items for 2 ms into one envelope per kind, resends the same bytes, resolves what stays unknown.
+//! Sends what is signed until the ledger has answered: takes envelopes as they are kept, gathers for 2 ms what is in none yet, resends the same bytes, resolves what stays unknown.
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -7,13 +7,15 @@ use ledger_proof::{
     item::{Item, ItemKind, Resolve},
     signature::{Draft, Request},
 };
-use ledger_types::{Rejection, RequestId, Timestamp, TransferId, TransferState};
+use ledger_types::{
+    NetworkId, ParticipantId, Rejection, RequestId, Timestamp, TransferId, TransferState,
+};
 use proto::{
     client::Error as LedgerError,
     convert::{Outcome, Submitted},
 };
 use services_runtime::{error::chain, shutdown::Shutdown, tickets::Ticket};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::{
@@ -24,11 +26,16 @@ use crate::{
     store::{
         self,
         changes::{Change, Told},
+        leaving::Answer,
         outbox::{Carried, EnvelopeRow, OutboxRow, Said, envelope_done, outbox_done},
         transfers::participant,
     },
     traced::{self, Flight},
 };
+
+pub mod carriage;
+
+pub use self::carriage::Parcel;
 
 /// How long items gather.
 const GATHER: Duration = Duration::from_millis(2);
@@ -38,8 +45,8 @@ const VALIDITY_MICROS: u64 = 30_000_000;
 const CLOCK_MARGIN_MICROS: u64 = 2_000_000;
 /// Items in one envelope; with blobs of 4 KiB it stays around 2 MiB.
 const ITEMS_MAX: usize = 512;
-/// Envelopes on their way at one time; while they are, what comes gathers.
-const FLIGHTS: usize = 4;
+/// Envelopes on their way to the ledger at one time; while they are, what comes gathers.
+pub const FLIGHTS: usize = 4;
 /// An item that no envelope carries after this time was not handed over: the commit's answer was lost. With the
 /// sweep's own pause it is found before its deadline, unless its corridor holds for less than two seconds; what
 /// is in hand all the same is not taken twice.
@@ -59,50 +66,61 @@ pub struct Queued {
     pub ticket: Ticket<i64>,
 }
 
-/// What became of an item.
-#[derive(Clone, Debug)]
-pub enum Answer {
-    /// The ledger's outcome.
-    Outcome(Outcome),
-    /// The ledger did not take the envelope; nothing was recorded.
-    NotTaken(String),
+/// What comes from [`Outbox`](crate::app::Outbox).
+#[derive(Debug)]
+pub struct Incoming {
+    /// Envelopes that are kept.
+    pub parcels: mpsc::Receiver<Parcel>,
+    /// Items that are in none yet.
+    pub items: mpsc::Receiver<Queued>,
 }
 
 /// Gathers and sends until the process ends.
 ///
 /// # Errors
 /// Never; it ends with the process.
-pub async fn run(
-    app: App,
-    mut queue: mpsc::Receiver<Queued>,
-    shutdown: Shutdown,
-) -> Result<(), Error> {
-    let flights = Arc::new(Semaphore::new(FLIGHTS));
-    let gathering = async {
-        while let Some(first) = queue.recv().await {
-            tokio::time::sleep(GATHER).await;
-            let mut kinds: BTreeMap<i16, Vec<Queued>> = BTreeMap::new();
-            kinds.entry(first.row.kind).or_default().push(first);
-            while let Ok(next) = queue.try_recv() {
-                kinds.entry(next.row.kind).or_default().push(next);
-            }
-            for mut gathered in kinds.into_values() {
-                while !gathered.is_empty() {
-                    let rest = gathered.split_off(gathered.len().min(ITEMS_MAX));
-                    let batch = std::mem::replace(&mut gathered, rest);
-                    let Ok(flight) = Arc::clone(&flights).acquire_owned().await else { return };
-                    let app = app.clone();
-                    shutdown.spawn("outbox-send", async move {
-                        let sent = first_send(&app, batch).await;
-                        drop(flight);
-                        sent
-                    });
-                }
-            }
+pub async fn run(app: App, incoming: Incoming, shutdown: Shutdown) -> Result<(), Error> {
+    let Incoming { mut parcels, items } = incoming;
+    let departing = async {
+        while let Some(Parcel { envelope, batch, flight }) = parcels.recv().await {
+            let app = app.clone();
+            let sent = async move { deliver(&app, envelope, batch, Some(flight)).await };
+            shutdown.spawn("outbox-send", sent);
         }
     };
-    shutdown.token().run_until_cancelled(gathering).await;
+    let sending = async { tokio::join!(departing, gather(&app, items, &shutdown)) };
+    shutdown.token().run_until_cancelled(sending).await;
     Ok(())
+}
+
+async fn gather(app: &App, mut items: mpsc::Receiver<Queued>, shutdown: &Shutdown) {
+    while let Some(first) = items.recv().await {
+        tokio::time::sleep(GATHER).await;
+        let others = std::iter::from_fn(|| items.try_recv().ok());
+        for batch in by_kind(std::iter::once(first).chain(others)) {
+            let Some(flight) = app.outbox.next_flight().await else { return };
+            let app = app.clone();
+            let sent = async move { first_send(&app, batch, flight).await };
+            shutdown.spawn("outbox-send", sent);
+        }
+    }
+}
+
+/// Items by their kinds, as many together as one envelope takes.
+fn by_kind(items: impl Iterator<Item = Queued>) -> Vec<Vec<Queued>> {
+    let mut kinds: BTreeMap<i16, Vec<Queued>> = BTreeMap::new();
+    for item in items {
+        kinds.entry(item.row.kind).or_default().push(item);
+    }
+    let mut batches = Vec::new();
+    for mut gathered in kinds.into_values() {
+        while gathered.len() > ITEMS_MAX {
+            let rest = gathered.split_off(ITEMS_MAX);
+            batches.push(std::mem::replace(&mut gathered, rest));
+        }
+        batches.push(gathered);
+    }
+    batches
 }
 
 /// Takes up what an earlier process left: envelopes as they were, then items without one.
@@ -125,7 +143,7 @@ pub async fn resume(app: &App, shutdown: &Shutdown) -> Result<(), Error> {
 async fn resend(app: &App, envelope: EnvelopeRow) -> Result<(), Error> {
     let rows = persist(|| app.store.envelope_items(envelope.request)).await;
     let batch = rows.into_iter().map(|row| app.outbox.resume(row)).collect();
-    deliver(app, envelope, batch).await
+    deliver(app, envelope, batch, None).await
 }
 
 /// Takes up what is durable, but what this process does not have in hand: items whose request never
@@ -137,7 +155,7 @@ pub async fn sweep(app: &App) {
         let Ok(rows) = app.store.envelope_items(envelope.request).await else { return };
         if let Some(batch) = app.outbox.take_up(rows) {
             let app = app.clone();
-            tokio::spawn(async move { deliver(&app, envelope, batch).await });
+            tokio::spawn(async move { deliver(&app, envelope, batch, None).await });
         }
     }
     for row in app.store.outbox_open(LOST_AFTER).await.unwrap_or_default() {
@@ -151,7 +169,7 @@ pub async fn sweep(app: &App) {
 /// # Errors
 /// When the system has no randomness, or nothing signs.
 pub async fn together(app: &App, rows: &[OutboxRow]) -> Result<EnvelopeRow, Error> {
-    let asked = asked(app, ItemKind::Submit, true)?;
+    let asked = asked((app.network, app.me), ItemKind::Submit, true)?;
     let items: Vec<_> = rows.iter().map(|row| row.item.clone()).collect();
     let draft = Draft::new(&asked, &items, &app.signer.public_key());
     let signature = signed_once(app, draft.message().into()).await?;
@@ -159,10 +177,13 @@ pub async fn together(app: &App, rows: &[OutboxRow]) -> Result<EnvelopeRow, Erro
 }
 
 /// What an envelope of items of one kind is to say of itself.
-fn asked(app: &App, kind: ItemKind, all_or_nothing: bool) -> Result<Request, Error> {
+fn asked(
+    (network, author): (NetworkId, ParticipantId),
+    kind: ItemKind,
+    all_or_nothing: bool,
+) -> Result<Request, Error> {
     let request = RequestId(random().map_err(|_| Error::Randomness)?);
     let valid_until = clock::now().plus_micros(VALIDITY_MICROS);
-    let (network, author) = (app.network, app.me);
     Ok(Request { network, author, request, valid_until, kind, all_or_nothing })
 }
 
@@ -184,22 +205,26 @@ pub async fn send_kept(
     rows: Vec<OutboxRow>,
 ) -> Result<(), Error> {
     let batch = rows.into_iter().map(|row| app.outbox.resume(row)).collect();
-    deliver(app, envelope, batch).await
+    deliver(app, envelope, batch, None).await
 }
 
 /// Signs a batch, keeps the bytes, and sends them.
-async fn first_send(app: &App, mut batch: Vec<Queued>) -> Result<(), Error> {
+async fn first_send(
+    app: &App,
+    mut batch: Vec<Queued>,
+    flight: OwnedSemaphorePermit,
+) -> Result<(), Error> {
     let kind = batch.first().and_then(|queued| u8::try_from(queued.row.kind).ok());
     let Some(kind) = kind.and_then(ItemKind::from_code) else { return Ok(()) };
     while !batch.is_empty() {
-        let asked = asked(app, kind, false)?;
+        let asked = asked((app.network, app.me), kind, false)?;
         let items: Vec<_> = batch.iter().map(|queued| queued.row.item.clone()).collect();
         let draft = Draft::new(&asked, &items, &app.signer.public_key());
         let bytes = draft.signed(signed(app, draft.message()).await);
         let envelope = to_keep(&asked, bytes);
         let carried = Carried::new(envelope.clone(), batch.iter().map(|queued| &queued.row));
         if kept(app, &carried).await {
-            return deliver(app, envelope, batch).await;
+            return deliver(app, envelope, batch, Some(flight)).await;
         }
         let here = persist(|| app.store.outbox_here(&carried.items)).await;
         batch.retain(|queued| here.contains(&queued.row.id));
@@ -219,8 +244,14 @@ async fn kept(app: &App, carried: &Carried) -> bool {
     kept.await
 }
 
-/// Sends the same bytes until there is an answer or they are too old to be taken.
-async fn deliver(app: &App, envelope: EnvelopeRow, batch: Vec<Queued>) -> Result<(), Error> {
+/// Sends the same bytes until there is an answer or they are too old to be taken; `place` is the
+/// envelope's among those on their way, until then.
+async fn deliver(
+    app: &App,
+    envelope: EnvelopeRow,
+    batch: Vec<Queued>,
+    place: Option<OwnedSemaphorePermit>,
+) -> Result<(), Error> {
     let stale_at = clock::from_calendar(envelope.valid_until).plus_micros(CLOCK_MARGIN_MICROS);
     let blobs: Vec<_> = batch.iter().filter_map(|queued| queued.row.blob.clone()).collect();
     let mut flight = Flight::new(app, batch.iter().map(|queued| &queued.row));
@@ -228,6 +259,7 @@ async fn deliver(app: &App, envelope: EnvelopeRow, batch: Vec<Queued>) -> Result
         let (bytes, span) = (envelope.bytes.clone(), flight.traceparent());
         let failure = match app.ledger.submit_within(bytes, blobs.clone(), span).await {
             Ok(submitted) => {
+                drop(place);
                 flight.finish(app, envelope.request, |at| failed(&submitted, at));
                 return answered(app, &envelope, batch, &submitted).await;
             }
@@ -267,7 +299,7 @@ fn failed(submitted: &Submitted, at: usize) -> Option<&'static str> {
 async fn answered(
     app: &App,
     envelope: &EnvelopeRow,
-    batch: Vec<Queued>,
+    mut batch: Vec<Queued>,
     submitted: &Submitted,
 ) -> Result<(), Error> {
     if submitted.envelope_refused {
@@ -283,18 +315,29 @@ async fn answered(
     let last = submitted.outcomes.iter().map(|outcome| outcome.sequence).max().unwrap_or(0);
     // The stream tells the same with more; what is here must not wait for it for ever.
     let told = app.heard.reaches(last, STREAM_PATIENCE).await;
+    // Who waits for what was taken need not wait for our own note of it. What was refused may be asked
+    // again once it is known, and must be noted by then.
+    let taken = |outcome: &Outcome| told && outcome.rejection.is_none();
+    tell(&mut batch, submitted, taken);
     let said = said(envelope, &batch, submitted, !told);
     let changes = persist(|| app.store.envelope_answered(said.clone())).await;
     traced::changed(app, &changes);
-    for (queued, outcome) in batch.into_iter().zip(&submitted.outcomes) {
-        if let Some(transfer) = transfer_of(&queued.row).filter(|_| !told) {
+    for (queued, outcome) in batch.iter().zip(&submitted.outcomes).filter(|_| !told) {
+        if let Some(transfer) = transfer_of(&queued.row) {
             wake(app, transfer, outcome);
         }
-        if let Some(waiter) = queued.waiter {
+    }
+    tell(&mut batch, submitted, |_| true);
+    Ok(())
+}
+
+/// Tells outcomes to who waits for them.
+fn tell(batch: &mut [Queued], submitted: &Submitted, which: impl Fn(&Outcome) -> bool) {
+    for (queued, outcome) in batch.iter_mut().zip(&submitted.outcomes) {
+        if let Some(waiter) = queued.waiter.take_if(|_| which(outcome)) {
             let _left = waiter.send(Answer::Outcome(*outcome));
         }
     }
-    Ok(())
 }
 
 /// What an envelope's answer says of its items, and of their transfers if nobody else does.

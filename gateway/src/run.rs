@@ -24,7 +24,8 @@ use crate::{
     decide,
     directory::Directory,
     events::{self, Heard},
-    measure, outbox,
+    measure,
+    outbox::{self, carriage::Carriage},
     payee::{self, Payees},
     quotes::Quoter,
     routes::{
@@ -71,7 +72,11 @@ pub async fn run(
     }
     let (outbox, outbox_queue) = Outbox::new(settings.limits.outbox_items_max);
     let (work, work_queue) = WorkQueue::new(WORK_MAX);
-    let store = Store::open(&settings.database).await.map_err(Error::Store)?;
+    let (me, network) =
+        (ParticipantId(settings.participant), genesis(&settings.genesis)?.network());
+    let signer = signer(&settings)?;
+    let carriage = Carriage { outbox: outbox.clone(), signer: Arc::clone(&signer), network, me };
+    let store = Store::open(&settings.database, Arc::new(carriage)).await.map_err(Error::Store)?;
     let banking = core_banking(&settings, &store).await?;
     let lists = ExactLists::load(&settings.screening.sdn, &settings.screening.alt)
         .map_err(Error::Screening)?;
@@ -94,13 +99,13 @@ pub async fn run(
         tokens: settings.security.oauth.as_ref().map(Tokens::new).transpose()?,
         batches: Batches::new(&settings.batches),
         turns: Turns::default(),
-        me: ParticipantId(settings.participant),
-        network: genesis(&settings.genesis)?.network(),
+        me,
+        network,
         ledger: ledger(&settings.ledger, &tls, &limits)?,
         directory: Directory::default(),
         heard: Heard::default(),
         running: Running::default(),
-        signer: signer(&settings)?,
+        signer,
         sealing_key,
         fx: fx(&settings, &tls, &limits)?,
         screening: Arc::new(lists),

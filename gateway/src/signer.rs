@@ -43,6 +43,11 @@ pub trait Signer: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// When the token does not answer; the same may be tried again.
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], Error>;
+
+    /// The same without waiting for anything; none of a key that another device has.
+    fn sign_at_once(&self, _message: &[u8]) -> Option<[u8; 64]> {
+        None
+    }
 }
 
 /// A key that was read from a file.
@@ -70,5 +75,9 @@ impl Signer for FileKey {
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], Error> {
         Ok(self.0.sign(message).to_bytes())
+    }
+
+    fn sign_at_once(&self, message: &[u8]) -> Option<[u8; 64]> {
+        Some(self.0.sign(message).to_bytes())
     }
 }

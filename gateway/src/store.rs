@@ -7,6 +7,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use self::{
     groups::Grouped,
+    leaving::Carrier,
     opened::Opened,
     writer::{Lane, Writer},
 };
@@ -24,6 +25,7 @@ pub mod events;
 mod groups;
 pub mod keep;
 pub mod keys;
+pub mod leaving;
 mod opened;
 pub mod outbox;
 pub mod parties;
@@ -177,20 +179,20 @@ struct Writes {
 }
 
 impl Writes {
-    fn new(pool: &PgPool, lazy: &PgPool) -> Self {
-        let mut writer = Writer::new(pool, lazy);
+    fn new(pool: &PgPool, lazy: &PgPool, carrier: Arc<dyn Carrier>) -> Self {
+        let mut writer = Writer::new(pool, lazy, carrier);
         let writes = Self {
-            events: writer.lazy(),
-            keys: writer.lazy(),
-            moves: writer.lazy(),
-            quotes: writer.lazy(),
-            keeping: writer.durable(),
-            deciding: writer.lazy(),
-            booking: writer.lazy(),
-            envelopes: writer.durable(),
-            outcomes: writer.lazy(),
-            batch_rows: writer.lazy(),
-            answers: writer.durable(),
+            events: writer.lane(),
+            keys: writer.lane(),
+            moves: writer.lane(),
+            quotes: writer.lane(),
+            keeping: writer.lane(),
+            deciding: writer.lane(),
+            booking: writer.lane(),
+            envelopes: writer.lane(),
+            outcomes: writer.lane(),
+            batch_rows: writer.lane(),
+            answers: writer.lane(),
         };
         writer.start();
         writes
@@ -198,11 +200,12 @@ impl Writes {
 }
 
 impl Store {
-    /// Opens the schema, makes it if it is new, and migrates it.
+    /// Opens the schema, makes it if it is new, and migrates it; `carrier` takes over what is to reach
+    /// the ledger.
     ///
     /// # Errors
     /// When the database can't be reached or the schema not migrated.
-    pub async fn open(settings: &Database) -> Result<Self, Error> {
+    pub async fn open(settings: &Database, carrier: Arc<dyn Carrier>) -> Result<Self, Error> {
         let schema = &settings.schema;
         let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         if schema.is_empty() || !schema.bytes().all(word) {
@@ -225,7 +228,7 @@ impl Store {
         transaction.commit().await?;
         sqlx::migrate!("../migrations/gateway").run(&pool).await.map_err(Error::Migrate)?;
         let groups = Arc::new(Groups::new(&lazy));
-        let writes = Arc::new(Writes::new(&pool, &lazy));
+        let writes = Arc::new(Writes::new(&pool, &lazy, carrier));
         Ok(Self { pool, groups, writes, opened: Arc::default() })
     }
 

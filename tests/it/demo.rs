@@ -1,6 +1,14 @@
 //! The demonstration as a script runs it: its last line and what that line promises, the back office's day too.
-use std::process::Command;
+use std::{
+    fs,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
 use services_cli::demo::processes::binary;
 
@@ -50,4 +58,45 @@ fn demo_once_keeps_its_promises() {
     for (currency, sum) in figures["conservation"].as_object().unwrap() {
         assert_eq!(sum, "0", "{currency}");
     }
+}
+
+#[test]
+fn a_bench_that_is_told_to_end_leaves_nothing_behind() {
+    // The private Postgres gives its folder to another user.
+    let scratch = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .tempdir()
+        .unwrap();
+    let mut bench = Command::new(binary().unwrap())
+        .args(["bench", "--workload", "remittances", "--rate", "1", "--seconds", "600"])
+        .env("TMPDIR", scratch.path())
+        .env_remove("CAUSEWAY_TEST_DATABASE_URL")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    // Postgres, and the nodes of a network.
+    while processes_of(scratch.path()) < 4 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing was started");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(folders(scratch.path()), 2);
+    kill(Pid::from_raw(i32::try_from(bench.id()).unwrap()), Signal::SIGTERM).unwrap();
+    assert_eq!(bench.wait().unwrap().code(), Some(1), "it was not done");
+    assert_eq!((folders(scratch.path()), processes_of(scratch.path())), (0, 0));
+}
+
+/// Folders of servers that were started.
+fn folders(scratch: &std::path::Path) -> usize {
+    fs::read_dir(scratch).unwrap().count()
+}
+
+/// Processes whose command names something in the folder.
+fn processes_of(scratch: &std::path::Path) -> usize {
+    let folder = scratch.to_str().unwrap();
+    let commands = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| fs::read_to_string(entry.ok()?.path().join("cmdline")).ok());
+    commands.filter(|command| command.contains(folder)).count()
 }

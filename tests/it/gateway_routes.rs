@@ -16,7 +16,6 @@ use proto::{
 use serde_json::{Value, json};
 use services_runtime::tickets::Tickets;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::mpsc::Receiver;
 use tonic::transport::Endpoint;
 use tower::ServiceExt;
 
@@ -25,11 +24,12 @@ use gateway::{
     app::{App, Inner, Outbox, WorkQueue},
     directory::Directory,
     events::Heard,
-    outbox::Queued,
+    outbox::{Incoming, carriage::Carriage},
     routes::{caller::Scope, idempotency::Running, router},
     screening::{Hit, Screening, Unavailable, Verdict},
     sealing::{public_key, random},
     settings::{Account, Database, Decision, Demo, Limits},
+    signer::{FileKey, Signer},
     store::{Store, book::Book},
     tracking::Tracking,
 };
@@ -127,10 +127,17 @@ async fn bounded(limits: Limits) -> Fixture {
 }
 
 /// The same, with what a sender needs.
-async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<Queued>) {
+async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Incoming) {
     let postgres = Postgres::shared().unwrap();
     let (url, schema) = (postgres.database().await.unwrap(), "gateway".to_owned());
-    let store = Store::open(&Database { url, schema, connections_max: 4 }).await.unwrap();
+    let (outbox, items) = Outbox::new(limits.outbox_items_max);
+    let signing = SigningKey::from_bytes(&random().unwrap());
+    let signer: Arc<dyn Signer> = Arc::new(FileKey::new(signing));
+    let (me, network_id) = (ParticipantId(11), NetworkId([0; 32]));
+    let carriage =
+        Carriage { outbox: outbox.clone(), signer: Arc::clone(&signer), network: network_id, me };
+    let database = Database { url, schema, connections_max: 4 };
+    let store = Store::open(&database, Arc::new(carriage)).await.unwrap();
     let (currency, status) = ("HKD".to_owned(), "open".to_owned());
     let account = Account {
         account: "100".to_owned(),
@@ -145,7 +152,6 @@ async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<
     let sealing_key = random().unwrap();
     let directory = Directory::default();
     directory.set(network(public_key(&sealing_key).unwrap()));
-    let (outbox, items) = Outbox::new(limits.outbox_items_max);
     let (work, _) = WorkQueue::new(1);
     let requests = limits.requests();
     let webhooks = gateway::settings::Webhooks::default();
@@ -158,13 +164,13 @@ async fn start(limits: Limits, ledger: LedgerClient) -> (Fixture, App, Receiver<
         security: gateway::security::Security::new(&Default::default()).unwrap(),
         tokens: None,
         turns: gateway::turns::Turns::default(),
-        me: ParticipantId(11),
-        network: NetworkId([0; 32]),
+        me,
+        network: network_id,
         ledger,
         directory,
         heard: Heard::default(),
         running: Running::default(),
-        signer: Arc::new(gateway::signer::FileKey::new(SigningKey::from_bytes(&random().unwrap()))),
+        signer,
         sealing_key,
         fx: vec![],
         screening: Arc::new(Script),

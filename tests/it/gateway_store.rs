@@ -19,6 +19,7 @@ use gateway::{
         events::{NewEvent, cursor_move, event_insert},
         keep::Keep,
         keys::NewKey,
+        leaving::Stays,
         outbox::{Carried, EnvelopeRow, NewItem, OutboxRow, Said, outbox_holds, outbox_insert},
         parties::NewParty,
         transfers::{Line, New, transfer_book, transfer_decide, transfer_insert},
@@ -38,7 +39,11 @@ async fn fixture() -> Fixture {
     let postgres = Postgres::shared().unwrap();
     let url = postgres.database().await.unwrap();
     let database = Database { url: url.clone(), schema: "gateway".to_owned(), connections_max: 4 };
-    Fixture { store: Store::open(&database).await.unwrap(), url, _postgres: postgres }
+    Fixture {
+        store: Store::open(&database, Arc::new(Stays)).await.unwrap(),
+        url,
+        _postgres: postgres,
+    }
 }
 
 fn transfer() -> TransferId {

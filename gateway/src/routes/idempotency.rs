@@ -198,10 +198,11 @@ impl Taken {
         Ok(name)
     }
 
-    /// Answers with a transfer; repeats show it as it is then.
+    /// Answers with a transfer, which its key names: nothing more is kept, and repeats show it as it is
+    /// then.
     ///
     /// # Errors
-    /// When the store fails.
+    /// What it came to instead, or when the store fails.
     pub async fn transfer(
         self,
         app: &App,
@@ -218,8 +219,6 @@ impl Taken {
             }
             Err(problem) => return self.problem(app, problem).await,
         };
-        let uetr = row.transfer().map(|transfer| transfer.uetr);
-        self.finish(app, uetr, status, None).await?;
         Ok((status, axum::Json(view::transfer(app, &row))).into_response())
     }
 
@@ -228,7 +227,7 @@ impl Taken {
         app: &App,
         uetr: Option<Uetr>,
         status: StatusCode,
-        body: Option<serde_json::Value>,
+        body: serde_json::Value,
     ) -> Result<(), Problem> {
         let (api_key, key) = self.entered.key.clone();
         let answer = Finished { api_key, key, uetr, status: status.as_u16(), body };
@@ -240,7 +239,7 @@ impl Taken {
     /// # Errors
     /// When the store fails.
     pub async fn value(self, app: &App, value: serde_json::Value) -> Result<Response, Problem> {
-        self.finish(app, None, StatusCode::CREATED, Some(value.clone())).await?;
+        self.finish(app, None, StatusCode::CREATED, value.clone()).await?;
         Ok(json(StatusCode::CREATED, &value))
     }
 
@@ -254,7 +253,7 @@ impl Taken {
         if problem.lasting() {
             let body = services_runtime::error::Problem::from(&problem);
             let body = serde_json::to_value(body).map_err(|error| Problem::internal(&error))?;
-            self.finish(app, problem.uetr, problem.status, Some(body)).await?;
+            self.finish(app, problem.uetr, problem.status, body).await?;
         } else if self.earlier.is_none() && !problem.is(Code::StoreUnavailable) {
             app.store.idempotency_forget(self.entered.key.0, &self.entered.key.1).await?;
         }

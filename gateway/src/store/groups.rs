@@ -4,7 +4,7 @@ use std::sync::Arc;
 use batch_aint_one::{BatchError, Batcher, BatchingPolicy, Limits, Processor};
 use sqlx::{PgPool, Postgres, pool::PoolConnection};
 
-use super::{Connection, Error};
+use super::{Connection, Error, leaving::Leaving};
 
 /// The most of one statement.
 const TOGETHER_MAX: usize = 256;
@@ -17,6 +17,17 @@ pub(super) trait Group: std::fmt::Debug + Send + Sync + 'static {
     type Item: Send + Sync + 'static;
     /// What is told.
     type Answer: Send + 'static;
+
+    /// Whether what is written must be on the disk when it is answered; not what the ledger tells
+    /// again, or what means nothing without something durable that follows, which brings it to the disk.
+    fn durable(_item: &Self::Item) -> bool {
+        false
+    }
+
+    /// What is on its way to the ledger once an answer is committed.
+    fn leaving(_answer: &mut Self::Answer) -> Option<Leaving> {
+        None
+    }
 
     /// Answers all, in order.
     fn run(

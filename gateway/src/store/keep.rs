@@ -7,6 +7,7 @@ use super::{
     Connection, Error, Store,
     book::{Movement, set_aside},
     groups::Group,
+    leaving::{Leaving, Sent},
     outbox::{NewItem, OutboxRow, outbox_insert},
     parties::{NewParty, party_insert},
     quotes::{QuoteRow, quote_keep},
@@ -77,8 +78,16 @@ pub(super) struct Keeping;
 
 impl Group for Keeping {
     type Item = Keep;
-    /// The item's row, none for an identity that is known; or why nothing can be set aside for it.
-    type Answer = Result<Option<OutboxRow>, StatusReason>;
+    /// The item, none for an identity that is known; or why nothing can be set aside for it.
+    type Answer = Result<Option<Sent>, StatusReason>;
+
+    fn durable(_item: &Keep) -> bool {
+        true
+    }
+
+    fn leaving(answer: &mut Self::Answer) -> Option<Leaving> {
+        answer.as_mut().ok()?.as_mut()?.leaving.take()
+    }
 
     async fn run(connection: &mut Connection, items: &[Keep]) -> Result<Vec<Self::Answer>, Error> {
         let first = first(connection, items).await?;
@@ -93,7 +102,7 @@ impl Group for Keeping {
         let mut rows = belongings(connection, &kept.collect::<Vec<_>>()).await?.into_iter();
         let answer = |(one, first): (&Keep, bool)| match refused.get(&one.new.transfer) {
             Some(reason) if first => Err(*reason),
-            _ => Ok(first.then(|| rows.next()).flatten()),
+            _ => Ok(first.then(|| rows.next()).flatten().map(Sent::new)),
         };
         Ok(items.iter().zip(first).map(answer).collect())
     }
@@ -113,13 +122,21 @@ pub(super) struct Deciding;
 
 impl Group for Deciding {
     type Item = Decide;
-    /// The item's row; none when a decision was written before or it is too late.
-    type Answer = Option<OutboxRow>;
+    /// The item; none when a decision was written before or it is too late.
+    type Answer = Option<Sent>;
+
+    fn durable(_item: &Decide) -> bool {
+        true
+    }
+
+    fn leaving(answer: &mut Self::Answer) -> Option<Leaving> {
+        answer.as_mut()?.leaving.take()
+    }
 
     async fn run(
         connection: &mut Connection,
         items: &[Decide],
-    ) -> Result<Vec<Option<OutboxRow>>, Error> {
+    ) -> Result<Vec<Option<Sent>>, Error> {
         let words: Vec<_> = items.iter().map(|one| (one.item.transfer, one.word)).collect();
         let mut decided = transfer_decide(connection, &words).await?;
         let sent: Vec<Option<&NewItem>> = items
@@ -145,13 +162,21 @@ pub(super) struct Booking;
 
 impl Group for Booking {
     type Item = Booked;
-    /// The item's row; none when there is none, or the booking was noted before.
-    type Answer = Option<OutboxRow>;
+    /// The item; none when there is none, or the booking was noted before.
+    type Answer = Option<Sent>;
+
+    fn durable(item: &Booked) -> bool {
+        item.item.is_some()
+    }
+
+    fn leaving(answer: &mut Self::Answer) -> Option<Leaving> {
+        answer.as_mut()?.leaving.take()
+    }
 
     async fn run(
         connection: &mut Connection,
         items: &[Booked],
-    ) -> Result<Vec<Option<OutboxRow>>, Error> {
+    ) -> Result<Vec<Option<Sent>>, Error> {
         let done: Vec<TransferId> = items.iter().map(|one| one.transfer).collect();
         let mut noted = transfer_book(connection, &done).await?;
         let sent: Vec<Option<&NewItem>> = items
@@ -166,14 +191,14 @@ impl Group for Booking {
 async fn enqueued(
     connection: &mut Connection,
     sent: &[Option<&NewItem>],
-) -> Result<Vec<Option<OutboxRow>>, Error> {
+) -> Result<Vec<Option<Sent>>, Error> {
     let items: Vec<NewItem> = sent.iter().flatten().copied().cloned().collect();
     let mut rows = outbox_insert(connection, &items).await?.into_iter();
-    Ok(sent.iter().map(|item| item.and_then(|_| rows.next())).collect())
+    Ok(sent.iter().map(|item| item.and_then(|_| rows.next()).map(Sent::new)).collect())
 }
 
 impl Store {
-    /// Keeps a new transfer with the money that is set aside for it; none when its identity is known,
+    /// Keeps a new transfer with the money that is set aside for it, and sends it; none when its identity is known,
     /// the ISO reason when the money can't be set aside, which keeps nothing.
     ///
     /// # Errors
@@ -181,25 +206,24 @@ impl Store {
     pub async fn transfer_keep(
         &self,
         keep: Keep,
-    ) -> Result<Result<Option<OutboxRow>, StatusReason>, Error> {
+    ) -> Result<Result<Option<Sent>, StatusReason>, Error> {
         self.writes.keeping.ask(keep).await
     }
 
-    /// Writes a decision; none when one was written before or it is too late. It is on disk no later
-    /// than the envelope that carries it.
+    /// Writes a decision, and sends it; none when one was written before or it is too late.
     ///
     /// # Errors
     /// When a statement fails.
-    pub async fn transfer_decided(&self, decide: Decide) -> Result<Option<OutboxRow>, Error> {
+    pub async fn transfer_decided(&self, decide: Decide) -> Result<Option<Sent>, Error> {
         self.writes.deciding.ask(decide).await
     }
 
-    /// Notes a booking; none when there is nothing to tell of it or it was noted before. It is on
-    /// disk no later than the envelope that tells it.
+    /// Notes a booking, and sends what tells it; none when there is nothing to tell of it or it was
+    /// noted before.
     ///
     /// # Errors
     /// When a statement fails.
-    pub async fn transfer_booked(&self, booked: Booked) -> Result<Option<OutboxRow>, Error> {
+    pub async fn transfer_booked(&self, booked: Booked) -> Result<Option<Sent>, Error> {
         self.writes.booking.ask(booked).await
     }
 }

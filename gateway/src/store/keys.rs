@@ -48,8 +48,8 @@ pub struct Finished {
     pub uetr: Option<Uetr>,
     /// The status.
     pub status: u16,
-    /// The body; none where repeats show the transfer as it is then.
-    pub body: Option<serde_json::Value>,
+    /// The body.
+    pub body: serde_json::Value,
 }
 
 #[derive(Debug)]
@@ -115,6 +115,10 @@ impl Group for Finishing {
     type Item = Finished;
     type Answer = ();
 
+    fn durable(_item: &Finished) -> bool {
+        true
+    }
+
     async fn run(connection: &mut Connection, rows: &[Finished]) -> Result<Vec<()>, Error> {
         sqlx::query(
             "UPDATE idempotency i SET uetr = c.uetr, status = c.status, body = c.body
@@ -126,7 +130,7 @@ impl Group for Finishing {
         .bind(rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.uetr.map(uuid)).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| i16::try_from(row.status).unwrap_or(500)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.body.as_ref()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| &row.body).collect::<Vec<_>>())
         .execute(connection)
         .await?;
         Ok(vec![(); rows.len()])

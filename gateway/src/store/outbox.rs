@@ -203,45 +203,57 @@ impl Carried {
         Self { envelope, items: rows.map(|row| (row.id, row.item.clone())).collect() }
     }
 
-    /// Each item under the envelope's request id.
-    fn places(&self) -> impl Iterator<Item = (Uuid, i64, &[u8])> {
-        self.items.iter().map(|(id, item)| (self.envelope.request, *id, item.as_slice()))
+    /// Each item's place under the envelope's request id.
+    fn places(&self) -> impl Iterator<Item = (Uuid, i64)> {
+        self.items.iter().map(|(id, _)| (self.envelope.request, *id))
     }
 }
 
-/// Keeps envelopes and which items they carry.
+/// Keeps envelopes and which items they carry, which are kept in the same SQL transaction.
 ///
 /// # Errors
-/// When a statement fails; [`Error::Forgotten`] when an item is not here any more, or its place is
-/// another's.
+/// When the statement fails.
 pub async fn envelope_keep(connection: &mut Connection, all: &[Carried]) -> Result<(), Error> {
     let envelopes = || all.iter().map(|one| &one.envelope);
     let items = || all.iter().flat_map(Carried::places);
-    // A commit whose answer was lost is repeated. A sequence of Postgres may give a place again whose
-    // row did not outlive a crash.
-    let here: i64 = sqlx::query_scalar(
-        "WITH kept AS (
-            INSERT INTO envelope (request, bytes, valid_until, items)
-            SELECT c.request, c.bytes, c.valid_until, ARRAY(
-                SELECT i.id FROM unnest($4::uuid[], $5::bigint[]) WITH ORDINALITY
-                    AS i (request, id, place)
-                WHERE i.request = c.request ORDER BY i.place)
-            FROM unnest($1::uuid[], $2::bytea[], $3::timestamptz[])
-                AS c (request, bytes, valid_until)
-            ON CONFLICT (request) DO NOTHING)
-         SELECT count(*) FROM unnest($5::bigint[], $6::bytea[]) AS c (id, item)
-         JOIN outbox o ON o.id = c.id AND o.item = c.item",
+    // A commit whose answer was lost is repeated.
+    sqlx::query(
+        "INSERT INTO envelope (request, bytes, valid_until, items)
+         SELECT c.request, c.bytes, c.valid_until, ARRAY(
+            SELECT i.id FROM unnest($4::uuid[], $5::bigint[]) WITH ORDINALITY
+                AS i (request, id, place)
+            WHERE i.request = c.request ORDER BY i.place)
+         FROM unnest($1::uuid[], $2::bytea[], $3::timestamptz[])
+            AS c (request, bytes, valid_until)
+         ON CONFLICT (request) DO NOTHING",
     )
     .bind(envelopes().map(|envelope| envelope.request).collect::<Vec<_>>())
     .bind(envelopes().map(|envelope| envelope.bytes.as_slice()).collect::<Vec<_>>())
     .bind(envelopes().map(|envelope| envelope.valid_until).collect::<Vec<_>>())
-    .bind(items().map(|(request, _, _)| request).collect::<Vec<_>>())
-    .bind(items().map(|(_, id, _)| id).collect::<Vec<_>>())
-    .bind(items().map(|(_, _, item)| item).collect::<Vec<_>>())
-    .fetch_one(connection)
+    .bind(items().map(|(request, _)| request).collect::<Vec<_>>())
+    .bind(items().map(|(_, id)| id).collect::<Vec<_>>())
+    .execute(connection)
     .await?;
-    let all_here = usize::try_from(here) == Ok(items().count());
-    all_here.then_some(()).ok_or(Error::Forgotten)
+    Ok(())
+}
+
+/// Which of these items are here as they were made. A sequence of Postgres may give a place again whose
+/// row did not outlive a crash.
+async fn here<'a>(
+    executor: impl sqlx::PgExecutor<'_>,
+    items: impl Iterator<Item = &'a (i64, Vec<u8>)>,
+) -> Result<HashSet<i64>, Error> {
+    let (ids, items): (Vec<i64>, Vec<&[u8]>) =
+        items.map(|(id, item)| (*id, item.as_slice())).unzip();
+    let here: Vec<i64> = sqlx::query_scalar(
+        "SELECT o.id FROM unnest($1::bigint[], $2::bytea[]) AS c (id, item)
+         JOIN outbox o ON o.id = c.id AND o.item = c.item",
+    )
+    .bind(ids)
+    .bind(items)
+    .fetch_all(executor)
+    .await?;
+    Ok(here.into_iter().collect())
 }
 
 #[derive(Debug)]
@@ -251,7 +263,15 @@ impl Group for Enveloping {
     type Item = Carried;
     type Answer = ();
 
+    fn durable(_item: &Carried) -> bool {
+        true
+    }
+
     async fn run(connection: &mut Connection, all: &[Carried]) -> Result<Vec<()>, Error> {
+        let items = || all.iter().flat_map(|one| &one.items);
+        if here(&mut *connection, items()).await?.len() != items().count() {
+            return Err(Error::Forgotten);
+        }
         envelope_keep(connection, all).await?;
         Ok(vec![(); all.len()])
     }
@@ -293,7 +313,8 @@ impl Store {
     /// Keeps an envelope and which items it carries, in order, before it is sent.
     ///
     /// # Errors
-    /// As [`envelope_keep`].
+    /// When a statement fails; [`Error::Forgotten`] when an item is not here any more, or its place is
+    /// another's.
     pub async fn envelope_insert(&self, carried: Carried) -> Result<(), Error> {
         self.writes.envelopes.ask(carried).await
     }
@@ -311,17 +332,7 @@ impl Store {
     /// # Errors
     /// When the statement fails.
     pub async fn outbox_here(&self, items: &[(i64, Vec<u8>)]) -> Result<HashSet<i64>, Error> {
-        let (ids, items): (Vec<i64>, Vec<&[u8]>) =
-            items.iter().map(|(id, item)| (*id, item.as_slice())).unzip();
-        let here: Vec<i64> = sqlx::query_scalar(
-            "SELECT o.id FROM unnest($1::bigint[], $2::bytea[]) AS c (id, item)
-             JOIN outbox o ON o.id = c.id AND o.item = c.item",
-        )
-        .bind(ids)
-        .bind(items)
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(here.into_iter().collect())
+        here(&self.pool, items.iter()).await
     }
 
     /// Envelopes without an answer after an age.
@@ -360,9 +371,10 @@ impl Store {
     /// When the statement fails.
     pub async fn outbox_pending(&self) -> Result<(u32, Duration), Error> {
         let (pending, oldest): (i64, i64) = sqlx::query_as(
-            "SELECT count(*),
-                coalesce(extract(epoch FROM now() - min(o.created_at)) * 1000, 0)::bigint
-             FROM open_item n JOIN outbox o ON o.id = n.item",
+            // Of the oldest alone, by its place: joined, the whole outbox could be read for it.
+            "SELECT count(*), coalesce(extract(epoch FROM now() - (
+                SELECT created_at FROM outbox WHERE id = min(n.item))) * 1000, 0)::bigint
+             FROM open_item n",
         )
         .fetch_one(&self.pool)
         .await?;
@@ -376,10 +388,11 @@ impl Store {
     /// When the statement fails.
     pub async fn outbox_open(&self, age: Duration) -> Result<Vec<OutboxRow>, Error> {
         Ok(sqlx::query_as(
+            // No join, lest the whole outbox is read for what is open.
             "SELECT o.id, o.kind, o.debtor_agent, o.uetr, o.item, o.blob, o.traceparent
-             FROM open_item n JOIN outbox o ON o.id = n.item
-             WHERE o.created_at <= now() - make_interval(secs => $1)
-                AND n.item <> ALL (ARRAY(SELECT unnest(items) FROM envelope WHERE NOT done))
+             FROM outbox o WHERE o.id = ANY (ARRAY(SELECT item FROM open_item WHERE item <> ALL (
+                ARRAY(SELECT unnest(items) FROM envelope WHERE NOT done))))
+                AND o.created_at <= now() - make_interval(secs => $1)
              ORDER BY o.id",
         )
         .bind(age.as_secs_f64())

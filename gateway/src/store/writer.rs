@@ -8,7 +8,12 @@ use futures_util::future::BoxFuture;
 use sqlx::PgPool;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::{Connection, Error, Transaction, commit, groups::Group};
+use super::{
+    Connection, Error, Transaction, commit,
+    groups::Group,
+    leaving::{Carrier, Leaving, Loaded},
+    outbox::envelope_keep,
+};
 
 /// The most of one kind in one SQL transaction.
 const TOGETHER_MAX: usize = 256;
@@ -61,41 +66,35 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) struct Writer {
     pool: PgPool,
     lazy: PgPool,
+    carrier: Arc<dyn Carrier>,
     kinds: Vec<Box<dyn Kind>>,
     wake: mpsc::Sender<()>,
     news: mpsc::Receiver<()>,
 }
 
 impl Writer {
-    /// `pool` commits what must be on the disk when it is answered, `lazy` the rest.
-    pub(super) fn new(pool: &PgPool, lazy: &PgPool) -> Self {
+    /// `pool` commits what must be on the disk when it is answered, `lazy` the rest; `carrier` takes over
+    /// what is on its way to the ledger.
+    pub(super) fn new(pool: &PgPool, lazy: &PgPool, carrier: Arc<dyn Carrier>) -> Self {
         let (wake, news) = mpsc::channel(1);
-        Self { pool: pool.clone(), lazy: lazy.clone(), kinds: Vec::new(), wake, news }
+        let (pool, lazy) = (pool.clone(), lazy.clone());
+        Self { pool, lazy, carrier, kinds: Vec::new(), wake, news }
     }
 
-    /// A kind that is answered when it is on the disk.
-    pub(super) fn durable<G: Group>(&mut self) -> Lane<G> {
-        self.lane(true)
-    }
-
-    /// A kind that the ledger tells again, or that means nothing without something durable that
-    /// follows, which brings it to the disk.
-    pub(super) fn lazy<G: Group>(&mut self) -> Lane<G> {
-        self.lane(false)
-    }
-
-    fn lane<G: Group>(&mut self, durable: bool) -> Lane<G> {
+    /// One more kind.
+    pub(super) fn lane<G: Group>(&mut self) -> Lane<G> {
         let waiting = Arc::default();
-        self.kinds.push(Box::new(Queue::<G> { waiting: Arc::clone(&waiting), durable }));
+        self.kinds.push(Box::new(Queue::<G> { waiting: Arc::clone(&waiting) }));
         Lane { waiting, wake: self.wake.clone() }
     }
 
     /// Writes until every lane is dropped.
     pub(super) fn start(self) {
-        let Self { pool, lazy, kinds, wake, mut news } = self;
+        let Self { pool, lazy, carrier, kinds, wake, mut news } = self;
         drop(wake);
         tokio::spawn(async move {
-            let pools = Pools { pool, lazy, commits: Arc::new(Semaphore::new(COMMITS_MAX)) };
+            let commits = Arc::new(Semaphore::new(COMMITS_MAX));
+            let pools = Pools { pool, lazy, carrier, commits };
             while news.recv().await.is_some() {
                 loop {
                     let loads: Vec<_> = kinds.iter().filter_map(|kind| kind.take()).collect();
@@ -119,6 +118,8 @@ trait Kind: Send + Sync {
 trait Load: Send {
     fn durable(&self) -> bool;
     fn run<'a>(&'a mut self, connection: &'a mut Connection) -> BoxFuture<'a, Result<(), Error>>;
+    /// What `run` put on its way to the ledger.
+    fn leaving(&mut self) -> Vec<Leaving>;
     /// Tells what `run` found, once it is committed.
     fn answer(self: Box<Self>);
     fn fail(self: Box<Self>, error: Error);
@@ -128,7 +129,6 @@ trait Load: Send {
 
 struct Queue<G: Group> {
     waiting: Arc<Waiting<G>>,
-    durable: bool,
 }
 
 impl<G: Group> Kind for Queue<G> {
@@ -138,7 +138,7 @@ impl<G: Group> Kind for Queue<G> {
         // Who went away before it began asked nothing.
         let left = waiting.drain(..length).filter(|(_, waiter)| !waiter.is_closed());
         let (items, waiters): (Vec<_>, Vec<_>) = left.unzip();
-        let load = Batch::<G> { items, waiters, answers: Vec::new(), durable: self.durable };
+        let load = Batch::<G> { items, waiters, answers: Vec::new() };
         (!load.items.is_empty()).then(|| Box::new(load) as Box<dyn Load>)
     }
 }
@@ -147,12 +147,11 @@ struct Batch<G: Group> {
     items: Vec<G::Item>,
     waiters: Vec<oneshot::Sender<Answered<G>>>,
     answers: Vec<G::Answer>,
-    durable: bool,
 }
 
 impl<G: Group> Load for Batch<G> {
     fn durable(&self) -> bool {
-        self.durable
+        self.items.iter().any(G::durable)
     }
 
     fn run<'a>(&'a mut self, connection: &'a mut Connection) -> BoxFuture<'a, Result<(), Error>> {
@@ -160,6 +159,10 @@ impl<G: Group> Load for Batch<G> {
             self.answers = G::run(connection, &self.items).await?;
             Ok(())
         })
+    }
+
+    fn leaving(&mut self) -> Vec<Leaving> {
+        self.answers.iter_mut().filter_map(G::leaving).collect()
     }
 
     fn answer(self: Box<Self>) {
@@ -182,10 +185,9 @@ impl<G: Group> Load for Batch<G> {
     }
 
     fn split(self: Box<Self>) -> Vec<Box<dyn Load>> {
-        let durable = self.durable;
         let each = self.items.into_iter().zip(self.waiters).map(|(item, waiter)| {
             let (items, waiters) = (vec![item], vec![waiter]);
-            Box::new(Self { items, waiters, answers: Vec::new(), durable }) as Box<dyn Load>
+            Box::new(Self { items, waiters, answers: Vec::new() }) as Box<dyn Load>
         });
         each.collect()
     }
@@ -194,8 +196,15 @@ impl<G: Group> Load for Batch<G> {
 struct Pools {
     pool: PgPool,
     lazy: PgPool,
+    carrier: Arc<dyn Carrier>,
     /// Places of SQL transactions that wait for the disk.
     commits: Arc<Semaphore>,
+}
+
+/// An SQL transaction that only needs its commit, and what leaves with it.
+struct Ready {
+    transaction: Transaction,
+    loaded: Option<Box<dyn Loaded>>,
 }
 
 impl Pools {
@@ -204,9 +213,9 @@ impl Pools {
     async fn write(&self, mut loads: Vec<Box<dyn Load>>) {
         let Ok(place) = Arc::clone(&self.commits).acquire_owned().await else { return };
         match self.run(&mut loads).await {
-            Ok(transaction) => {
+            Ok(ready) => {
                 tokio::spawn(async move {
-                    finish(transaction, loads).await;
+                    ready.finish(loads).await;
                     drop(place);
                 });
             }
@@ -221,12 +230,12 @@ impl Pools {
 
     async fn apart(&self, mut load: Box<dyn Load>) {
         match self.run(std::slice::from_mut(&mut load)).await {
-            Ok(transaction) => finish(transaction, vec![load]).await,
+            Ok(ready) => ready.finish(vec![load]).await,
             Err(error) if error.unavailable() => load.fail(error),
             Err(_) => {
                 for mut one in load.split() {
                     match self.run(std::slice::from_mut(&mut one)).await {
-                        Ok(transaction) => finish(transaction, vec![one]).await,
+                        Ok(ready) => ready.finish(vec![one]).await,
                         Err(error) => one.fail(error),
                     }
                 }
@@ -235,21 +244,34 @@ impl Pools {
     }
 
     /// Everything but the commit.
-    async fn run(&self, loads: &mut [Box<dyn Load>]) -> Result<Transaction, Error> {
+    async fn run(&self, loads: &mut [Box<dyn Load>]) -> Result<Ready, Error> {
         let durable = loads.iter().any(|load| load.durable());
         let pool = if durable { &self.pool } else { &self.lazy };
         let mut transaction = pool.begin().await?;
-        for load in loads {
+        for load in &mut *loads {
             load.run(&mut transaction).await?;
         }
-        Ok(transaction)
+        let leaving: Vec<Leaving> = loads.iter_mut().flat_map(|load| load.leaving()).collect();
+        let loaded = (!leaving.is_empty()).then(|| self.carrier.load(leaving));
+        let carried = loaded.as_ref().map(|loaded| loaded.carried()).unwrap_or_default();
+        if !carried.is_empty() {
+            envelope_keep(&mut transaction, &carried).await?;
+        }
+        Ok(Ready { transaction, loaded })
     }
 }
 
-async fn finish(transaction: Transaction, loads: Vec<Box<dyn Load>>) {
-    match commit(transaction).await {
-        Ok(()) => loads.into_iter().for_each(Load::answer),
-        Err(error) => fail_all(loads, error),
+impl Ready {
+    async fn finish(self, loads: Vec<Box<dyn Load>>) {
+        match commit(self.transaction).await {
+            Ok(()) => {
+                if let Some(loaded) = self.loaded {
+                    loaded.leave();
+                }
+                loads.into_iter().for_each(Load::answer);
+            }
+            Err(error) => fail_all(loads, error),
+        }
     }
 }
 

@@ -162,7 +162,7 @@ pub async fn act(
     }
     let sent = enqueue(&mut transaction, transfer, &item, action.asked().as_bytes()).await?;
     store::commit(transaction).await?;
-    match answer(app, transfer, sent).await? {
+    match answer(app, transfer, app.send(sent)).await? {
         Created::Recorded(_) => Ok(Created::Recorded(Box::new(fetch(app, transfer).await?))),
         durable @ Created::Durable(_) => Ok(durable),
     }

@@ -14,7 +14,7 @@ use ledger_types::{
 use proto::convert::Network;
 use serde_json::json;
 use services_runtime::trace;
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::{
     Created,
@@ -28,7 +28,6 @@ use crate::{
     directory::corridor_between,
     legs::{self, Hop, Plan},
     measure,
-    outbox::Answer,
     personal::Personal,
     problem::{Code, Problem},
     quotes::{self, Asked, Fixed},
@@ -38,6 +37,7 @@ use crate::{
         self,
         book::Movement,
         keep::Keep,
+        leaving::Answer,
         outbox::{NewItem, outbox_insert},
         parties::{NewParty, party_replace, screening_insert},
         quotes::{QuoteRow, quote_keep},
@@ -124,9 +124,9 @@ pub(super) async fn go_on(
     }
     let aside = reserve::set_aside(app, order, &priced).await?;
     match sign_and_keep(app, &network, (order, &priced), (aside, approved)).await {
-        Ok(row) => {
+        Ok(sent) => {
             drop(turn);
-            Ok(answer(app, transfer, row).await?)
+            Ok(answer(app, transfer, sent).await?)
         }
         Err(problem) => reserve::kept_after_all(app, transfer, problem).await,
     }
@@ -376,20 +376,20 @@ async fn sign_and_keep(
     network: &Network,
     (order, priced): (&Order, &Priced),
     (aside, approved): (Option<Movement>, Option<&Approved<'_>>),
-) -> Result<store::outbox::OutboxRow, Problem> {
+) -> Result<oneshot::Receiver<Answer>, Problem> {
     let draft = draft(app, network, order, priced)?;
-    let row = match approved {
+    let answer = match approved {
         Some(approved) => release(app, (order, priced), (draft, aside), approved).await?,
         None => {
             let keep = to_keep(app, (order, priced), (draft, aside));
             let kept = app.store.transfer_keep(keep).await?;
             let kept = kept.map_err(|reason| reserve::refused(reserve::DEBTOR, reason))?;
-            kept.ok_or_else(|| Problem::refused(Rejection::UetrReused).of(order.uetr))?
+            kept.ok_or_else(|| Problem::refused(Rejection::UetrReused).of(order.uetr))?.answer
         }
     };
     measure::reached(true, "QUEUED");
     app.tracking.changed(TransferId { debtor_agent: app.me, uetr: order.uetr });
-    Ok(row)
+    Ok(answer)
 }
 
 /// The item of an order, its personal data sealed.
@@ -452,7 +452,7 @@ async fn release(
     (order, priced): (&Order, &Priced),
     (draft, aside): (Draft, Option<Movement>),
     approved: &Approved<'_>,
-) -> Result<store::outbox::OutboxRow, Problem> {
+) -> Result<oneshot::Receiver<Answer>, Problem> {
     let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
     let new = new_row(app, transfer, order, priced);
     let mut transaction = app.store.begin().await?;
@@ -465,7 +465,8 @@ async fn release(
     let item = NewItem { blob: draft.blob, ..to_send(transfer, &draft.item, b"") };
     let mut rows = outbox_insert(&mut transaction, &[item]).await?;
     store::commit(transaction).await?;
-    rows.pop().ok_or_else(|| store::Error::Unanswered.into())
+    let row = rows.pop().ok_or(store::Error::Unanswered)?;
+    Ok(app.send(row))
 }
 
 pub(super) fn new_row(app: &App, transfer: TransferId, order: &Order, priced: &Priced) -> New {
@@ -495,9 +496,9 @@ pub(super) fn new_row(app: &App, transfer: TransferId, order: &Order, priced: &P
 pub(super) async fn answer(
     app: &App,
     transfer: TransferId,
-    sent: store::outbox::OutboxRow,
+    sent: oneshot::Receiver<Answer>,
 ) -> Result<Created, Problem> {
-    let answer = tokio::time::timeout(PATIENCE, app.send(sent)).await;
+    let answer = tokio::time::timeout(PATIENCE, sent).await;
     let row = fetch(app, transfer).await?;
     match answer {
         Ok(Ok(Answer::Outcome(outcome))) => match outcome.rejection {

@@ -117,7 +117,7 @@ pub async fn pay(
     store::commit(transaction).await?;
     drop(turn);
     // It is paid from here on, whatever the ledger takes to write it down.
-    if let Err(problem) = answer(app, transfer, sent).await {
+    if let Err(problem) = answer(app, transfer, app.send(sent)).await {
         tracing::warn!(code = problem.code, uetr = %transfer.uetr, "pickup paid, not yet confirmed");
     }
     fetch(app, transfer).await

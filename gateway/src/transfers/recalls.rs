@@ -110,7 +110,7 @@ pub async fn recall(
     let mut transaction = app.store.begin().await?;
     let sent = enqueue(&mut transaction, transfer, &item, asked.as_bytes()).await?;
     store::commit(transaction).await?;
-    let recorded = matches!(answer(app, transfer, sent).await?, Created::Recorded(_));
+    let recorded = matches!(answer(app, transfer, app.send(sent)).await?, Created::Recorded(_));
     let case = Uuid::from_bytes(ask.case.0);
     if recorded {
         let asked = Asked {
@@ -173,7 +173,7 @@ pub async fn reply(
     let mut transaction = app.store.begin().await?;
     let sent = enqueue(&mut transaction, transfer, &item, asked.as_bytes()).await?;
     store::commit(transaction).await?;
-    let recorded = matches!(answer(app, transfer, sent).await?, Created::Recorded(_));
+    let recorded = matches!(answer(app, transfer, app.send(sent)).await?, Created::Recorded(_));
     if recorded {
         let said = Said {
             debtor_agent: transfer.debtor_agent,

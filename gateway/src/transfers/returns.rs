@@ -106,7 +106,7 @@ pub async fn create(
     match keep(app, &new, &item, aside.as_ref()).await {
         Ok(sent) => {
             drop(turns);
-            match answer(app, transfer, sent).await {
+            match answer(app, transfer, app.send(sent)).await {
                 Err(problem) => Err(told_what_is_left(app, (original, &row), problem).await),
                 done => done,
             }

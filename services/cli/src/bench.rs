@@ -10,26 +10,24 @@ mod remittances;
 mod usage;
 pub mod world;
 
-use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::args::bench::{Bench, Workload};
-use crate::{Answer, out};
+use crate::{Answer, ending, out};
 
 /// Runs the benchmark.
 pub fn run(args: &Bench, as_json: bool) -> anyhow::Result<Answer> {
     anyhow::ensure!((1..=8_190).contains(&args.batch), "--batch: must be 1 to 8190");
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("no async runtime can be started")?;
-    let figures = match args.workload {
-        Workload::Operator => runtime.block_on(operator::measure(args))?,
-        Workload::Remittances => runtime.block_on(remittances::measure(args))?,
-        Workload::Reconciliation => runtime.block_on(reconciliation::measure(args))?,
-        Workload::StatusReads => runtime.block_on(reads::measure(args))?,
-        Workload::Direct | Workload::TwoPhase => runtime.block_on(measure(args))?,
+    let work = async {
+        match args.workload {
+            Workload::Operator => operator::measure(args).await,
+            Workload::Remittances => remittances::measure(args).await,
+            Workload::Reconciliation => reconciliation::measure(args).await,
+            Workload::StatusReads => reads::measure(args).await,
+            Workload::Direct | Workload::TwoPhase => measure(args).await,
+        }
     };
+    let Some(figures) = ending::run(work)? else { return Ok(Answer::No) };
     if as_json {
         out::json(&figures);
     } else {

@@ -29,7 +29,7 @@ use play::Played;
 use summary::Outage;
 
 use crate::args::Demo;
-use crate::{Answer, out};
+use crate::{Answer, ending, out};
 
 /// Orders on their way to an acknowledgement at one time.
 const AT_ONCE: usize = 6;
@@ -40,19 +40,7 @@ const DOWN: Duration = Duration::from_secs(3);
 
 /// Runs the demonstration.
 pub fn run(args: &Demo, as_json: bool) -> anyhow::Result<Answer> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("no async runtime can be started")?;
-    runtime.block_on(async {
-        tokio::select! {
-            answer = demonstrate(args, as_json) => answer,
-            _interrupted = tokio::signal::ctrl_c() => {
-                out::note("interrupted: ending what was started");
-                Ok(Answer::No)
-            }
-        }
-    })
+    Ok(ending::run(demonstrate(args, as_json))?.unwrap_or(Answer::No))
 }
 
 async fn demonstrate(args: &Demo, as_json: bool) -> anyhow::Result<Answer> {

@@ -6,6 +6,7 @@ pub mod args;
 mod batch;
 pub mod bench;
 pub mod demo;
+mod ending;
 mod iso;
 pub mod listen;
 pub mod network;

@@ -2,6 +2,7 @@
 //! audit log. It must never print a secret twice.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,7 +11,7 @@ use gateway::{
     routes::caller::Scope,
     run::keys::{self, Asked},
     security::{UNNAMED, audit::Actor, owner as named},
-    store::Store,
+    store::{Store, leaving::Stays},
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 async fn store(config: &Path) -> anyhow::Result<Store> {
     let settings: gateway::Settings = services_runtime::settings::load(config)?;
-    Ok(Store::open(&settings.database).await?)
+    Ok(Store::open(&settings.database, Arc::new(Stays)).await?)
 }
 
 /// Makes an API key; gives its id and its secret.

@@ -26,6 +26,9 @@ demo: build ## Run a whole network on this machine: make demo ARGS="--once"
 faulty: build
 	$(CARGO) build --workspace --locked --features tests/faults --bin faulty
 
+# Most tests wait for servers more than they reckon: two at one time for each core.
+export RUST_TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
+
 test: build faulty ## Run every test, or those named: make test T=NAME
 	$(CARGO) test --workspace --locked $(T)
 ifndef T

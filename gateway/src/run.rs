@@ -72,10 +72,10 @@ pub async fn run(
     }
     let (outbox, outbox_queue) = Outbox::new(settings.limits.outbox_items_max);
     let (work, work_queue) = WorkQueue::new(WORK_MAX);
-    let (me, network) =
-        (ParticipantId(settings.participant), genesis(&settings.genesis)?.network());
+    let network = genesis(&settings.genesis)?.network();
+    let me = ParticipantId(settings.participant);
     let signer = signer(&settings)?;
-    let carriage = Carriage { outbox: outbox.clone(), signer: Arc::clone(&signer), network, me };
+    let carriage = Carriage { outbox: outbox.clone(), signer: signer.clone(), network, me };
     let store = Store::open(&settings.database, Arc::new(carriage)).await.map_err(Error::Store)?;
     let banking = core_banking(&settings, &store).await?;
     let lists = ExactLists::load(&settings.screening.sdn, &settings.screening.alt)
@@ -85,13 +85,7 @@ pub async fn run(
     let sealing_key = key("sealing_key", &settings.sealing_key)?;
     let app = App::new(Inner {
         tracking: Tracking::new(&settings.tracking),
-        tracer: Tracer::new(
-            &settings.telemetry,
-            "causeway-gateway",
-            settings.participant,
-            &shutdown,
-        )
-        .map_err(Error::Telemetry)?,
+        tracer: tracer(&settings, &shutdown)?,
         checks: health.map_or_else(|| Checks::new(&ready::CONDITIONS), |state| state.checks()),
         webhooks: Webhooks::new(&settings.webhooks, &sealing_key)?,
         security: Security::new(&settings.security)?,
@@ -146,6 +140,11 @@ pub async fn api_key_create(store: &Store, scopes: &[Scope]) -> Result<String, E
     let asked =
         keys::Asked { owner: UNNAMED.to_owned(), scopes: scopes.to_vec(), expires_at: None };
     Ok(keys::make(store, &Actor::terminal(), asked).await?.secret)
+}
+
+fn tracer(settings: &Settings, shutdown: &Shutdown) -> Result<Tracer, Error> {
+    let (whose, name) = (settings.participant, "causeway-gateway");
+    Tracer::new(&settings.telemetry, name, whose, shutdown).map_err(Error::Telemetry)
 }
 
 async fn serve(settings: &Settings, app: App, shutdown: &Shutdown) -> Result<(), Error> {

@@ -54,6 +54,7 @@ const EDGES: &[&str] = &[
     "services/cli/src/batch",
     "services/cli/src/bench",
     "services/cli/src/demo",
+    "services/cli/src/ending",
     "services/cli/src/listen",
     "services/cli/src/main",
     "services/cli/src/office",

@@ -140,16 +140,8 @@ impl Record {
     /// The leaf data: version ‖ kind ‖ sequence ‖ time ‖ six digests (210 bytes).
     #[must_use]
     pub fn leaf_data(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(210);
-        RECORD_VERSION.put(&mut out);
-        self.kind.code().put(&mut out);
-        self.sequence.put(&mut out);
-        self.at.put(&mut out);
-        for part in Part::ALL {
-            let bytes = &self.parts[part.index()];
-            part_digest(self.salt(part).as_ref(), bytes).put(&mut out);
-        }
-        out
+        let digest = |part: Part| part_digest(self.salt(part).as_ref(), &self.parts[part.index()]);
+        leaf_data(self.kind, self.sequence, self.at, &Part::ALL.map(digest))
     }
 
     /// The RFC 6962 leaf hash of the record.
@@ -157,6 +149,22 @@ impl Record {
     pub fn leaf_hash(&self) -> Digest {
         leaf_hash(&self.leaf_data())
     }
+}
+
+fn leaf_data(kind: RecordKind, sequence: u64, at: Timestamp, digests: &[Digest; 6]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(210);
+    RECORD_VERSION.put(&mut out);
+    kind.code().put(&mut out);
+    sequence.put(&mut out);
+    at.put(&mut out);
+    digests.iter().for_each(|digest| digest.put(&mut out));
+    out
+}
+
+/// The RFC 6962 leaf hash of a record whose parts are known by their digests, in the order of [`Part::ALL`].
+#[must_use]
+pub fn leaf_of(kind: RecordKind, sequence: u64, at: Timestamp, digests: &[Digest; 6]) -> Digest {
+    leaf_hash(&leaf_data(kind, sequence, at, digests))
 }
 
 /// Derives a part's salt.

@@ -1,7 +1,7 @@
 //! What a break is to people: what is proposed, by when it is to be closed, how old it is. It must never decide
 //! whether there is one.
 
-use services_matching::Cause;
+pub use services_matching::Cause;
 use time::{Duration, OffsetDateTime};
 
 use crate::{bridge::Leg, correction::Kind, settings::Rules};

@@ -76,8 +76,7 @@ pub struct Pulled {
 }
 
 /// What became of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Became {
     /// It was fetched before.
     Known,
@@ -98,6 +97,12 @@ impl Became {
             Self::TooLarge => "too_large",
             Self::Fetched => "fetched",
         }
+    }
+}
+
+impl serde::Serialize for Became {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

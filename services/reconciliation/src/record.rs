@@ -4,7 +4,7 @@ use ledger_proof::{
     codec::{DecodeError, Digest, Field},
     genesis::Genesis,
     item::{Item, ItemKind},
-    record::{EntryRecord, Part, RECORD_VERSION, RecordKind, SharedPart, part_digest},
+    record::{EntryRecord, Part, RecordKind, SharedPart, leaf_of, part_digest},
     tree::leaf_hash,
 };
 use ledger_types::Timestamp;
@@ -143,18 +143,6 @@ impl Record {
             content,
         })
     }
-}
-
-/// The leaf hash of a record's digests.
-#[must_use]
-pub fn leaf_of(kind: RecordKind, sequence: u64, at: Timestamp, digests: &[Digest; 6]) -> Digest {
-    let mut data = Vec::with_capacity(210);
-    RECORD_VERSION.put(&mut data);
-    kind.code().put(&mut data);
-    sequence.put(&mut data);
-    at.put(&mut data);
-    digests.iter().for_each(|digest| digest.put(&mut data));
-    leaf_hash(&data)
 }
 
 fn content(

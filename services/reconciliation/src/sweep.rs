@@ -1,13 +1,13 @@
 //! What the columns of a stored record say, hashed again as the ledger hashed it, and what a sweep found; it knows no SQL and no ledger.
 use ledger_proof::{
     codec::{Digest, Field},
-    record::{Part, RecordKind, SharedPart, part_digest},
+    record::{Part, RecordKind, SharedPart, leaf_of, part_digest},
     tree::{Frontier, leaf_hash},
 };
 use ledger_types::Timestamp;
 use proto::convert::RecordEvent;
 
-use crate::record::{Record, leaf_of};
+use crate::record::Record;
 
 pub mod replay;
 pub mod table;

@@ -2,9 +2,9 @@
 //! nor believe records whose columns do not make the ledger's root.
 
 use futures_util::TryStreamExt as _;
-use ledger_proof::codec::{Digest, Field};
-use ledger_proof::record::{Part, RECORD_VERSION, part_digest};
-use ledger_proof::tree::{Frontier, leaf_hash};
+use ledger_proof::codec::{Digest, Field as _};
+use ledger_proof::record::{Part, RecordKind, leaf_of, part_digest};
+use ledger_proof::tree::Frontier;
 use ledger_types::{Money, Timestamp};
 use sha2::{Digest as _, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
@@ -146,24 +146,21 @@ fn leaf(row: &PgRow) -> Result<Digest, Error> {
     const COLUMNS: [&str; 6] =
         ["shared", "debtor", "creditor", "liquidity_1", "liquidity_2", "operator"];
     let kind: i16 = column(row, "kind")?;
-    let kind = u8::try_from(kind).map_err(|_| Error::Unreadable("kind"))?;
+    let kind = u8::try_from(kind).ok().and_then(RecordKind::from_code);
+    let kind = kind.ok_or(Error::Unreadable("kind"))?;
     let sequence: i64 = column(row, "sequence")?;
     let sequence = u64::try_from(sequence).map_err(|_| Error::Unreadable("sequence"))?;
     let at: i64 = column(row, "at_micros")?;
     let at = u64::try_from(at).map_err(|_| Error::Unreadable("at_micros"))?;
     let salts: &[u8] = row.try_get("salts").map_err(|_| Error::Unreadable("salts"))?;
-    let mut data = Vec::with_capacity(210);
-    RECORD_VERSION.put(&mut data);
-    kind.put(&mut data);
-    sequence.put(&mut data);
-    Timestamp::from_micros(at).put(&mut data);
+    let mut digests = [Digest::default(); 6];
     for (part, name) in Part::ALL.into_iter().zip(COLUMNS) {
         let bytes: Option<&[u8]> = row.try_get(name).map_err(|_| Error::Unreadable("parts"))?;
         let salt = salts.chunks_exact(32).nth(part.index());
         let salt = salt.and_then(|salt| Digest::try_from(salt).ok());
-        part_digest(salt.as_ref(), bytes.unwrap_or_default()).put(&mut data);
+        digests[part.index()] = part_digest(salt.as_ref(), bytes.unwrap_or_default());
     }
-    Ok(leaf_hash(&data))
+    Ok(leaf_of(kind, sequence, Timestamp::from_micros(at), &digests))
 }
 
 /// The acts asked for; none where the database has no office and none is needed.

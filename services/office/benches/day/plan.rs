@@ -1,6 +1,7 @@
 //! Payments of a day and how custodians tell them, with faults planted: pure, and the same for a seed.
 use std::collections::BTreeMap;
 
+use services_office::breaks::Cause;
 use uuid::Uuid;
 
 /// Members, each with two accounts in HKD, and one in USD behind all of those.
@@ -15,19 +16,6 @@ pub(crate) const CHARGES: u64 = 500;
 const BATCH: u64 = 20;
 /// Payments for one such sum.
 const LUMP_EVERY: u64 = 2_500;
-
-/// Faults of one payment each; the tenth is of a batch.
-const CAUSES: [&str; 9] = [
-    "MISSING_IN_STATEMENT",
-    "MISSING_IN_LEDGER",
-    "AMOUNT_DIFFERS",
-    "CURRENCY_DIFFERS",
-    "DUPLICATED",
-    "WRONG_ACCOUNT",
-    "VALUE_DATE_DIFFERS",
-    "REVERSED",
-    "CHARGES_DEDUCTED",
-];
 
 /// A transfer between an account that is kept and one that is not.
 #[derive(Clone, Debug)]
@@ -96,6 +84,9 @@ impl Plan {
     }
 
     fn told_alone(&mut self, faults: u64, random: &mut fastrand::Rng) {
+        // The tenth is a batch's.
+        let alone_causes = Cause::ALL.map(Cause::as_str);
+        let alone_causes = &alone_causes[..9];
         let alone = self.payments.iter().enumerate();
         let alone: Vec<(usize, Payment)> = alone
             .filter(|(_, own)| own.batch.is_none() && own.lump.is_none())
@@ -105,7 +96,7 @@ impl Plan {
         let every = alone.len() / wanted;
         for (place, (number, own)) in alone.into_iter().enumerate() {
             let fault = (place % every == 0).then_some(place / every).filter(|at| *at < wanted);
-            match fault.map(|fault| CAUSES[fault % CAUSES.len()]) {
+            match fault.map(|fault| alone_causes[fault % alone_causes.len()]) {
                 Some(cause) => self.bent(cause, &own, number, random),
                 None => self.tellings.push(thinned(told(&own, number), random)),
             }

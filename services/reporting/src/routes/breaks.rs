@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::Value;
 use services_office::{
-    breaks::Resolution,
+    breaks::{Cause, Resolution},
     correction::Kind,
     store::{ActRow, BreakFilter, BreakRow, CorrectionRow, ElsewhereRow, MovementRow},
 };
@@ -30,20 +30,6 @@ pub(super) mod table;
 
 /// Breaks of one page, those due first.
 const LIMIT: i64 = 200;
-
-/// Causes with their codes, as filters list them.
-const CAUSES: [&str; 10] = [
-    "MISSING_IN_STATEMENT",
-    "MISSING_IN_LEDGER",
-    "AMOUNT_DIFFERS",
-    "CURRENCY_DIFFERS",
-    "DUPLICATED",
-    "WRONG_ACCOUNT",
-    "VALUE_DATE_DIFFERS",
-    "REVERSED",
-    "CHARGES_DEDUCTED",
-    "BATCH_SUM_DIFFERS",
-];
 
 struct Line {
     id: i64,

@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+#[cfg(test)]
+mod tests;
+
 /// An envelope that is durable, with its items and its place among those on their way.
 #[derive(Debug)]
 pub struct Parcel {

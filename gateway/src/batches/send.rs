@@ -1,7 +1,7 @@
 //! One row to its outcome: the transfer is made by the one path of all, and asked for again while ledger, quotes or store are away; it must never make two of one row.
 use std::time::Duration;
 
-use ledger_types::ParticipantId;
+use ledger_types::{ParticipantId, Uetr};
 use proto::convert::Network;
 
 use super::{pain001::by_currency, refusal, work::again};
@@ -9,7 +9,10 @@ use crate::{
     app::App,
     measure,
     problem::{Code, Problem},
-    store::batches::{BatchRow, Refusal, RowEnd, WorkRow},
+    store::{
+        batches::{BatchRow, Refusal, RowEnd, WorkRow},
+        transfers::Row,
+    },
     transfers::{
         create::{self, one_sided},
         known::{known, refused},
@@ -20,6 +23,11 @@ use crate::{
 /// The first and the longest wait before a row is tried again.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How long a sent row keeps its place while its creditor agent has not decided, and how often that is
+/// looked at: rows that are sent faster than they are decided would wait there until they expire, and use up
+/// what liquidity banks quote for.
+const DECIDED_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often a failure of the gateway itself is tried again.
 const FAILURES_MAX: u32 = 5;
 
@@ -27,9 +35,25 @@ const FAILURES_MAX: u32 = 5;
 pub async fn row(app: &App, batch: &BatchRow, row: WorkRow) {
     let Ok(_place) = app.batches.rows.acquire().await else { return };
     let refused = outcome(app, batch, &row).await;
-    measure::batch_rows(if refused.is_some() { "rejected" } else { "sent" }, 1);
+    let sent = refused.is_none();
+    measure::batch_rows(if sent { "sent" } else { "rejected" }, 1);
     let ended = RowEnd { batch: batch.id, number: row.number, refusal: refused };
     again(|| app.store.batch_row_end(ended.clone())).await;
+    if let (true, Ok(uetr)) = (sent, Uetr::from_bytes(*row.uetr.as_bytes())) {
+        let _late = tokio::time::timeout(DECIDED_WITHIN, decided(app, uetr)).await;
+    }
+}
+
+/// Waits while a transfer is neither settled nor ended.
+async fn decided(app: &App, uetr: Uetr) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let rows = app.store.transfer_fetch(uetr, Some(app.me)).await.unwrap_or_default();
+        let waits = |row: &Row| matches!(row.status.as_str(), "QUEUED" | "PENDING");
+        if !rows.first().is_some_and(waits) {
+            return;
+        }
+    }
 }
 
 async fn outcome(app: &App, batch: &BatchRow, row: &WorkRow) -> Option<Refusal> {

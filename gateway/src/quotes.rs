@@ -5,7 +5,7 @@ use std::{
 };
 
 use crate::store::Json;
-use ledger_types::{AccountId, CorridorId, Currency, ParticipantId, QuoteId, Timestamp};
+use ledger_types::{AccountId, CorridorId, Currency, ParticipantId, QuoteId, Rejection, Timestamp};
 use proto::fx::{
     ListPairsRequest, Pair, RequestQuoteRequest, RequestQuoteResponse,
     quoting_client::QuotingClient,
@@ -261,6 +261,11 @@ fn stored(pair: &Pair, response: RequestQuoteResponse) -> Result<StoredHop, Prob
 /// A bank's refusal keeps its name; a bank that does not answer is a 503.
 fn refused(status: &Status) -> Problem {
     let code = status.metadata().get(CODE_KEY).and_then(|value| value.to_str().ok());
+    // A used quote counts until its `submit_by` too: whoever sends as fast as that waits, and is not refused.
+    if code == Some(Rejection::QuotesOpenTooMany.code()) {
+        let detail = "as many quotes are open as the corridor allows; send more slowly";
+        return Problem::new(Code::TooManyRequests, detail);
+    }
     if let Some(code) = code {
         return Problem::new(
             Code::QuoteUnavailable,

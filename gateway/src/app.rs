@@ -169,7 +169,7 @@ impl Outbox {
 
     /// Hands an item over for whom it waits.
     pub fn put(&self, row: OutboxRow, waiter: Option<oneshot::Sender<Answer>>) {
-        let ticket = self.tickets.take(row.id);
+        let ticket = self.room_for(row.id);
         self.hand_over(row, waiter, ticket);
     }
 

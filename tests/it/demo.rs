@@ -77,13 +77,16 @@ fn a_bench_that_is_told_to_end_leaves_nothing_behind() {
         .unwrap();
     let begun = Instant::now();
     // Postgres, and the nodes of a network.
-    while processes_of(scratch.path()) < 4 {
-        assert!(begun.elapsed() < Duration::from_secs(60), "nothing was started");
+    let runs = || processes_of(scratch.path()) >= 4;
+    while !runs() && begun.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(50));
     }
-    assert_eq!(folders(scratch.path()), 2);
+    let started = (runs(), folders(scratch.path()));
+    // Judged only when it is ended: a test that fails leaves nothing either.
     kill(Pid::from_raw(i32::try_from(bench.id()).unwrap()), Signal::SIGTERM).unwrap();
-    assert_eq!(bench.wait().unwrap().code(), Some(1), "it was not done");
+    let ended = bench.wait().unwrap();
+    assert_eq!(started, (true, 2), "Postgres and a network");
+    assert_eq!(ended.code(), Some(1), "it was not done");
     assert_eq!((folders(scratch.path()), processes_of(scratch.path())), (0, 0));
 }
 

@@ -41,6 +41,7 @@ pub struct Carriage {
 
 impl Carrier for Carriage {
     fn load(&self, leaving: Vec<Leaving>) -> Box<dyn Loaded> {
+        // Without room the row stays for a sweep.
         let queued = leaving.into_iter().filter_map(|one| {
             let ticket = self.outbox.room_for(one.row.id)?;
             Some(Queued { row: one.row, waiter: Some(one.waiter), ticket })

@@ -198,8 +198,8 @@ async fn enqueued(
 }
 
 impl Store {
-    /// Keeps a new transfer with the money that is set aside for it, and sends it; none when its identity is known,
-    /// the ISO reason when the money can't be set aside, which keeps nothing.
+    /// Keeps a new transfer with the money that is set aside for it, and sends it; none when its identity
+    /// is known, the ISO reason when the money can't be set aside, which keeps nothing.
     ///
     /// # Errors
     /// When a statement fails, or when the commit's answer is lost.

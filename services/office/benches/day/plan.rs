@@ -84,9 +84,8 @@ impl Plan {
     }
 
     fn told_alone(&mut self, faults: u64, random: &mut fastrand::Rng) {
-        // The tenth is a batch's.
-        let alone_causes = Cause::ALL.map(Cause::as_str);
-        let alone_causes = &alone_causes[..9];
+        let mut causes = Cause::ALL.to_vec();
+        causes.retain(|cause| *cause != Cause::BatchSumDiffers);
         let alone = self.payments.iter().enumerate();
         let alone: Vec<(usize, Payment)> = alone
             .filter(|(_, own)| own.batch.is_none() && own.lump.is_none())
@@ -96,7 +95,7 @@ impl Plan {
         let every = alone.len() / wanted;
         for (place, (number, own)) in alone.into_iter().enumerate() {
             let fault = (place % every == 0).then_some(place / every).filter(|at| *at < wanted);
-            match fault.map(|fault| alone_causes[fault % alone_causes.len()]) {
+            match fault.map(|fault| causes[fault % causes.len()]) {
                 Some(cause) => self.bent(cause, &own, number, random),
                 None => self.tellings.push(thinned(told(&own, number), random)),
             }
@@ -104,34 +103,34 @@ impl Plan {
     }
 
     /// A fault of one payment; its telling keeps the UETR, or nobody could say what it is faulty of.
-    fn bent(&mut self, cause: &str, own: &Payment, number: usize, random: &mut fastrand::Rng) {
+    fn bent(&mut self, cause: Cause, own: &Payment, number: usize, random: &mut fastrand::Rng) {
         let whole = told(own, number);
         let mut key = own.uetr.to_string();
         let mut other = whole.clone();
         match cause {
-            "MISSING_IN_STATEMENT" => {
-                self.planted.push((cause.to_owned(), key));
+            Cause::MissingInStatement => {
+                self.planted.push((cause.as_str().to_owned(), key));
                 return;
             }
-            "MISSING_IN_LEDGER" => {
+            Cause::MissingInLedger => {
                 key = format!("FOREIGN-{number}");
                 other.uetr = Some(uetr(random));
                 other.reference = Some(key.clone());
                 self.tellings.push(whole);
             }
-            "AMOUNT_DIFFERS" => other.amount += 1,
-            "CURRENCY_DIFFERS" => other.account = ACCOUNTS + own.account / 2,
-            "WRONG_ACCOUNT" => other.account ^= 1,
-            "VALUE_DATE_DIFFERS" => other.days = 3,
-            "CHARGES_DEDUCTED" => other.amount -= CHARGES,
-            "REVERSED" => {
+            Cause::AmountDiffers => other.amount += 1,
+            Cause::CurrencyDiffers => other.account = ACCOUNTS + own.account / 2,
+            Cause::WrongAccount => other.account ^= 1,
+            Cause::ValueDateDiffers => other.days = 3,
+            Cause::ChargesDeducted => other.amount -= CHARGES,
+            Cause::Reversed => {
                 (other.credit, other.reversal) = (!own.credit, true);
                 self.tellings.push(whole);
             }
-            _ => self.tellings.push(whole),
+            Cause::Duplicated | Cause::BatchSumDiffers => self.tellings.push(whole),
         }
         self.tellings.push(other);
-        self.planted.push((cause.to_owned(), key));
+        self.planted.push((cause.as_str().to_owned(), key));
     }
 
     /// Batches with their details, the first of them off by one; and sums of a party without any.

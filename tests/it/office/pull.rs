@@ -2,11 +2,12 @@
 //! changes.
 use std::{
     collections::BTreeMap,
-    fs,
-    net::TcpListener,
+    fs, iter,
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, SystemTime},
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 use services_office::{
@@ -41,6 +42,35 @@ fn key(folder: &Path, name: &str) -> PathBuf {
     file
 }
 
+/// Starts sshd on a free port and waits until it answers there; none where it ended instead.
+fn serve(at: &Path, host: &Path) -> Option<(u16, Child)> {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let settings = format!(
+        "Port {port}\nListenAddress 127.0.0.1\nHostKey {host}\nPidFile none\nUsePAM no\n\
+         StrictModes no\nPasswordAuthentication no\nAuthorizedKeysFile {at}/authorized\n\
+         Subsystem sftp internal-sftp\n",
+        host = host.display(),
+        at = at.display(),
+    );
+    fs::write(at.join("sshd_config"), settings).unwrap();
+    let mut sshd = Command::new("/usr/sbin/sshd")
+        .args(["-D", "-e", "-f"])
+        .arg(at.join("sshd_config"))
+        .stderr(fs::File::create(at.join("log")).unwrap())
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        if sshd.try_wait().unwrap().is_some() {
+            return None;
+        }
+        assert!(Instant::now() < until, "sshd does not answer");
+        thread::sleep(Duration::from_millis(20));
+    }
+    Some((port, sshd))
+}
+
 impl Bank {
     fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -49,24 +79,10 @@ impl Bank {
         let (host, own) = (key(at, "host"), key(at, "own"));
         key(at, "foreign");
         fs::copy(own.with_extension("pub"), at.join("authorized")).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let settings = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {host}\nPidFile none\nUsePAM no\n\
-             StrictModes no\nPasswordAuthentication no\nAuthorizedKeysFile {at}/authorized\n\
-             Subsystem sftp internal-sftp\n",
-            host = host.display(),
-            at = at.display(),
-        );
-        fs::write(at.join("sshd_config"), settings).unwrap();
         // Where sshd is started as root it wants this folder, which a system's own start would make.
         let _not_root = fs::create_dir_all("/run/sshd");
-        let sshd = Command::new("/usr/sbin/sshd")
-            .args(["-D", "-e", "-f"])
-            .arg(at.join("sshd_config"))
-            .stderr(fs::File::create(at.join("log")).unwrap())
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        // Another test may take the port between its choice and sshd's start.
+        let (port, sshd) = iter::repeat_with(|| serve(at, &host)).take(5).flatten().next().unwrap();
         let bank = Self { folder, port, sshd };
         bank.known("host");
         bank.client("own");

@@ -23,7 +23,7 @@ use crate::{
     store::{
         self, Connection,
         changes::{Change, Changed, Told, transfer_changes},
-        events::{NewEvent, Work, cursor_move, cursor_read, event_insert},
+        events::{NewEvent, Work, cursor_read, event_keep},
         transfers::uuid,
     },
     traced,
@@ -184,13 +184,12 @@ impl Work for Batch {
             let Self { app, records, cursor: (from, to), done } = self;
             let read = records.iter().map(read).collect::<Result<Vec<Read<'_>>, Error>>()?;
             let shown: Vec<_> = read.iter().map(shown).collect();
-            event_insert(connection, &shown).await.map_err(Error::Store)?;
+            if !event_keep(connection, &shown, (*from, *to)).await.map_err(Error::Store)? {
+                return Err(not_where_it_was(connection, *from).await?);
+            }
             let mut fresh = Done::default();
             learn::learn(app, connection, &read).await?;
             apply(app, connection, &read, &mut fresh).await?;
-            if !cursor_move(connection, *from, *to).await.map_err(Error::Store)? {
-                return Err(not_where_it_was(connection, *from).await?);
-            }
             *done.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
             Ok(())
         })

@@ -27,7 +27,7 @@ use crate::{
         self,
         changes::{Change, Told},
         leaving::Answer,
-        outbox::{Carried, EnvelopeRow, OutboxRow, Said, envelope_done, outbox_done},
+        outbox::{Carried, EnvelopeRow, OutboxRow, Said, outbox_done},
         transfers::participant,
     },
     traced::{self, Flight},
@@ -438,19 +438,18 @@ async fn give_up(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>) -> Resul
         batch.iter().map(|_| random()).collect::<Result<_, _>>().map_err(|_| Error::Randomness)?;
     let rows = persist(|| async {
         let mut transaction = app.store.begin().await?;
-        let mut rows = Vec::new();
+        let (mut rows, mut done) = (Vec::new(), Vec::new());
         for (queued, nonce) in batch.iter().zip(&nonces) {
             match transfer_of(&queued.row).filter(|_| submits(&queued.row)) {
                 Some(transfer) => {
-                    let done = (queued.row.id, Some("RESOLVING"));
-                    outbox_done(&mut transaction, &[done]).await?;
+                    done.push((queued.row.id, Some("RESOLVING")));
                     let resolve = Item::Resolve(Resolve { nonce: *nonce, uetr: transfer.uetr });
                     rows.push(enqueue(&mut transaction, transfer, &resolve, b"").await?);
                 }
                 None => rows.push(queued.row.clone()),
             }
         }
-        envelope_done(&mut transaction, &[envelope.request]).await?;
+        outbox_done(&mut transaction, &done, &[envelope.request]).await?;
         store::commit(transaction).await.map(|()| rows)
     })
     .await;

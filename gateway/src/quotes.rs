@@ -5,7 +5,7 @@ use std::{
 };
 
 use crate::store::Json;
-use ledger_types::{AccountId, CorridorId, Currency, ParticipantId, QuoteId, Rejection, Timestamp};
+use ledger_types::{AccountId, CorridorId, Currency, ParticipantId, QuoteId, Timestamp, Uetr};
 use proto::fx::{
     ListPairsRequest, Pair, RequestQuoteRequest, RequestQuoteResponse,
     quoting_client::QuotingClient,
@@ -22,7 +22,11 @@ use crate::{
     legs::Hop,
     measure,
     problem::{Code, Problem},
-    store::quotes::{QuoteRow, StoredHop},
+    sealing::random,
+    store::{
+        quotes::{QuoteRow, StoredHop},
+        transfers::uuid,
+    },
 };
 
 /// Metadata in which a quoting service names its refusal.
@@ -90,21 +94,25 @@ struct Served {
     pair: Pair,
 }
 
-/// The best quote that any chain gives, kept in the store.
+/// The best quote that any chain gives, kept in the store for whoever names it first.
 ///
 /// # Errors
 /// When no bank quotes, with the last bank's reason.
 pub async fn quote(app: &App, asked: Asked) -> Result<QuoteRow, Problem> {
-    let row = ask(app, asked).await?;
+    let row = ask(app, asked, None).await?;
     app.store.quote_insert(row.clone()).await?;
     Ok(row)
 }
 
-/// The same for a transfer that is kept with its quote.
+/// The same for one transfer, which is kept with its quote.
 ///
 /// # Errors
 /// When there is none.
-pub async fn ask(app: &App, asked: Asked) -> Result<QuoteRow, Problem> {
+pub async fn quote_for(app: &App, asked: Asked, uetr: Uetr) -> Result<QuoteRow, Problem> {
+    ask(app, asked, Some(uuid(uetr))).await
+}
+
+async fn ask(app: &App, asked: Asked, used_by: Option<Uuid>) -> Result<QuoteRow, Problem> {
     let served = served(app, asked.corridor).await?;
     let mut best: Option<QuoteRow> = None;
     let mut failure = None;
@@ -118,7 +126,8 @@ pub async fn ask(app: &App, asked: Asked) -> Result<QuoteRow, Problem> {
         }
     }
     let none = || Problem::new(Code::QuoteUnavailable, "no liquidity bank serves this pair");
-    best.ok_or_else(|| failure.unwrap_or_else(none))
+    let best = best.ok_or_else(|| failure.unwrap_or_else(none))?;
+    Ok(QuoteRow { used_by, ..best })
 }
 
 /// Every pair that some bank serves in the corridor.
@@ -194,7 +203,7 @@ async fn chain_quote(app: &App, chain: &[Served], asked: Asked) -> Result<QuoteR
     };
     let submit_by = hops.iter().map(|hop| hop.submit_by_micros).min().unwrap_or(0);
     Ok(QuoteRow {
-        id: first.quote,
+        id: Uuid::from_bytes(random().map_err(|error| Problem::internal(&error))?),
         corridor: i64::from(asked.corridor.0),
         source_currency: asked.source.to_string(),
         source_amount: range(first.source_amount)?,
@@ -202,6 +211,7 @@ async fn chain_quote(app: &App, chain: &[Served], asked: Asked) -> Result<QuoteR
         destination_amount: range(last.destination_amount)?,
         submit_by: clock::calendar_or_epoch(Timestamp::from_micros(submit_by)),
         hops: Json(hops),
+        used_by: None,
     })
 }
 
@@ -261,11 +271,6 @@ fn stored(pair: &Pair, response: RequestQuoteResponse) -> Result<StoredHop, Prob
 /// A bank's refusal keeps its name; a bank that does not answer is a 503.
 fn refused(status: &Status) -> Problem {
     let code = status.metadata().get(CODE_KEY).and_then(|value| value.to_str().ok());
-    // A used quote counts until its `submit_by` too: whoever sends as fast as that waits, and is not refused.
-    if code == Some(Rejection::QuotesOpenTooMany.code()) {
-        let detail = "as many quotes are open as the corridor allows; send more slowly";
-        return Problem::new(Code::TooManyRequests, detail);
-    }
     if let Some(code) = code {
         return Problem::new(
             Code::QuoteUnavailable,

@@ -32,6 +32,7 @@ pub mod parties;
 pub mod payees;
 pub mod pickup;
 pub mod quotes;
+pub mod statement;
 pub mod tracking;
 pub mod transfers;
 pub mod webhooks;

@@ -1,5 +1,6 @@
 //! A gateway whose callers, ledger or database fail: what is refused leaves the ledger as it was, and every 2xx has an outcome.
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     sync::atomic::{AtomicU8, Ordering},
     time::{Duration, Instant},
@@ -22,6 +23,8 @@ use tokio::{
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const NODES: usize = 3;
+/// After this no quote stands that was registered before.
+const QUOTES_STAND: Duration = Duration::from_secs(6);
 
 static ORDERS: AtomicU8 = AtomicU8::new(0);
 
@@ -201,10 +204,12 @@ async fn refusals_leave_the_ledger_as_it_was(running: &Running) {
         BANK,
         &[
             "causeway_fx_quotes_given_total{source=\"HKD\",destination=\"PHP\"} 1",
+            "causeway_fx_quotes_registered_total 1",
             "causeway_fx_mid_rate_age_seconds{source=\"HKD\",destination=\"PHP\"}",
         ],
     )
     .await;
+    many_quotes_draw_on_few(running, &door).await;
     measured(
         running,
         RECONCILIATION,
@@ -215,6 +220,34 @@ async fn refusals_leave_the_ledger_as_it_was(running: &Running) {
         ],
     )
     .await;
+}
+
+/// The bank registers one quote for the questions of a few seconds, and each answer is its own.
+async fn many_quotes_draw_on_few(running: &Running, door: &Door) {
+    let registered = async || {
+        let (_, text) = page(running, BANK, "/metrics").await;
+        let line = text.lines().find_map(|line| {
+            line.strip_prefix("causeway_fx_quotes_registered_total ")?.parse::<u32>().ok()
+        });
+        line.unwrap()
+    };
+    let before = registered().await;
+    let asked = (0..40).map(|number| {
+        let amount = json!({ "amount": format!("{}.00", 500 + number), "currency": "HKD" });
+        let asked = json!({ "corridor": 1, "source_amount": amount });
+        async move {
+            let key = format!("many-{number}");
+            door.post("/v1/quotes", &[("idempotency-key", &key)], asked.to_string()).await
+        }
+    });
+    let answers = futures_util::future::join_all(asked).await;
+    let mut ids = BTreeSet::new();
+    for answer in answers {
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        assert!(ids.insert(answer.body["id"].as_str().unwrap().to_owned()));
+    }
+    let made = registered().await - before;
+    assert!((1..=10).contains(&made), "{made} of 40");
 }
 
 /// Waits until a service's metrics show these lines.
@@ -269,6 +302,7 @@ async fn an_outage_of_the_ledger_loses_nothing(running: &mut Running) {
     for number in 1..=NODES {
         running.kill_node(number).unwrap();
     }
+    tokio::time::sleep(QUOTES_STAND).await;
     let (unquoted, mut quoted) = (order(), order());
     let fields = quoted.as_object_mut().unwrap();
     fields.remove("interbank_settlement_amount");

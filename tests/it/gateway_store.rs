@@ -16,12 +16,13 @@ use gateway::{
         book::{Book, Movement, set_aside},
         changes::{Change, Told, transfer_changes},
         commit,
-        events::{NewEvent, cursor_move, event_insert},
+        events::{NewEvent, event_keep},
         keep::Keep,
         keys::NewKey,
         leaving::Stays,
         outbox::{Carried, EnvelopeRow, NewItem, OutboxRow, Said, outbox_holds, outbox_insert},
         parties::NewParty,
+        quotes::QuoteRow,
         transfers::{Line, New, transfer_book, transfer_decide, transfer_insert},
     },
 };
@@ -278,12 +279,43 @@ async fn keys_are_kept_as_digests_and_the_cursor_is_fenced() {
     let mut transaction = store.begin().await.unwrap();
     let at = time::OffsetDateTime::UNIX_EPOCH;
     let event = NewEvent { number: 1, sequence: 40, at, data: serde_json::json!({}) };
-    event_insert(&mut transaction, &[event]).await.unwrap();
-    assert!(cursor_move(&mut transaction, 0, 1).await.unwrap());
-    assert!(!cursor_move(&mut transaction, 0, 1).await.unwrap());
+    assert!(event_keep(&mut transaction, &[event], (0, 1)).await.unwrap());
+    assert!(!event_keep(&mut transaction, &[], (0, 1)).await.unwrap());
     commit(transaction).await.unwrap();
     assert_eq!(store.cursor_fetch().await.unwrap(), 1);
     assert_eq!(store.event_list(0, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_quote_is_for_the_first_order_that_names_it() {
+    let fixture = fixture().await;
+    let store = &fixture.store;
+    let [id, one, other, nothing] =
+        [1, 2, 3, 4].map(|byte| sqlx::types::Uuid::from_bytes([byte; 16]));
+    let quote = QuoteRow {
+        id,
+        corridor: 1,
+        source_currency: "HKD".to_owned(),
+        source_amount: 500,
+        destination_currency: "PHP".to_owned(),
+        destination_amount: 4_000,
+        hops: sqlx::types::Json(Vec::new()),
+        submit_by: time::OffsetDateTime::now_utc(),
+        used_by: None,
+    };
+    store.quote_insert(quote).await.unwrap();
+    let both = tokio::join!(store.quote_take(id, one), store.quote_take(id, other));
+    let (first, second) = (both.0.unwrap(), both.1.unwrap());
+    assert!(first != second, "one of two at once has it");
+    for (uetr, its) in [(one, first), (other, second)] {
+        assert_eq!(store.quote_take(id, uetr).await.unwrap(), its, "however often it asks");
+    }
+    assert!(!store.quote_take(nothing, one).await.unwrap());
+    let (its, not) = if first { (one, other) } else { (other, one) };
+    store.quote_return(id, not).await.unwrap();
+    assert_eq!(store.quote_fetch(id).await.unwrap().unwrap().used_by, Some(its));
+    store.quote_return(id, its).await.unwrap();
+    assert!(store.quote_take(id, not).await.unwrap(), "given back");
 }
 
 /// What goes together in one SQL transaction fails together, and is then done without what is at

@@ -24,8 +24,7 @@ use crate::{
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How long a sent row keeps its place while its creditor agent has not decided, and how often that is
-/// looked at: rows that are sent faster than they are decided would wait there until they expire, and use up
-/// what liquidity banks quote for.
+/// looked at: rows that are sent faster than they are decided would wait there until they expire.
 const DECIDED_WITHIN: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often a failure of the gateway itself is tried again.

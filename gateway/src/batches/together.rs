@@ -143,39 +143,49 @@ struct Member {
 async fn attempt(app: &App, batch: &BatchRow, rows: Vec<WorkRow>) -> Result<(), Stopped> {
     app.room()?;
     let members = checked(app, batch, &rows).await?;
+    let done = sent(app, batch, &members).await;
+    if let Err(Stopped::Refused(_)) = done {
+        for member in &members {
+            create::return_quote(app, &member.order).await?;
+        }
+    }
+    done
+}
+
+async fn sent(app: &App, batch: &BatchRow, members: &[Member]) -> Result<(), Stopped> {
     // Nobody else works on these UETRs.
     let _turns = app.turns.take_all(members.iter().map(|member| member.order.uetr)).await;
     let known = app.store.batch_taken(batch.id, app.me).await?;
     if !known.is_empty() {
         return Err(Stopped::Refused(known.into_iter().map(|row| (row, taken())).collect()));
     }
-    let priced = priced(app, &members).await?;
-    let drafts = drafts(app, &members, &priced).await?;
-    let aside = match set_aside(app, &members, &priced).await {
+    let priced = priced(app, members).await?;
+    let drafts = drafts(app, members, &priced).await?;
+    let aside = match set_aside(app, members, &priced).await {
         Ok(aside) => aside,
         Err(stopped) => {
-            release(app, &members).await;
+            release(app, members).await;
             return Err(stopped);
         }
     };
     let soon = clock::now().plus_micros(QUOTE_MARGIN_MICROS);
     if priced.iter().any(|priced| priced.submit_by.is_some_and(|by| by < soon)) {
-        release(app, &members).await;
+        release(app, members).await;
         return Err(Stopped::QuotesEnded);
     }
     let ready = drafts.into_iter().zip(aside).collect();
-    let kept = keep_all(app, batch, (&members, &priced), ready).await;
+    let kept = keep_all(app, batch, (members, &priced), ready).await;
     let (transaction, envelope, items) = match kept {
         Ok(kept) => kept,
         Err(stopped) => {
-            release(app, &members).await;
+            release(app, members).await;
             return Err(stopped);
         }
     };
     if let Err(error) = store::commit(transaction).await {
         // A commit whose answer was lost may have kept them all.
         if again(|| app.store.batch_taken(batch.id, app.me)).await.is_empty() {
-            release(app, &members).await;
+            release(app, members).await;
             return Err(error.into());
         }
     }

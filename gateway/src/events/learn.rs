@@ -15,8 +15,8 @@ use crate::{
     sealing,
     store::{
         Connection,
-        parties::{NewParty, party_insert},
-        transfers::{New, transfer_insert, transfer_known},
+        parties::NewParty,
+        transfers::{New, transfer_known, transfer_learn},
     },
 };
 
@@ -43,16 +43,12 @@ pub(super) async fn learn(
         return Ok(());
     }
     let new: Vec<New> = told.iter().map(|told| told.new.clone()).collect();
-    let fresh = transfer_insert(connection, &new).await.map_err(Error::Store)?;
-    let sealed = |told: &&Told<'_>| {
-        let incoming = !told.new.outgoing && told.detail.blob_digest != [0; 32];
-        incoming && fresh.contains(&told.new.transfer)
-    };
+    let sealed = |told: &&Told<'_>| !told.new.outgoing && told.detail.blob_digest != [0; 32];
     let mut parties = Vec::new();
     for told in told.iter().filter(sealed) {
         parties.push(party(app, connection, told).await?);
     }
-    party_insert(connection, &parties).await.map_err(Error::Store)
+    transfer_learn(connection, &new, &parties).await.map_err(Error::Store)
 }
 
 /// What a record says of a new transfer of ours or to us; none if it says nothing of one.

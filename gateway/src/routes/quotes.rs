@@ -45,7 +45,7 @@ pub struct QuoteBody {
 /// One hop of a quote.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HopView {
-    /// The quote's name on the ledger.
+    /// The name on the ledger of the bank's quote, on which other answers may draw too.
     pub quote: String,
     /// Who is bound by it.
     pub liquidity_bank: u32,

@@ -6,7 +6,7 @@ use ledger_types::{PayoutMethod, StatusReason, TransferId};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{Connection, Error, Store, big, groups::Group, transfers::ids};
+use super::{Connection, Error, Store, big, groups::Group, statement::Statement, transfers::ids};
 use crate::{
     banking::{self, CoreBanking, Customer, Identified, Reserved, account_key},
     payee::Payee,
@@ -179,10 +179,7 @@ impl Group for Moves {
         sqlx::query("SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' book'))")
             .execute(&mut *connection)
             .await?;
-        let entries = entries(connection, asked).await?;
-        let names = asked.iter().filter_map(Asked::account).map(str::to_owned);
-        let names = names.chain(entries.values().map(|entry| entry.account.clone()));
-        let accounts = accounts(connection, names.collect()).await?;
+        let (accounts, entries) = read(connection, asked).await?;
         let mut books = Books::new(accounts, entries);
         let answers = asked.iter().map(|one| books.apply(one)).collect();
         write(connection, &books).await?;
@@ -208,46 +205,58 @@ impl Group for Checks {
     }
 }
 
+/// An entry; or, without a transfer, an account.
 #[derive(FromRow)]
-struct EntryRow {
-    debtor_agent: i64,
-    uetr: Uuid,
-    kind: String,
+struct BookRow {
+    debtor_agent: Option<i64>,
+    uetr: Option<Uuid>,
+    kind: Option<String>,
     account: String,
+    /// Of an entry its amount, of an account its balance.
     amount: i64,
     state: String,
+    currency: Option<String>,
+    reserved: Option<i64>,
 }
 
-async fn entries(
-    connection: &mut Connection,
-    asked: &[Asked],
-) -> Result<HashMap<(TransferId, Kind), ledger::Entry>, Error> {
+type Entries = HashMap<(TransferId, Kind), ledger::Entry>;
+type Accounts = BTreeMap<String, ledger::Account>;
+
+/// The entries of transfers, and the accounts that are named by these or by what is asked.
+async fn read(connection: &mut Connection, asked: &[Asked]) -> Result<(Accounts, Entries), Error> {
     let (agents, uetrs) = ids(asked.iter().filter_map(Asked::transfer));
-    if agents.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows: Vec<EntryRow> = sqlx::query_as(
-        "SELECT e.debtor_agent, e.uetr, e.kind, e.account, e.amount, e.state
-         FROM unnest($1::bigint[], $2::uuid[]) AS c (debtor_agent, uetr)
-         JOIN book_entry e ON e.debtor_agent = c.debtor_agent AND e.uetr = c.uetr",
+    let rows: Vec<BookRow> = sqlx::query_as(
+        "WITH entry AS MATERIALIZED (
+            SELECT e.debtor_agent, e.uetr, e.kind, e.account, e.amount, e.state
+            FROM unnest($1::bigint[], $2::uuid[]) AS c (debtor_agent, uetr)
+            JOIN book_entry e ON e.debtor_agent = c.debtor_agent AND e.uetr = c.uetr)
+         SELECT *, NULL::text AS currency, NULL::bigint AS reserved FROM entry
+         UNION ALL
+         SELECT NULL, NULL, NULL, account, balance, status, currency, reserved FROM book_account
+         WHERE account = ANY (ARRAY(SELECT unnest($3::text[]) UNION SELECT account FROM entry))",
     )
     .bind(agents)
     .bind(uetrs)
+    .bind(asked.iter().filter_map(Asked::account).collect::<Vec<_>>())
     .fetch_all(connection)
     .await?;
-    let read = |row: EntryRow| {
-        let id = super::transfers::identity(row.debtor_agent, row.uetr)?;
-        let (kind, state) = (Kind::read(&row.kind)?, State::read(&row.state)?);
-        let entry = ledger::Entry { account: row.account, amount: row.amount, state };
-        Some(((id, kind), entry))
-    };
-    Ok(rows.into_iter().filter_map(read).collect())
+    let (mut accounts, mut entries) = (Accounts::new(), Entries::new());
+    for row in rows {
+        let BookRow { account, amount, state, .. } = row;
+        if let (Some(currency), Some(reserved)) = (row.currency, row.reserved) {
+            let own = ledger::Account { currency, status: state, balance: amount, reserved };
+            accounts.insert(account, own);
+        } else if let (Some(agent), Some(uetr), Some(kind)) = (row.debtor_agent, row.uetr, row.kind)
+            && let Some(id) = super::transfers::identity(agent, uetr)
+            && let (Some(kind), Some(state)) = (Kind::read(&kind), State::read(&state))
+        {
+            entries.insert((id, kind), ledger::Entry { account, amount, state });
+        }
+    }
+    Ok((accounts, entries))
 }
 
-async fn accounts(
-    connection: &mut Connection,
-    names: Vec<String>,
-) -> Result<BTreeMap<String, ledger::Account>, Error> {
+async fn accounts(connection: &mut Connection, names: Vec<String>) -> Result<Accounts, Error> {
     let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
         "SELECT account, currency, status, balance, reserved FROM book_account
          WHERE account = ANY ($1)",
@@ -267,31 +276,33 @@ async fn write(connection: &mut Connection, books: &Books) -> Result<(), Error> 
         return Ok(());
     }
     let (agents, uetrs) = ids(entries.iter().map(|((id, _), _)| *id));
-    sqlx::query(
-        "INSERT INTO book_entry (debtor_agent, uetr, kind, account, amount, state)
+    let mut statement = Statement::default();
+    statement
+        .part(
+            "entry",
+            "INSERT INTO book_entry (debtor_agent, uetr, kind, account, amount, state)
          SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::bigint[],
             $6::text[])
          ON CONFLICT (debtor_agent, uetr, kind) DO UPDATE
             SET account = excluded.account, amount = excluded.amount, state = excluded.state",
-    )
-    .bind(agents)
-    .bind(uetrs)
-    .bind(entries.iter().map(|((_, kind), _)| kind.as_str()).collect::<Vec<_>>())
-    .bind(entries.iter().map(|(_, entry)| entry.account.as_str()).collect::<Vec<_>>())
-    .bind(entries.iter().map(|(_, entry)| entry.amount).collect::<Vec<_>>())
-    .bind(entries.iter().map(|(_, entry)| entry.state.as_str()).collect::<Vec<_>>())
-    .execute(&mut *connection)
-    .await?;
+        )
+        .bind(agents)
+        .bind(uetrs)
+        .bind(entries.iter().map(|((_, kind), _)| kind.as_str()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(_, entry)| entry.account.as_str()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(_, entry)| entry.amount).collect::<Vec<_>>())
+        .bind(entries.iter().map(|(_, entry)| entry.state.as_str()).collect::<Vec<_>>());
     let accounts: Vec<_> = books.changed_accounts().collect();
-    sqlx::query(
-        "UPDATE book_account a SET balance = c.balance, reserved = c.reserved
+    statement
+        .part(
+            "account",
+            "UPDATE book_account a SET balance = c.balance, reserved = c.reserved
          FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS c (account, balance, reserved)
          WHERE a.account = c.account",
-    )
-    .bind(accounts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
-    .bind(accounts.iter().map(|(_, account)| account.balance).collect::<Vec<_>>())
-    .bind(accounts.iter().map(|(_, account)| account.reserved).collect::<Vec<_>>())
-    .execute(connection)
-    .await?;
+        )
+        .bind(accounts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+        .bind(accounts.iter().map(|(_, account)| account.balance).collect::<Vec<_>>())
+        .bind(accounts.iter().map(|(_, account)| account.reserved).collect::<Vec<_>>());
+    statement.execute(connection).await?;
     Ok(())
 }

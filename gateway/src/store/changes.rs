@@ -5,10 +5,7 @@ use ledger_types::{Timestamp, TransferId};
 use sqlx::FromRow;
 use time::OffsetDateTime;
 
-use super::{
-    Connection, Error, big,
-    transfers::{Line, ids, timeline_insert},
-};
+use super::{Connection, Error, big, statement::Statement, transfers::ids};
 use crate::clock;
 
 /// A change that a record made to a transfer.
@@ -193,16 +190,11 @@ async fn apply(connection: &mut Connection, wave: &[&Told]) -> Result<Vec<Change
     rows.sort_unstable_by_key(|row| row.place);
     let mut left: Vec<Option<&Told>> = wave.iter().copied().map(Some).collect();
     let mut changed = Vec::with_capacity(rows.len());
-    let mut lines = Vec::with_capacity(rows.len());
     for row in rows {
         let at = usize::try_from(row.place).ok();
         let Some(told) = at.and_then(|at| left.get_mut(at)).and_then(Option::take) else {
             continue;
         };
-        let (event, iso_status, reason) = told.change.words();
-        let reason = reason.map(str::to_owned);
-        let (transfer, at, record) = (told.transfer, told.at, record(told)?);
-        lines.push(Line { transfer, at, event: event.into(), iso_status, reason, record });
         // The ledger's clock may be behind this machine's.
         let after = clock::calendar_or_epoch(told.at) - row.created_at;
         changed.push(Changed {
@@ -216,7 +208,6 @@ async fn apply(connection: &mut Connection, wave: &[&Told]) -> Result<Vec<Change
         });
     }
     deadlines_set(connection, left.into_iter().flatten()).await?;
-    timeline_insert(connection, &lines).await?;
     Ok(changed)
 }
 
@@ -255,11 +246,15 @@ async fn deadlines_set(
     Ok(())
 }
 
+/// Updates transfers and adds the lines of those that change to their timelines.
 async fn update(connection: &mut Connection, wave: &[&Told]) -> Result<Vec<ChangedRow>, Error> {
     let (agents, uetrs) = ids(wave.iter().map(|told| told.transfer));
     let records = wave.iter().map(|told| record(told)).collect::<Result<Vec<_>, _>>()?;
     let changes = || wave.iter().map(|told| &told.change);
-    let query = sqlx::query_as(
+    let words = || changes().map(Change::words);
+    let mut statement = Statement::default();
+    statement.part(
+        "changed",
         "UPDATE transfer t SET
             status = coalesce(c.status, t.status),
             record = c.record,
@@ -278,18 +273,20 @@ async fn update(connection: &mut Connection, wave: &[&Told]) -> Result<Vec<Chang
             confirmed_at = CASE WHEN c.kind = 'confirmed' THEN c.at ELSE t.confirmed_at END,
             credited_at = CASE WHEN c.status = 'CREDITED' THEN c.at ELSE t.credited_at END
          FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
-            $7::timestamptz[], $8::timestamptz[], $9::bigint[])
+            $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::text[], $11::text[],
+            $12::text[])
             WITH ORDINALITY AS c (debtor_agent, uetr, kind, status, reason, refusal, at, until,
-                record, place)
+                record, event, iso_status, because, place)
          WHERE t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr AND CASE c.kind
             WHEN 'pending' THEN t.status = 'QUEUED'
             WHEN 'held' THEN t.status = 'PENDING' AND t.held_until IS DISTINCT FROM c.until
             WHEN 'confirmed' THEN t.status = 'SETTLED' AND t.confirmation IS DISTINCT FROM c.reason
             ELSE t.status IN ('QUEUED', 'PENDING') END
          RETURNING (c.place - 1)::integer AS place, t.outgoing, t.created_at, t.corridor,
-            t.traceparent",
+            t.traceparent, c.debtor_agent, c.uetr, c.at, c.event, c.iso_status, c.because,
+            c.record",
     );
-    let query = query
+    statement
         .bind(agents)
         .bind(uetrs)
         .bind(changes().map(Change::kind).collect::<Vec<_>>())
@@ -298,6 +295,17 @@ async fn update(connection: &mut Connection, wave: &[&Told]) -> Result<Vec<Chang
         .bind(changes().map(Change::refusal).collect::<Vec<_>>())
         .bind(wave.iter().map(|told| clock::calendar_or_epoch(told.at)).collect::<Vec<_>>())
         .bind(changes().map(Change::until).collect::<Vec<_>>())
-        .bind(records);
-    Ok(query.fetch_all(connection).await?)
+        .bind(records)
+        .bind(words().map(|(event, _, _)| event).collect::<Vec<_>>())
+        .bind(words().map(|(_, iso_status, _)| iso_status).collect::<Vec<_>>())
+        .bind(words().map(|(_, _, reason)| reason).collect::<Vec<_>>());
+    statement.part(
+        "told",
+        "INSERT INTO timeline (debtor_agent, uetr, at, event, iso_status, reason, record)
+         SELECT debtor_agent, uetr, at, event, iso_status, because, record FROM changed
+         ORDER BY place",
+    );
+    let shown = "SELECT place, outgoing, created_at, corridor, traceparent FROM changed";
+    statement.part("shown", shown);
+    statement.fetch(connection).await
 }

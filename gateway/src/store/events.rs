@@ -3,7 +3,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{FromRow, PgExecutor};
 use time::OffsetDateTime;
 
-use super::{Connection, Error, Store, big, groups::Group, unsigned};
+use super::{Connection, Error, Store, big, groups::Group, statement::Statement, unsigned};
 
 /// An event as REST shows it.
 #[derive(Clone, Debug, FromRow)]
@@ -31,39 +31,36 @@ pub struct NewEvent {
     pub data: serde_json::Value,
 }
 
-/// Keeps events.
+/// Keeps events and moves the cursor over them; false when it stands elsewhere, and then nothing of this may be
+/// committed.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn event_insert(connection: &mut Connection, events: &[NewEvent]) -> Result<(), Error> {
+pub async fn event_keep(
+    connection: &mut Connection,
+    events: &[NewEvent],
+    (from, to): (u64, u64),
+) -> Result<bool, Error> {
     let numbers: Result<Vec<i64>, Error> =
         events.iter().map(|event| big("number", event.number)).collect();
     let sequences: Result<Vec<i64>, Error> =
         events.iter().map(|event| big("sequence", event.sequence)).collect();
-    sqlx::query(
-        "INSERT INTO event (number, sequence, at, data)
-         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::jsonb[])",
-    )
-    .bind(numbers?)
-    .bind(sequences?)
-    .bind(events.iter().map(|event| event.at).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| &event.data).collect::<Vec<_>>())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Moves the cursor; false when it stands elsewhere.
-///
-/// # Errors
-/// When the statement fails.
-pub async fn cursor_move(connection: &mut Connection, from: u64, to: u64) -> Result<bool, Error> {
-    let done = sqlx::query("UPDATE event_cursor SET number = $2 WHERE one AND number = $1")
+    let mut statement = Statement::default();
+    statement
+        .part(
+            "event_made",
+            "INSERT INTO event (number, sequence, at, data)
+             SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::jsonb[])",
+        )
+        .bind(numbers?)
+        .bind(sequences?)
+        .bind(events.iter().map(|event| event.at).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| &event.data).collect::<Vec<_>>());
+    statement
+        .part("moved", "UPDATE event_cursor SET number = $2 WHERE one AND number = $1")
         .bind(big("number", from)?)
-        .bind(big("number", to)?)
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected() == 1)
+        .bind(big("number", to)?);
+    Ok(statement.execute(connection).await? == 1)
 }
 
 /// The last number seen.

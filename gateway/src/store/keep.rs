@@ -1,5 +1,5 @@
 //! What a gateway does for many transfers at a time: keep new ones, write decisions, note bookings, each with the item that carries it; it decides none of them.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ledger_types::{StatusReason, TransferId};
 
@@ -8,12 +8,12 @@ use super::{
     book::{Movement, set_aside},
     groups::Group,
     leaving::{Leaving, Sent},
-    outbox::{NewItem, OutboxRow, outbox_insert},
-    parties::{NewParty, party_insert},
-    quotes::{QuoteRow, quote_keep},
+    outbox::{NewItem, OutboxRow, outbox_of_first, outbox_with},
+    parties::{NewParty, party_part},
+    quotes::{QuoteRow, quote_part},
+    statement::Statement,
     transfers::{
-        Line, New, timeline_insert, transfer_book, transfer_decide, transfer_forget,
-        transfer_insert,
+        Line, New, book_part, decide_part, timeline_part, transfer_forget, transfer_insert,
     },
 };
 
@@ -63,14 +63,18 @@ fn chosen<'a>(all: &'a [Keep], which: &'a [bool]) -> impl Iterator<Item = &'a Ke
 
 /// Keeps what belongs to transfers that are inserted, and gives their items' rows.
 async fn belongings(connection: &mut Connection, kept: &[&Keep]) -> Result<Vec<OutboxRow>, Error> {
+    if kept.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut statement = Statement::default();
     let quotes: Vec<_> = kept.iter().filter_map(|one| one.quote.clone()).collect();
-    quote_keep(connection, &quotes).await?;
+    quote_part(&mut statement, &quotes);
     let parties: Vec<_> = kept.iter().map(|one| one.party.clone()).collect();
-    party_insert(connection, &parties).await?;
+    party_part(&mut statement, &parties);
     let lines: Vec<_> = kept.iter().map(|one| one.line.clone()).collect();
-    timeline_insert(connection, &lines).await?;
+    timeline_part(&mut statement, &lines);
     let items: Vec<_> = kept.iter().map(|one| one.item.clone()).collect();
-    outbox_insert(connection, &items).await
+    outbox_with(connection, statement, &items).await
 }
 
 #[derive(Debug)]
@@ -137,13 +141,16 @@ impl Group for Deciding {
         connection: &mut Connection,
         items: &[Decide],
     ) -> Result<Vec<Option<Sent>>, Error> {
-        let words: Vec<_> = items.iter().map(|one| (one.item.transfer, one.word)).collect();
-        let mut decided = transfer_decide(connection, &words).await?;
-        let sent: Vec<Option<&NewItem>> = items
-            .iter()
-            .map(|one| decided.remove(&one.item.transfer).then_some(&one.item))
-            .collect();
-        enqueued(connection, &sent).await
+        // Of two decisions about one transfer the first counts.
+        let mut seen = HashSet::new();
+        let first: Vec<&Decide> =
+            items.iter().filter(|one| seen.insert(one.item.transfer)).collect();
+        let words: Vec<_> = first.iter().map(|one| (one.item.transfer, one.word)).collect();
+        let mut statement = Statement::default();
+        decide_part(&mut statement, &words);
+        let asked = first.iter().map(|one| one.item.clone()).collect();
+        let mut rows = sent(connection, statement, asked).await?;
+        Ok(items.iter().map(|one| rows.remove(&one.item.transfer)).collect())
     }
 }
 
@@ -177,24 +184,28 @@ impl Group for Booking {
         connection: &mut Connection,
         items: &[Booked],
     ) -> Result<Vec<Option<Sent>>, Error> {
+        let mut seen = HashSet::new();
+        let first = || items.iter().filter(|one| one.item.is_some());
+        let asked = first().filter(|one| seen.insert(one.transfer));
+        let asked = asked.filter_map(|one| one.item.clone()).collect();
         let done: Vec<TransferId> = items.iter().map(|one| one.transfer).collect();
-        let mut noted = transfer_book(connection, &done).await?;
-        let sent: Vec<Option<&NewItem>> = items
-            .iter()
-            .map(|one| one.item.as_ref().filter(|_| noted.remove(&one.transfer)))
-            .collect();
-        enqueued(connection, &sent).await
+        let mut statement = Statement::default();
+        book_part(&mut statement, &done);
+        let mut rows = sent(connection, statement, asked).await?;
+        let own = |one: &Booked| one.item.as_ref().and_then(|_| rows.remove(&one.transfer));
+        Ok(items.iter().map(own).collect())
     }
 }
 
-/// The rows of those that are there, in order.
-async fn enqueued(
+/// Sends items, one of a transfer, of the transfers that the statement gives as first.
+async fn sent(
     connection: &mut Connection,
-    sent: &[Option<&NewItem>],
-) -> Result<Vec<Option<Sent>>, Error> {
-    let items: Vec<NewItem> = sent.iter().flatten().copied().cloned().collect();
-    let mut rows = outbox_insert(connection, &items).await?.into_iter();
-    Ok(sent.iter().map(|item| item.and_then(|_| rows.next()).map(Sent::new)).collect())
+    statement: Statement,
+    items: Vec<NewItem>,
+) -> Result<HashMap<TransferId, Sent>, Error> {
+    let rows = outbox_of_first(connection, statement, &items).await?;
+    let made = items.iter().zip(rows);
+    Ok(made.filter_map(|(item, row)| Some((item.transfer, Sent::new(row?)))).collect())
 }
 
 impl Store {

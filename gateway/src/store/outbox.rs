@@ -14,7 +14,8 @@ use super::{
     Connection, Error, Store,
     changes::{Changed, Told, transfer_changes},
     groups::Group,
-    transfers::{ids, uuid},
+    statement::Statement,
+    transfers::{FIRST, ids, uuid},
     unsigned,
 };
 
@@ -81,33 +82,71 @@ pub async fn outbox_insert(
     connection: &mut Connection,
     new: &[NewItem],
 ) -> Result<Vec<OutboxRow>, Error> {
+    outbox_with(connection, Statement::default(), new).await
+}
+
+/// The same in one statement with what is to be written before.
+///
+/// # Errors
+/// As [`outbox_insert`].
+pub async fn outbox_with(
+    connection: &mut Connection,
+    statement: Statement,
+    new: &[NewItem],
+) -> Result<Vec<OutboxRow>, Error> {
+    let rows = outbox(connection, statement, "true", new).await?;
+    rows.into_iter().map(|row| row.ok_or(Error::Unanswered)).collect()
+}
+
+/// The same for those transfers alone that a part of the statement gives by the name of [`FIRST`].
+///
+/// # Errors
+/// As [`outbox_insert`].
+pub async fn outbox_of_first(
+    connection: &mut Connection,
+    statement: Statement,
+    new: &[NewItem],
+) -> Result<Vec<Option<OutboxRow>>, Error> {
+    let which = format!("(debtor_agent, uetr) IN (SELECT debtor_agent, uetr FROM {FIRST})");
+    outbox(connection, statement, &which, new).await
+}
+
+async fn outbox(
+    connection: &mut Connection,
+    mut statement: Statement,
+    which: &str,
+    new: &[NewItem],
+) -> Result<Vec<Option<OutboxRow>>, Error> {
     if new.is_empty() {
+        if !statement.is_empty() {
+            statement.execute(connection).await?;
+        }
         return Ok(Vec::new());
     }
     let (agents, uetrs) = ids(new.iter().map(|item| item.transfer));
-    let made: Vec<Made> = sqlx::query_as(
-        "WITH made AS (
-            INSERT INTO outbox (kind, debtor_agent, uetr, fingerprint, item, blob, traceparent)
-            SELECT kind, debtor_agent, uetr, fingerprint, item, blob, traceparent
-            FROM unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::bytea[], $5::bytea[],
-                $6::bytea[], $7::text[]) WITH ORDINALITY
-                AS c (kind, debtor_agent, uetr, fingerprint, item, blob, traceparent, place)
-            ORDER BY place
-            ON CONFLICT (kind, debtor_agent, uetr, fingerprint) DO UPDATE SET refusal = NULL
-            RETURNING id, kind, debtor_agent, uetr, item, blob, traceparent, fingerprint),
-         open AS (
-            INSERT INTO open_item (item) SELECT id FROM made ON CONFLICT (item) DO NOTHING)
-         SELECT * FROM made",
-    )
-    .bind(new.iter().map(|item| i16::from(item.kind.code())).collect::<Vec<_>>())
-    .bind(agents)
-    .bind(uetrs)
-    .bind(new.iter().map(|item| item.fingerprint.as_slice()).collect::<Vec<_>>())
-    .bind(new.iter().map(|item| item.item.as_slice()).collect::<Vec<_>>())
-    .bind(new.iter().map(|item| item.blob.as_deref()).collect::<Vec<_>>())
-    .bind(new.iter().map(|item| item.traceparent.as_deref()).collect::<Vec<_>>())
-    .fetch_all(connection)
-    .await?;
+    let made = format!(
+        "INSERT INTO outbox (kind, debtor_agent, uetr, fingerprint, item, blob, traceparent)
+         SELECT kind, debtor_agent, uetr, fingerprint, item, blob, traceparent
+         FROM unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::bytea[], $5::bytea[],
+            $6::bytea[], $7::text[]) WITH ORDINALITY
+            AS c (kind, debtor_agent, uetr, fingerprint, item, blob, traceparent, place)
+         WHERE {which} ORDER BY place
+         ON CONFLICT (kind, debtor_agent, uetr, fingerprint) DO UPDATE SET refusal = NULL
+         RETURNING id, kind, debtor_agent, uetr, item, blob, traceparent, fingerprint"
+    );
+    statement
+        .part("outbox_made", &made)
+        .bind(new.iter().map(|item| i16::from(item.kind.code())).collect::<Vec<_>>())
+        .bind(agents)
+        .bind(uetrs)
+        .bind(new.iter().map(|item| item.fingerprint.as_slice()).collect::<Vec<_>>())
+        .bind(new.iter().map(|item| item.item.as_slice()).collect::<Vec<_>>())
+        .bind(new.iter().map(|item| item.blob.as_deref()).collect::<Vec<_>>())
+        .bind(new.iter().map(|item| item.traceparent.as_deref()).collect::<Vec<_>>());
+    let open =
+        "INSERT INTO open_item (item) SELECT id FROM outbox_made ON CONFLICT (item) DO NOTHING";
+    statement.part("opened", open).part("rows", "SELECT * FROM outbox_made");
+    let made: Vec<Made> = statement.fetch(connection).await?;
     let mut made: HashMap<(i16, i64, Uuid, Vec<u8>), OutboxRow> = made
         .into_iter()
         .map(|made| {
@@ -117,10 +156,9 @@ pub async fn outbox_insert(
         .collect();
     let own = |item: &NewItem| {
         let (kind, agent) = (i16::from(item.kind.code()), i64::from(item.transfer.debtor_agent.0));
-        let key = (kind, agent, uuid(item.transfer.uetr), item.fingerprint.to_vec());
-        made.remove(&key).ok_or(Error::Unanswered)
+        made.remove(&(kind, agent, uuid(item.transfer.uetr), item.fingerprint.to_vec()))
     };
-    new.iter().map(own).collect()
+    Ok(new.iter().map(own).collect())
 }
 
 /// Whether an item that asks the same is here, unless it was refused.
@@ -146,19 +184,22 @@ pub async fn outbox_holds(
     .await?)
 }
 
-/// Marks items as answered, each with the name of its refusal if it was refused.
+/// Marks items as answered, each with the name of its refusal if it was refused, and envelopes as answered or
+/// given up.
 ///
 /// # Errors
-/// When the statement fails.
+/// When a statement fails.
 pub async fn outbox_done(
     connection: &mut Connection,
     done: &[(i64, Option<&str>)],
+    envelopes: &[Uuid],
 ) -> Result<(), Error> {
     let ids: Vec<i64> = done.iter().map(|(id, _)| *id).collect();
-    sqlx::query("DELETE FROM open_item WHERE item = ANY ($1)")
-        .bind(ids)
-        .execute(&mut *connection)
-        .await?;
+    let mut statement = Statement::default();
+    statement.part("closed", "DELETE FROM open_item WHERE item = ANY ($1)").bind(ids);
+    let answered = "UPDATE envelope SET done = true WHERE request = ANY ($1)";
+    statement.part("answered", answered).bind(envelopes);
+    statement.execute(&mut *connection).await?;
     let refused = done.iter().filter_map(|(id, refusal)| Some((*id, (*refusal)?)));
     let (ids, refusals): (Vec<i64>, Vec<&str>) = refused.unzip();
     if ids.is_empty() {
@@ -172,18 +213,6 @@ pub async fn outbox_done(
     .bind(refusals)
     .execute(connection)
     .await?;
-    Ok(())
-}
-
-/// Marks envelopes as answered, or given up.
-///
-/// # Errors
-/// When the statement fails.
-pub async fn envelope_done(connection: &mut Connection, requests: &[Uuid]) -> Result<(), Error> {
-    sqlx::query("UPDATE envelope SET done = true WHERE request = ANY ($1)")
-        .bind(requests)
-        .execute(connection)
-        .await?;
     Ok(())
 }
 
@@ -299,8 +328,8 @@ impl Group for Answering {
     async fn run(connection: &mut Connection, all: &[Said]) -> Result<Vec<Vec<Changed>>, Error> {
         let done = all.iter().flat_map(|said| &said.done);
         let done: Vec<_> = done.map(|(id, refusal)| (*id, refusal.as_deref())).collect();
-        outbox_done(connection, &done).await?;
-        envelope_done(connection, &all.iter().map(|said| said.request).collect::<Vec<_>>()).await?;
+        let envelopes: Vec<Uuid> = all.iter().map(|said| said.request).collect();
+        outbox_done(connection, &done, &envelopes).await?;
         let mut changes = Vec::with_capacity(all.len());
         for said in all {
             changes.push(transfer_changes(connection, &said.told).await?);

@@ -4,6 +4,7 @@ use ledger_types::TransferId;
 use super::{
     Connection, Error, Json, Store,
     groups::{Group, in_order},
+    statement::Statement,
     transfers::{ids, uuid},
 };
 use crate::personal::Personal;
@@ -35,19 +36,26 @@ pub async fn party_insert(connection: &mut Connection, new: &[NewParty]) -> Resu
     if new.is_empty() {
         return Ok(());
     }
-    let (agents, uetrs) = ids(new.iter().map(|party| party.transfer));
-    sqlx::query(
-        "INSERT INTO party (debtor_agent, uetr, personal, sealed_error)
-         SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::jsonb[], $4::text[])
-         ON CONFLICT (debtor_agent, uetr) DO NOTHING",
-    )
-    .bind(agents)
-    .bind(uetrs)
-    .bind(new.iter().map(|party| party.personal.as_ref().map(Json)).collect::<Vec<_>>())
-    .bind(new.iter().map(|party| party.sealed_error.as_deref()).collect::<Vec<_>>())
-    .execute(connection)
-    .await?;
+    let mut statement = Statement::default();
+    party_part(&mut statement, new);
+    statement.execute(connection).await?;
     Ok(())
+}
+
+/// The same as a part of a statement.
+pub fn party_part(statement: &mut Statement, new: &[NewParty]) {
+    let (agents, uetrs) = ids(new.iter().map(|party| party.transfer));
+    statement
+        .part(
+            "party_made",
+            "INSERT INTO party (debtor_agent, uetr, personal, sealed_error)
+             SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::jsonb[], $4::text[])
+             ON CONFLICT (debtor_agent, uetr) DO NOTHING",
+        )
+        .bind(agents)
+        .bind(uetrs)
+        .bind(new.iter().map(|party| party.personal.as_ref().map(Json)).collect::<Vec<_>>())
+        .bind(new.iter().map(|party| party.sealed_error.as_deref()).collect::<Vec<_>>());
 }
 
 /// Keeps who and whom of a transfer that is known, as it is sealed now.

@@ -4,7 +4,7 @@ use sqlx::{FromRow, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Connection, Error, Store, groups::Group};
+use super::{Connection, Error, Store, groups::Group, statement::Statement};
 
 /// One firm quote of a chain, as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub struct StoredHop {
 /// A quote's row.
 #[derive(Clone, Debug, FromRow)]
 pub struct QuoteRow {
-    /// The id of its first hop.
+    /// The name that this gateway gave it: on the ledger, answers to many questions share one.
     pub id: Uuid,
     /// Its corridor.
     pub corridor: i64,
@@ -62,6 +62,8 @@ pub struct QuoteRow {
     pub hops: Json<Vec<StoredHop>>,
     /// The last time of a submit.
     pub submit_by: OffsetDateTime,
+    /// The UETR of the one transfer that it is for, once there is one.
+    pub used_by: Option<Uuid>,
 }
 
 impl Store {
@@ -80,11 +82,39 @@ impl Store {
     pub async fn quote_fetch(&self, id: Uuid) -> Result<Option<QuoteRow>, Error> {
         Ok(sqlx::query_as(
             "SELECT id, corridor, source_currency, source_amount, destination_currency,
-                destination_amount, hops, submit_by FROM quote WHERE id = $1",
+                destination_amount, hops, submit_by, used_by FROM quote WHERE id = $1",
         )
         .bind(id)
         .fetch_optional(&self.pool)
         .await?)
+    }
+
+    /// Takes a quote for a transfer; false when it is another's.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn quote_take(&self, id: Uuid, uetr: Uuid) -> Result<bool, Error> {
+        let taken = sqlx::query(
+            "UPDATE quote SET used_by = $2 WHERE id = $1 AND (used_by IS NULL OR used_by = $2)",
+        )
+        .bind(id)
+        .bind(uetr)
+        .execute(&self.pool)
+        .await?;
+        Ok(taken.rows_affected() == 1)
+    }
+
+    /// Gives a quote back that a transfer took which is not sent.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn quote_return(&self, id: Uuid, uetr: Uuid) -> Result<(), Error> {
+        sqlx::query("UPDATE quote SET used_by = NULL WHERE id = $1 AND used_by = $2")
+            .bind(id)
+            .bind(uetr)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 }
 
@@ -109,24 +139,32 @@ pub async fn quote_keep(connection: &mut Connection, quotes: &[QuoteRow]) -> Res
     if quotes.is_empty() {
         return Ok(());
     }
+    let mut statement = Statement::default();
+    quote_part(&mut statement, quotes);
+    statement.execute(connection).await?;
+    Ok(())
+}
+
+/// The same as a part of a statement.
+pub fn quote_part(statement: &mut Statement, quotes: &[QuoteRow]) {
     let texts = |of: fn(&QuoteRow) -> &str| quotes.iter().map(of).collect::<Vec<_>>();
     let numbers = |of: fn(&QuoteRow) -> i64| quotes.iter().map(of).collect::<Vec<_>>();
-    sqlx::query(
-        "INSERT INTO quote (id, corridor, source_currency, source_amount,
-            destination_currency, destination_amount, hops, submit_by)
+    statement
+        .part(
+            "quote_made",
+            "INSERT INTO quote (id, corridor, source_currency, source_amount,
+            destination_currency, destination_amount, hops, submit_by, used_by)
          SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[],
-            $6::bigint[], $7::jsonb[], $8::timestamptz[])
+            $6::bigint[], $7::jsonb[], $8::timestamptz[], $9::uuid[])
          ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(quotes.iter().map(|quote| quote.id).collect::<Vec<_>>())
-    .bind(numbers(|quote| quote.corridor))
-    .bind(texts(|quote| &quote.source_currency))
-    .bind(numbers(|quote| quote.source_amount))
-    .bind(texts(|quote| &quote.destination_currency))
-    .bind(numbers(|quote| quote.destination_amount))
-    .bind(quotes.iter().map(|quote| &quote.hops).collect::<Vec<_>>())
-    .bind(quotes.iter().map(|quote| quote.submit_by).collect::<Vec<_>>())
-    .execute(connection)
-    .await?;
-    Ok(())
+        )
+        .bind(quotes.iter().map(|quote| quote.id).collect::<Vec<_>>())
+        .bind(numbers(|quote| quote.corridor))
+        .bind(texts(|quote| &quote.source_currency))
+        .bind(numbers(|quote| quote.source_amount))
+        .bind(texts(|quote| &quote.destination_currency))
+        .bind(numbers(|quote| quote.destination_amount))
+        .bind(quotes.iter().map(|quote| &quote.hops).collect::<Vec<_>>())
+        .bind(quotes.iter().map(|quote| quote.submit_by).collect::<Vec<_>>())
+        .bind(quotes.iter().map(|quote| quote.used_by).collect::<Vec<_>>());
 }

@@ -9,6 +9,8 @@ use uuid::Uuid;
 use super::{
     Connection, Error, Store, big,
     groups::{Group, in_order},
+    parties::{NewParty, party_part},
+    statement::Statement,
     unsigned,
 };
 use crate::clock;
@@ -151,6 +153,28 @@ pub async fn transfer_insert(
     connection: &mut Connection,
     new: &[New],
 ) -> Result<HashSet<TransferId>, Error> {
+    let mut statement = Statement::default();
+    transfer_part(&mut statement, new)?;
+    Ok(transfers(statement.fetch(connection).await?))
+}
+
+/// The same with their personal data.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn transfer_learn(
+    connection: &mut Connection,
+    new: &[New],
+    parties: &[NewParty],
+) -> Result<(), Error> {
+    let mut statement = Statement::default();
+    transfer_part(&mut statement, new)?;
+    party_part(&mut statement, parties);
+    statement.execute(connection).await?;
+    Ok(())
+}
+
+fn transfer_part(statement: &mut Statement, new: &[New]) -> Result<(), Error> {
     let (agents, uetrs) = ids(new.iter().map(|row| row.transfer));
     let mut instructed = Vec::with_capacity(new.len());
     let (mut amounts, mut reserved) = (Vec::with_capacity(new.len()), Vec::new());
@@ -162,7 +186,8 @@ pub async fn transfer_insert(
     }
     let texts = |of: fn(&New) -> Option<&str>| new.iter().map(of).collect::<Vec<_>>();
     let quotes = |row: &New| row.quotes.iter().map(Uuid::to_string).collect::<Vec<_>>().join(",");
-    let made: Vec<(i64, Uuid)> = sqlx::query_as(
+    statement.part(
+        "transfer_made",
         // An array of arrays is no list of lists in SQL, so quotes come as text.
         "INSERT INTO transfer (debtor_agent, uetr, creditor_agent, outgoing, return_of, corridor,
             status, reason, refusal, instructed_amount, instructed_currency, amount, currency,
@@ -205,10 +230,8 @@ pub async fn transfer_insert(
     .bind(texts(|row| row.end_to_end_id.as_deref()))
     .bind(new.iter().map(quotes).collect::<Vec<_>>())
     .bind(new.iter().map(|row| row.tracking_sha256.as_deref()).collect::<Vec<_>>())
-    .bind(texts(|row| row.traceparent.as_deref()))
-    .fetch_all(connection)
-    .await?;
-    Ok(transfers(made))
+    .bind(texts(|row| row.traceparent.as_deref()));
+    Ok(())
 }
 
 /// Takes back transfers that were inserted in this SQL transaction.
@@ -294,25 +317,32 @@ pub async fn timeline_insert(connection: &mut Connection, lines: &[Line]) -> Res
     if lines.is_empty() {
         return Ok(());
     }
+    let mut statement = Statement::default();
+    timeline_part(&mut statement, lines);
+    statement.execute(connection).await?;
+    Ok(())
+}
+
+/// The same as a part of a statement.
+pub fn timeline_part(statement: &mut Statement, lines: &[Line]) {
     let (agents, uetrs) = ids(lines.iter().map(|line| line.transfer));
-    sqlx::query(
-        "INSERT INTO timeline (debtor_agent, uetr, at, event, iso_status, reason, record)
+    statement
+        .part(
+            "timeline_made",
+            "INSERT INTO timeline (debtor_agent, uetr, at, event, iso_status, reason, record)
          SELECT debtor_agent, uetr, at, event, iso_status, reason, record
          FROM unnest($1::bigint[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[],
             $6::text[], $7::bigint[]) WITH ORDINALITY
             AS c (debtor_agent, uetr, at, event, iso_status, reason, record, place)
          ORDER BY place",
-    )
-    .bind(agents)
-    .bind(uetrs)
-    .bind(lines.iter().map(|line| clock::calendar_or_epoch(line.at)).collect::<Vec<_>>())
-    .bind(lines.iter().map(|line| &*line.event).collect::<Vec<_>>())
-    .bind(lines.iter().map(|line| line.iso_status).collect::<Vec<_>>())
-    .bind(lines.iter().map(|line| line.reason.as_deref()).collect::<Vec<_>>())
-    .bind(lines.iter().map(|line| line.record).collect::<Vec<_>>())
-    .execute(connection)
-    .await?;
-    Ok(())
+        )
+        .bind(agents)
+        .bind(uetrs)
+        .bind(lines.iter().map(|line| clock::calendar_or_epoch(line.at)).collect::<Vec<_>>())
+        .bind(lines.iter().map(|line| &*line.event).collect::<Vec<_>>())
+        .bind(lines.iter().map(|line| line.iso_status).collect::<Vec<_>>())
+        .bind(lines.iter().map(|line| line.reason.as_deref()).collect::<Vec<_>>())
+        .bind(lines.iter().map(|line| line.record).collect::<Vec<_>>());
 }
 
 /// A line of a timeline.
@@ -362,22 +392,31 @@ pub async fn transfer_decide(
     connection: &mut Connection,
     decisions: &[(TransferId, &str)],
 ) -> Result<HashSet<TransferId>, Error> {
-    let (agents, uetrs) = ids(decisions.iter().map(|(transfer, _)| *transfer));
-    let made: Vec<(i64, Uuid)> = sqlx::query_as(
-        "UPDATE transfer t SET decision = c.decision
-         FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS c (debtor_agent, uetr, decision)
-         WHERE t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr
-            AND NOT t.outgoing AND t.status = 'PENDING'
-            AND (t.decision IS NULL OR t.decision = 'hold')
-         RETURNING t.debtor_agent, t.uetr",
-    )
-    .bind(agents)
-    .bind(uetrs)
-    .bind(decisions.iter().map(|(_, word)| *word).collect::<Vec<_>>())
-    .fetch_all(connection)
-    .await?;
-    Ok(transfers(made))
+    let mut statement = Statement::default();
+    decide_part(&mut statement, decisions);
+    Ok(transfers(statement.fetch(connection).await?))
 }
+
+/// The same as a part of a statement, by the name of [`FIRST`].
+pub fn decide_part(statement: &mut Statement, decisions: &[(TransferId, &str)]) {
+    let (agents, uetrs) = ids(decisions.iter().map(|(transfer, _)| *transfer));
+    statement
+        .part(
+            FIRST,
+            "UPDATE transfer t SET decision = c.decision
+             FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS c (debtor_agent, uetr, decision)
+             WHERE t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr
+                AND NOT t.outgoing AND t.status = 'PENDING'
+                AND (t.decision IS NULL OR t.decision = 'hold')
+             RETURNING t.debtor_agent, t.uetr",
+        )
+        .bind(agents)
+        .bind(uetrs)
+        .bind(decisions.iter().map(|(_, word)| *word).collect::<Vec<_>>());
+}
+
+/// The part of a statement that gives those for whom something is done for the first time.
+pub const FIRST: &str = "first";
 
 /// Notes that core banking is done with transfers; gives those of which that was not noted before.
 ///
@@ -387,18 +426,24 @@ pub async fn transfer_book(
     connection: &mut Connection,
     done: &[TransferId],
 ) -> Result<HashSet<TransferId>, Error> {
+    let mut statement = Statement::default();
+    book_part(&mut statement, done);
+    Ok(transfers(statement.fetch(connection).await?))
+}
+
+/// The same as a part of a statement, by the name of [`FIRST`].
+pub fn book_part(statement: &mut Statement, done: &[TransferId]) {
     let (agents, uetrs) = ids(done.iter().copied());
-    let made: Vec<(i64, Uuid)> = sqlx::query_as(
-        "UPDATE transfer t SET booked = true
-         FROM unnest($1::bigint[], $2::uuid[]) AS c (debtor_agent, uetr)
-         WHERE t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr AND NOT t.booked
-         RETURNING t.debtor_agent, t.uetr",
-    )
-    .bind(agents)
-    .bind(uetrs)
-    .fetch_all(connection)
-    .await?;
-    Ok(transfers(made))
+    statement
+        .part(
+            FIRST,
+            "UPDATE transfer t SET booked = true
+             FROM unnest($1::bigint[], $2::uuid[]) AS c (debtor_agent, uetr)
+             WHERE t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr AND NOT t.booked
+             RETURNING t.debtor_agent, t.uetr",
+        )
+        .bind(agents)
+        .bind(uetrs);
 }
 
 #[derive(FromRow)]

@@ -15,6 +15,7 @@ use proto::convert::Network;
 use serde_json::json;
 use services_runtime::trace;
 use tokio::sync::{OwnedMutexGuard, oneshot};
+use uuid::Uuid;
 
 use super::{
     Created,
@@ -41,7 +42,7 @@ use crate::{
         outbox::{NewItem, outbox_insert},
         parties::{NewParty, party_replace, screening_insert},
         quotes::{QuoteRow, quote_keep},
-        transfers::{Line, New, Row},
+        transfers::{Line, New, Row, uuid},
     },
     tracking,
 };
@@ -58,6 +59,8 @@ pub struct Priced {
     fees: Option<SetFeeSchedule>,
     hops: Vec<Hop>,
     legs: ArrayVec<Leg, 8>,
+    /// Its name at this gateway.
+    quote: Option<Uuid>,
     /// What was asked for it and is not kept yet.
     fresh: Option<QuoteRow>,
     pub(super) source: Money,
@@ -86,6 +89,7 @@ pub struct Draft {
 pub async fn create(app: &App, order: &Order) -> Result<Created, Problem> {
     match attempt(app, order).await {
         Err(problem) if problem.lasting() && problem.uetr.is_none() => {
+            return_quote(app, order).await?;
             let kept = refuse::keep(app, order, &problem).await?;
             // Else what a request that was cut off was keeping is kept now, and not refused.
             let problem = if kept { problem } else { Problem::refused(Rejection::UetrReused) };
@@ -289,6 +293,7 @@ pub async fn price(
     }
     Ok(Priced {
         submit_by: quote.as_ref().map(|row| clock::from_calendar(row.submit_by)),
+        quote: quote.as_ref().map(|row| row.id),
         fresh: quote.filter(|_| order.quote.is_none()),
         debtor_total,
         source: Money::new(source, from),
@@ -321,7 +326,7 @@ async fn quote(
             destination: corridor.destination_currency,
             fixed,
         };
-        return quotes::ask(app, asked).await.map(Some);
+        return quotes::quote_for(app, asked, order.uetr).await.map(Some);
     };
     let unknown = || Problem::new(Code::QuoteNotFound, "quote: ask this gateway for a new one");
     let row = app.store.quote_fetch(id).await?.ok_or_else(unknown)?;
@@ -338,7 +343,20 @@ async fn quote(
     if differs(row.destination_amount, order.settlement) || differs(row.source_amount, exact) {
         return Err(Problem::refused(Rejection::QuoteAmountMismatch));
     }
+    // The ledger knows the price and how much there is of it in all: one use each is our promise.
+    if !app.store.quote_take(id, uuid(order.uetr)).await? {
+        return Err(Problem::refused(Rejection::QuoteOverdrawn));
+    }
     Ok(Some(row))
+}
+
+/// Gives back the quote of an order that is not sent, where it took the one that it names.
+///
+/// # Errors
+/// When the store fails.
+pub async fn return_quote(app: &App, order: &Order) -> Result<(), Problem> {
+    let Some(id) = order.quote else { return Ok(()) };
+    Ok(app.store.quote_return(id, uuid(order.uetr)).await?)
 }
 
 /// The personal data, sealed for both agents and the corridor's regulator.
@@ -486,7 +504,7 @@ pub(super) fn new_row(app: &App, transfer: TransferId, order: &Order, priced: &P
         payout_method: order.payout_method.as_str(),
         purpose: order.purpose.to_string(),
         end_to_end_id: order.personal.end_to_end_id.clone(),
-        quotes: priced.hops.iter().map(|hop| uuid::Uuid::from_bytes(hop.quote.0)).collect(),
+        quotes: priced.quote.into_iter().collect(),
         tracking_sha256: Some(tracking::digest(&token).to_vec()),
         traceparent: trace::kept(),
     }

@@ -23,6 +23,7 @@ use crate::{
         self,
         book::Movement,
         outbox::OutboxRow,
+        quotes::{QuoteRow, quote_keep},
         transfers::{Line, New, Row, timeline_insert, transfer_insert},
     },
 };
@@ -51,13 +52,14 @@ pub async fn create(
     let (terms, fees) = terms.ok_or_else(|| Problem::refused(Rejection::CorridorUnknown))?;
     // A return runs from the corridor's destination to its source.
     let (from, to) = (terms.destination_currency, terms.source_currency);
-    let hops = if from == to {
-        Vec::new()
+    let quote = if from == to {
+        None
     } else {
         let fixed = Fixed::Source(amount);
         let asked = Asked { corridor: terms.corridor, source: from, destination: to, fixed };
-        quotes::hops(&quotes::quote(app, asked).await?)?
+        Some(quotes::quote_for(app, asked, uetr).await?)
     };
+    let hops = quote.as_ref().map(quotes::hops).transpose()?.unwrap_or_default();
     let account = |owner, currency| {
         let unknown = || Problem::refused(Rejection::AccountUnknown);
         network.account(owner, currency).ok_or_else(unknown)
@@ -102,8 +104,8 @@ pub async fn create(
     let facts = Facts { amount, from, destination, to, corridor, reason };
     let money = Money::new(amount, from);
     let aside = take_back(app, transfer, (original, &row), money).await?;
-    let new = kept(transfer, original, &row, &facts, &hops);
-    match keep(app, &new, &item, aside.as_ref()).await {
+    let new = kept(transfer, original, &row, &facts, quote.as_ref());
+    match keep(app, (&new, quote.as_slice()), &item, aside.as_ref()).await {
         Ok(sent) => {
             drop(turns);
             match answer(app, transfer, app.send(sent)).await {
@@ -162,7 +164,7 @@ async fn take_back(
 
 async fn keep(
     app: &App,
-    new: &New,
+    (new, quotes): (&New, &[QuoteRow]),
     item: &Item,
     aside: Option<&Movement>,
 ) -> Result<OutboxRow, Problem> {
@@ -172,6 +174,7 @@ async fn keep(
         return Err(Problem::refused(Rejection::UetrReused).of(transfer.uetr));
     }
     set_aside_within(&mut transaction, transfer, aside, CREDITOR).await?;
+    quote_keep(&mut transaction, quotes).await?;
     timeline_insert(&mut transaction, &[Line::now(transfer, "received", "ACTC")]).await?;
     let sent = enqueue(&mut transaction, transfer, item, b"").await?;
     store::commit(transaction).await?;
@@ -208,7 +211,7 @@ fn kept(
     original: TransferId,
     row: &Row,
     facts: &Facts,
-    hops: &[legs::Hop],
+    quote: Option<&QuoteRow>,
 ) -> New {
     New {
         transfer,
@@ -225,7 +228,7 @@ fn kept(
         payout_method: "bank_account",
         purpose: facts.reason.to_string(),
         end_to_end_id: row.end_to_end_id.clone(),
-        quotes: hops.iter().map(|hop| uuid::Uuid::from_bytes(hop.quote.0)).collect(),
+        quotes: quote.map(|row| row.id).into_iter().collect(),
         tracking_sha256: None,
         traceparent: trace::kept(),
     }

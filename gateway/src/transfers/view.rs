@@ -61,7 +61,7 @@ pub struct TransferView {
     /// The debtor's own reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_to_end_id: Option<String>,
-    /// Quotes used.
+    /// The quote it is made at, by the id of `POST /v1/quotes`; after an approval the one that its order named before it.
     pub quotes: Vec<String>,
     /// The transfer that this one returns.
     #[serde(skip_serializing_if = "Option::is_none")]

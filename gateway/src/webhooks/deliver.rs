@@ -12,7 +12,10 @@ use services_runtime::{
     trace::{self, Kind, Span, Value},
 };
 use time::OffsetDateTime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 use uuid::Uuid;
 
 use super::{Webhooks, message, send::Message, signature::Secret};
@@ -50,27 +53,36 @@ pub async fn run(app: App, shutdown: Shutdown) -> Result<(), Error> {
     let mut swept: Option<Instant> = None;
     let token = shutdown.token();
     while !token.is_cancelled() {
-        if let Err(error) = round(&app, &shutdown, &slots, &flying).await {
+        let looked = round(&app, &shutdown, &slots, &flying).await;
+        let any = looked.unwrap_or_else(|error| {
             tracing::warn!(cause = chain(&error), "webhooks not looked at, trying again");
-        }
+            true
+        });
         if swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY) {
             let _again_later = app.store.webhook_sweep(LOG_AGE).await;
             swept = Some(Instant::now());
         }
-        let wait = tokio::time::timeout(LOOK_EVERY, app.webhooks.news.notified());
+        // News is for endpoints; whoever makes the first waits for a look.
+        let wait = async {
+            match any {
+                true => drop(timeout(LOOK_EVERY, app.webhooks.news.notified()).await),
+                false => tokio::time::sleep(LOOK_EVERY).await,
+            }
+        };
         token.run_until_cancelled(wait).await;
     }
     Ok(())
 }
 
-/// Looks once at every endpoint.
+/// Looks once at every endpoint; false when there is none.
 async fn round(
     app: &App,
     shutdown: &Shutdown,
     slots: &Arc<Semaphore>,
     flying: &Flying,
-) -> Result<(), store::Error> {
+) -> Result<bool, store::Error> {
     let endpoints = app.store.webhook_list().await?;
+    let any = !endpoints.is_empty();
     for endpoint in endpoints.into_iter().filter(|row| row.state == "enabled") {
         let window = app.webhooks.settings.window;
         if app.store.webhook_plan(endpoint.id, window, message::planned).await? > 0 {
@@ -82,7 +94,7 @@ async fn round(
             continue;
         }
         for due in app.store.webhook_due(endpoint.id).await? {
-            let Ok(slot) = Arc::clone(slots).try_acquire_owned() else { return Ok(()) };
+            let Ok(slot) = Arc::clone(slots).try_acquire_owned() else { return Ok(any) };
             let Some(lane) = Lane::enter(flying, endpoint.id, &due.lane) else { continue };
             launch(app, shutdown, endpoint.clone(), due, (slot, lane));
             room -= 1;
@@ -91,7 +103,7 @@ async fn round(
             }
         }
     }
-    Ok(())
+    Ok(any)
 }
 
 /// How many more messages an endpoint may get at this moment: an endpoint that fails is probed.

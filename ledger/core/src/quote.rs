@@ -41,8 +41,13 @@ impl Quote {
             if (source, destination) != (terms.source_amount, terms.destination_amount) {
                 return Err(Rejection::QuoteAmountMismatch);
             }
-        } else if !rate_matches(terms, source, destination, exponents) {
-            return Err(Rejection::QuoteAmountMismatch);
+        } else {
+            // What the rate gives is shared by the creditor and the payout partner.
+            let given = destination.checked_add(terms.payout_fee);
+            let matches = |given| rate_matches(terms, source, given, exponents);
+            if !given.is_some_and(matches) {
+                return Err(Rejection::QuoteAmountMismatch);
+            }
         }
         let drawn = self.drawn.checked_add(source).ok_or(Rejection::QuoteOverdrawn)?;
         if drawn > terms.source_amount {

@@ -35,6 +35,8 @@ use crate::{Answer, ending, out};
 const AT_ONCE: usize = 6;
 /// The pace of new orders.
 const PACE: Duration = Duration::from_millis(80);
+/// In which a demonstration has its business day.
+const ONE_DAY: Duration = Duration::from_secs(45);
 /// How long the killed leader stays down.
 const DOWN: Duration = Duration::from_secs(3);
 
@@ -47,6 +49,7 @@ async fn demonstrate(args: &Demo, as_json: bool) -> anyhow::Result<Answer> {
     out::note(
         "starting Postgres, three ledger nodes, four gateways, two liquidity banks, reconciliation …",
     );
+    office::day::begun(ONE_DAY).await?;
     let mut running = Running::start(args.database_url.clone(), |_| Ok(())).await?;
     tell_how(args, &running)?;
     let (played, outage) = send_all(&mut running, args.transfers).await?;

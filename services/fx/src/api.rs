@@ -1,4 +1,4 @@
-//! The gRPC service `Quoting`: checks who asks and for what, prices, registers, answers; it keeps no quote.
+//! The gRPC service `Quoting`: checks who asks and for what, prices, answers from a quote that stands on the ledger; it registers none itself.
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -22,10 +22,11 @@ use tonic::{Code, Request, Response, Status, metadata::MetadataValue};
 use tracing::debug;
 
 use crate::{
-    client::{Error as RegisterError, Registry, now, random},
+    client::{Error as RegisterError, Registry, Wanted, now, random},
     price::{self, Fixed, Price, Terms, price},
     rates::{Mid, RateTable},
     settings::Served,
+    standing::{Offer, Use},
 };
 
 /// The metadata key that names a refusal's page in docs/errors.
@@ -37,7 +38,7 @@ pub const CORRIDOR_NOT_SERVED: &str = "CORRIDOR_NOT_SERVED";
 /// The amount is outside what the bank serves.
 pub const AMOUNT_OUT_OF_RANGE: &str = Rejection::AmountOutOfRange.code();
 
-/// What the ledger needs to answer some of the quotes under way.
+/// What the ledger needs to register the quotes under way.
 const RETRY_AFTER_MS: u64 = 200;
 /// The role of a participant's certificate.
 const PARTICIPANT: &str = "participant";
@@ -57,7 +58,7 @@ pub struct Bank {
     pub max_age_micros: u64,
     /// The network as last read; `None` before the ledger answered.
     pub network: Arc<ArcSwapOption<Network>>,
-    /// The way to the ledger.
+    /// What stands on the ledger.
     pub registry: Registry,
     /// Sends spans.
     pub tracer: Tracer,
@@ -65,10 +66,23 @@ pub struct Bank {
 
 /// A question, checked and in the field's words.
 struct Question<'a> {
+    /// The place of what is served in the settings.
+    place: usize,
     served: &'a Served,
     debtor_agent: ParticipantId,
     fixed: Fixed,
     last_hop: bool,
+}
+
+impl Question<'_> {
+    const fn of(&self) -> Use {
+        Use {
+            served: self.place,
+            debtor_agent: self.debtor_agent,
+            destination_fixed: matches!(self.fixed, Fixed::Destination(_)),
+            last_hop: self.last_hop,
+        }
+    }
 }
 
 #[tonic::async_trait]
@@ -124,17 +138,23 @@ impl Quoting for Bank {
 }
 
 impl Bank {
+    /// The terms of one use: those that stand, with the amounts asked for and the rate that they make.
     async fn answer(
         &self,
         request: &Request<RequestQuoteRequest>,
     ) -> Result<RegisterQuote, Status> {
         let question = self.question(caller(request)?, request.get_ref())?;
-        let quote = self.quote(&question, now())?;
-        let outcome = self.registry.register(quote.clone()).await.map_err(unregistered)?;
-        match outcome.rejection {
-            None => Ok(quote),
-            Some(rejection) => Err(refused(rejection.code(), rejection.meaning())),
-        }
+        let (offer, terms, priced) = self.price(&question, now())?;
+        let wanted = Wanted {
+            of: question.of(),
+            offer,
+            source_amount: priced.source_amount,
+            stands_micros: question.served.stands_micros,
+        };
+        let make = |now| self.standing(&question, &offer, &terms, now);
+        let standing = self.registry.draw(&wanted, make).await.map_err(unregistered)?;
+        let Price { source_amount, destination_amount, rate, .. } = priced;
+        Ok(RegisterQuote { source_amount, destination_amount, rate, ..standing })
     }
 
     fn question(
@@ -156,18 +176,23 @@ impl Bank {
                 ));
             }
         };
-        let served = self.served.iter().find(|served| {
+        let served = self.served.iter().enumerate().find(|(_, served)| {
             served.corridor.0 == request.corridor
                 && served.source_currency.as_str() == request.source_currency
                 && served.destination_currency.as_str() == request.destination_currency
                 && served.debtor_agents.contains(&caller)
         });
         let not_served = "this bank does not serve the pair in this corridor to this debtor agent";
-        let served = served.ok_or_else(|| refused(CORRIDOR_NOT_SERVED, not_served))?;
-        Ok(Question { served, debtor_agent: caller, fixed, last_hop: request.last_hop })
+        let (place, served) = served.ok_or_else(|| refused(CORRIDOR_NOT_SERVED, not_served))?;
+        Ok(Question { place, served, debtor_agent: caller, fixed, last_hop: request.last_hop })
     }
 
-    fn quote(&self, question: &Question<'_>, now: Timestamp) -> Result<RegisterQuote, Status> {
+    /// What the bank offers now, on which terms, and what that makes of the amount asked for.
+    fn price(
+        &self,
+        question: &Question<'_>,
+        now: Timestamp,
+    ) -> Result<(Offer, Terms, Price), Status> {
         let served = question.served;
         let network = self.network.load_full();
         let network = network.ok_or_else(|| unregistered(RegisterError::NetworkUnknown))?;
@@ -190,41 +215,47 @@ impl Bank {
             return Err(refused(AMOUNT_OUT_OF_RANGE, &range));
         }
         let fees = network.corridor(served.corridor).and_then(|(_, fees)| fees.as_ref());
-        let fee_schedule_version = fees.map_or(0, |fees| fees.version);
-        self.terms(question, &terms, priced, mid, fee_schedule_version, now)
+        let offer = Offer {
+            rate: priced.customer_rate,
+            mid_rate: priced.mid_rate,
+            mid_at: mid.at,
+            fee_schedule_version: fees.map_or(0, |fees| fees.version),
+        };
+        Ok((offer, terms, priced))
     }
 
-    fn terms(
+    /// The quote that is to stand at an offer.
+    fn standing(
         &self,
         question: &Question<'_>,
+        offer: &Offer,
         terms: &Terms,
-        priced: Price,
-        mid: Mid,
-        fee_schedule_version: u32,
         now: Timestamp,
-    ) -> Result<RegisterQuote, Status> {
+    ) -> Result<RegisterQuote, RegisterError> {
         let served = question.served;
+        let last = now.plus_micros(served.stands_micros);
         Ok(RegisterQuote {
-            nonce: random().map_err(unregistered)?,
-            quote: QuoteId(Uetr::from_random(random().map_err(unregistered)?).bytes()),
+            nonce: random()?,
+            quote: QuoteId(Uetr::from_random(random()?).bytes()),
             debtor_agent: question.debtor_agent,
             corridor: served.corridor,
-            destination_fixed: matches!(question.fixed, Fixed::Destination(_)),
-            reusable: false,
+            destination_fixed: question.of().destination_fixed,
+            reusable: true,
             source_account: served.source_account,
             destination_account: served.destination_account,
             source_currency: served.source_currency,
             destination_currency: served.destination_currency,
-            source_amount: priced.source_amount,
-            destination_amount: priced.destination_amount,
-            rate: priced.rate,
+            source_amount: served.standing_amount,
+            destination_amount: 0,
+            rate: offer.rate,
             payout_fee: terms.payout_fee,
-            mid_rate: priced.mid_rate,
+            mid_rate: offer.mid_rate,
             mid_source: self.mid_source,
-            mid_at: mid.at,
-            submit_by: now.plus_micros(served.submit_for_micros),
-            hold_until: now.plus_micros(served.hold_for_micros),
-            fee_schedule_version,
+            mid_at: offer.mid_at,
+            // Whoever asks last has as long as was promised.
+            submit_by: last.plus_micros(served.submit_for_micros),
+            hold_until: last.plus_micros(served.hold_for_micros),
+            fee_schedule_version: offer.fee_schedule_version,
         })
     }
 
@@ -259,6 +290,7 @@ fn reason(status: &Status) -> String {
 
 fn unregistered(failure: RegisterError) -> Status {
     let code = match &failure {
+        RegisterError::Refused(rejection) => return refused(rejection.code(), rejection.meaning()),
         RegisterError::Ledger(_) | RegisterError::NetworkUnknown | RegisterError::Ending => {
             Code::Unavailable
         }

@@ -1,39 +1,39 @@
-//! Registers quotes on the ledger, those of the same few milliseconds as one signed envelope; it prices nothing.
-use std::{sync::Arc, time::Duration};
+//! Registers standing quotes on the ledger, each by one flight that all who need it wait for; it prices nothing.
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use arc_swap::ArcSwapOption;
 use ed25519_dalek::SigningKey;
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, Shared},
+};
 use ledger_proof::{
     ItemKind,
     codec::Field,
-    envelope::ITEMS_MAX,
     item::{Item, RegisterQuote},
     signature::{self, Request},
 };
-use ledger_types::{ParticipantId, RequestId, Timestamp, Uetr};
-use proto::{
-    LedgerClient, client,
-    convert::{Network, Outcome},
-};
-use services_runtime::tickets::{Ticket, Tickets};
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::JoinSet,
-    time::Instant,
-};
-use tracing::debug;
+use ledger_types::{ParticipantId, Rejection, RequestId, Timestamp, Uetr};
+use proto::{LedgerClient, client, convert::Network};
+use services_runtime::tickets::Tickets;
 
-/// Quotes asked within this time share an envelope.
-const COALESCE: Duration = Duration::from_millis(5);
-/// Quotes without an answer at one time; more are refused at once.
-const QUOTES_MAX: usize = 1_024;
+use crate::standing::{Offer, Standing, Use};
+
+/// Questions that wait for the ledger at one time; more are refused at once.
+const WAITING_MAX: usize = 1_024;
 /// Of one debtor agent.
-const QUOTES_EACH_MAX: usize = QUOTES_MAX / 4;
+const WAITING_EACH_MAX: usize = WAITING_MAX / 4;
 const VALID_MICROS: u64 = 60_000_000;
 
-/// Why a quote was not registered.
+/// Why there is no registered quote.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
+    /// The ledger refuses it.
+    #[error("the ledger refuses: {}", .0.meaning())]
+    Refused(Rejection),
     /// The ledger gave no outcome.
     #[error("ledger gave no outcome")]
     Ledger(#[source] client::Error),
@@ -43,7 +43,7 @@ pub enum Error {
     /// The operating system gives no randomness.
     #[error("no randomness")]
     Randomness(#[source] getrandom::Error),
-    /// Too many quotes wait for the ledger, or too many of this debtor agent.
+    /// Too many questions wait for the ledger, or too many of this debtor agent.
     #[error("too many quotes are under way; try again later")]
     Full,
     /// The service is ending.
@@ -51,87 +51,116 @@ pub enum Error {
     Ending,
 }
 
-/// What the ledger answers for a quote.
-pub type Registered = Result<Outcome, Error>;
+/// A question, as far as a standing quote answers it.
+#[derive(Debug)]
+pub struct Wanted {
+    /// What for.
+    pub of: Use,
+    /// At which price.
+    pub offer: Offer,
+    /// How much is taken.
+    pub source_amount: u64,
+    /// How long a quote stands that is registered for it.
+    pub stands_micros: u64,
+}
 
-/// Hands quotes to the registrar.
+/// A registration under way, which everybody who needs it waits for.
+type Flight = Shared<BoxFuture<'static, Result<(), Error>>>;
+
+/// Of one use: what stands, and what is on its way.
+#[derive(Debug, Default)]
+struct Slot {
+    standing: Option<Standing>,
+    flight: Option<Flight>,
+}
+
+/// The bank's standing quotes, and how more of them are signed and registered; clones share both.
 #[derive(Clone, Debug)]
 pub struct Registry {
-    queue: mpsc::Sender<Job>,
-    tickets: Tickets<ParticipantId>,
-}
-
-#[derive(Debug)]
-struct Job {
-    item: Vec<u8>,
-    answer: oneshot::Sender<Registered>,
-    /// Given back with the answer.
-    _ticket: Ticket<ParticipantId>,
-}
-
-impl Registry {
-    /// Registers a quote and waits for its record.
-    ///
-    /// # Errors
-    /// When the ledger gave no outcome; a refusal is an outcome.
-    pub async fn register(&self, quote: RegisterQuote) -> Registered {
-        let ticket = self.tickets.take(quote.debtor_agent).ok_or(Error::Full)?;
-        let (answer, outcome) = oneshot::channel();
-        let item = Item::RegisterQuote(quote).to_bytes();
-        let job = Job { item, answer, _ticket: ticket };
-        self.queue.try_send(job).map_err(|_| Error::Ending)?;
-        outcome.await.map_err(|_| Error::Ending)?
-    }
-}
-
-/// Signs and submits what the registry hands over.
-#[derive(Debug)]
-pub struct Registrar {
     author: ParticipantId,
     key: Arc<SigningKey>,
     client: LedgerClient,
     network: Arc<ArcSwapOption<Network>>,
-    jobs: mpsc::Receiver<Job>,
+    tickets: Tickets<ParticipantId>,
+    slots: Arc<Mutex<HashMap<Use, Slot>>>,
 }
 
-impl Registrar {
-    /// A registrar and the handle to it.
+impl Registry {
+    /// Of a bank that has registered nothing yet.
     #[must_use]
     pub fn new(
         author: ParticipantId,
         key: SigningKey,
         client: LedgerClient,
         network: Arc<ArcSwapOption<Network>>,
-    ) -> (Self, Registry) {
-        let (queue, jobs) = mpsc::channel(QUOTES_MAX);
-        let tickets = Tickets::new(QUOTES_MAX, QUOTES_EACH_MAX);
-        (Self { author, key: Arc::new(key), client, network, jobs }, Registry { queue, tickets })
+    ) -> Self {
+        let tickets = Tickets::new(WAITING_MAX, WAITING_EACH_MAX);
+        Self { author, key: Arc::new(key), client, network, tickets, slots: Arc::default() }
     }
 
-    /// Works until every handle is gone. Envelopes in flight don't wait for each other.
-    pub async fn run(mut self) {
-        let mut flights = JoinSet::new();
-        while let Some(first) = self.jobs.recv().await {
-            let mut jobs = vec![first];
-            let until = Instant::now() + COALESCE;
-            while jobs.len() < usize::from(ITEMS_MAX) {
-                match tokio::time::timeout_at(until, self.jobs.recv()).await {
-                    Ok(Some(job)) => jobs.push(job),
-                    Ok(None) | Err(_) => break,
-                }
+    /// Draws on the quote that stands; where none does, one is made and registered first.
+    ///
+    /// # Errors
+    /// When the ledger refuses it or gives no outcome.
+    pub async fn draw(
+        &self,
+        wanted: &Wanted,
+        make: impl Fn(Timestamp) -> Result<RegisterQuote, Error>,
+    ) -> Result<RegisterQuote, Error> {
+        let mut ticket = None;
+        loop {
+            let flight = match self.drawn(wanted, &make)? {
+                Ok(quote) => return Ok(quote),
+                Err(flight) => flight,
+            };
+            if ticket.is_none() {
+                ticket = Some(self.tickets.take(wanted.of.debtor_agent).ok_or(Error::Full)?);
             }
-            match self.envelope(&jobs) {
-                Ok(envelope) => {
-                    flights.spawn(submit(self.client.clone(), envelope, jobs));
-                }
-                Err(failure) => answer(jobs, &Err(failure)),
-            }
-            while flights.try_join_next().is_some() {}
+            flight.await?;
         }
-        while flights.join_next().await.is_some() {}
     }
 
-    fn envelope(&self, jobs: &[Job]) -> Result<Vec<u8>, Error> {
+    /// What stands, with its successor on its way in time; or what there is to wait for.
+    fn drawn(
+        &self,
+        wanted: &Wanted,
+        make: impl Fn(Timestamp) -> Result<RegisterQuote, Error>,
+    ) -> Result<Result<RegisterQuote, Flight>, Error> {
+        let now = now();
+        let mut slots = self.slots();
+        let slot = slots.entry(wanted.of).or_default();
+        let standing = slot.standing.as_mut();
+        let drawn = standing
+            .and_then(|standing| standing.draw(&wanted.offer, wanted.source_amount, now).cloned());
+        let due = slot.standing.as_ref().is_none_or(|standing| standing.due(now));
+        if let Some(quote) = drawn {
+            if due && slot.flight.is_none() {
+                slot.flight = Some(self.register(wanted, make(now)?, now));
+            }
+            return Ok(Ok(quote));
+        }
+        let flight = match &slot.flight {
+            Some(flight) => flight.clone(),
+            None => self.register(wanted, make(now)?, now),
+        };
+        slot.flight = Some(flight.clone());
+        Ok(Err(flight))
+    }
+
+    /// Registers a quote, whoever waits for it; it stands once that is done.
+    fn register(&self, wanted: &Wanted, quote: RegisterQuote, made_at: Timestamp) -> Flight {
+        let (registry, of, stands) = (self.clone(), wanted.of, wanted.stands_micros);
+        let task = tokio::spawn(async move {
+            let registered = registry.submit(&quote).await;
+            let mut slots = registry.slots();
+            let slot = slots.entry(of).or_default();
+            slot.flight = None;
+            registered.map(|()| slot.standing = Some(Standing::new(quote, made_at, stands)))
+        });
+        async move { task.await.unwrap_or(Err(Error::Ending)) }.boxed().shared()
+    }
+
+    async fn submit(&self, quote: &RegisterQuote) -> Result<(), Error> {
         let network = self.network.load_full().ok_or(Error::NetworkUnknown)?.id;
         let request = Request {
             network,
@@ -141,32 +170,17 @@ impl Registrar {
             kind: ItemKind::RegisterQuote,
             all_or_nothing: false,
         };
-        let items: Vec<Vec<u8>> = jobs.iter().map(|job| job.item.clone()).collect();
-        Ok(signature::sign(&request, &items, &[&self.key]))
+        let item = Item::RegisterQuote(quote.clone()).to_bytes();
+        let envelope = signature::sign(&request, &[item], &[&self.key]);
+        let submitted = self.client.submit(envelope, Vec::new()).await.map_err(Error::Ledger)?;
+        let unreadable = || Error::Ledger(client::Error::Unknown("no outcome".to_owned()));
+        let outcome = submitted.outcomes.first().ok_or_else(unreadable)?;
+        metrics::counter!("causeway_fx_quotes_registered_total").increment(1);
+        outcome.rejection.map_or(Ok(()), |rejection| Err(Error::Refused(rejection)))
     }
-}
 
-async fn submit(client: LedgerClient, envelope: Vec<u8>, jobs: Vec<Job>) {
-    match client.submit(envelope, Vec::new()).await {
-        // One outcome stands for every item of an envelope that was refused as a whole.
-        Ok(submitted) if submitted.envelope_refused || submitted.outcomes.len() != jobs.len() => {
-            let unreadable = || Error::Ledger(client::Error::Unknown("no outcome".to_owned()));
-            answer(jobs, &submitted.outcomes.first().copied().ok_or_else(unreadable));
-        }
-        Ok(submitted) => {
-            for (job, outcome) in jobs.into_iter().zip(submitted.outcomes) {
-                answer(vec![job], &Ok(outcome));
-            }
-        }
-        Err(failure) => answer(jobs, &Err(Error::Ledger(failure))),
-    }
-}
-
-fn answer(jobs: Vec<Job>, outcome: &Registered) {
-    for job in jobs {
-        if job.answer.send(outcome.clone()).is_err() {
-            debug!("a quote's caller did not wait for its record");
-        }
+    fn slots(&self) -> MutexGuard<'_, HashMap<Use, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,10 +3,11 @@ use services_runtime::telemetry::{Measured, Metric};
 
 /// Every metric of a quoting service.
 pub const METRICS: &[Metric] = &[
+    ("causeway_fx_quotes_given_total", Measured::Counter, "Quotes given, by currencies"),
     (
-        "causeway_fx_quotes_given_total",
+        "causeway_fx_quotes_registered_total",
         Measured::Counter,
-        "Quotes registered and given, by currencies",
+        "Standing quotes that the ledger has answered for",
     ),
     ("causeway_fx_quotes_refused_total", Measured::Counter, "Questions without a quote, by reason"),
     ("causeway_fx_quote_seconds", Measured::Histogram, "From a question to its answer"),

@@ -43,6 +43,8 @@ pub struct Price {
     pub destination_amount: u64,
     /// Destination per source, all in.
     pub rate: Rate,
+    /// Destination and payout fee per source: the same for every amount.
+    pub customer_rate: Rate,
     /// Destination per source before margin and fee.
     pub mid_rate: Rate,
 }
@@ -84,7 +86,7 @@ pub fn price(mid: Decimal, terms: &Terms, fixed: Fixed) -> Result<Price, Error> 
             .find(matches)
             .ok_or(Error::AmountOutOfRange)?
     };
-    Ok(Price { source_amount, destination_amount, rate, mid_rate })
+    Ok(Price { source_amount, destination_amount, rate, customer_rate, mid_rate })
 }
 
 /// A decimal as a rate of ten significant digits.

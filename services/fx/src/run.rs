@@ -20,7 +20,7 @@ use tracing::{info, warn};
 use crate::{
     Settings,
     api::Bank,
-    client::{Registrar, now},
+    client::{Registry, now},
     measure,
     rates::RateTable,
     settings::{self, Served},
@@ -110,8 +110,7 @@ pub async fn run(
     let client = ledger_client(&settings, &shutdown)?;
     let network = Arc::new(ArcSwapOption::empty());
     let key = signing_key(&settings.signing_key)?;
-    let (registrar, registry) =
-        Registrar::new(participant, key, client.clone(), Arc::clone(&network));
+    let registry = Registry::new(participant, key, client.clone(), Arc::clone(&network));
     let rates = Arc::new(ArcSwap::from_pointee(RateTable::default()));
     let bank = Bank {
         participant,
@@ -125,10 +124,6 @@ pub async fn run(
             .map_err(Error::Telemetry)?,
     };
 
-    shutdown.spawn("fx-registrar", async move {
-        registrar.run().await;
-        Ok::<_, Error>(())
-    });
     let (token, state) = (shutdown.token(), health.clone());
     shutdown.spawn("fx-network", async move {
         let _ended = token.run_until_cancelled(follow_network(client, network, state)).await;

@@ -84,10 +84,15 @@ pub struct Corridor {
     pub amount_min: u64,
     /// Greatest source amount.
     pub amount_max: u64,
-    /// How long a quote may be submitted.
+    /// How long a quote may be submitted, at least.
     pub submit_for_seconds: u64,
-    /// How long it binds a reserved transfer, counted from the quote.
+    /// How long it binds a reserved transfer, counted from the quote, at least.
     pub hold_for_seconds: u64,
+    /// How long one registered quote answers questions; so much longer both times may be.
+    #[serde(default = "standing_for_seconds")]
+    pub standing_for_seconds: u64,
+    /// Source amount that one registered quote bears in all; a hundred times the greatest when absent.
+    pub standing_amount: Option<u64>,
 }
 
 /// A setting that cannot be used.
@@ -121,10 +126,14 @@ pub struct Served {
     pub payout_fee: u64,
     /// Least and greatest source amount.
     pub amounts: std::ops::RangeInclusive<u64>,
-    /// How long a quote may be submitted.
+    /// How long a quote may be submitted, at least.
     pub submit_for_micros: u64,
-    /// How long it binds a reserved transfer.
+    /// How long it binds a reserved transfer, at least.
     pub hold_for_micros: u64,
+    /// How long one registered quote answers questions.
+    pub stands_micros: u64,
+    /// Source amount that it bears in all.
+    pub standing_amount: u64,
 }
 
 impl Corridor {
@@ -156,6 +165,14 @@ impl Corridor {
         if self.submit_for_seconds == 0 || self.submit_for_seconds > self.hold_for_seconds {
             return Err(invalid("submit_for_seconds", "must be 1 to hold_for_seconds"));
         }
+        if self.standing_for_seconds == 0 {
+            return Err(invalid("standing_for_seconds", "must be 1 or more"));
+        }
+        let standing_amount =
+            self.standing_amount.unwrap_or_else(|| self.amount_max.saturating_mul(100));
+        if standing_amount < self.amount_max {
+            return Err(invalid("standing_amount", "must be amount_max or more"));
+        }
         Ok(Served {
             corridor: CorridorId(self.corridor),
             debtor_agents: self.debtor_agents.iter().copied().map(ParticipantId).collect(),
@@ -168,12 +185,18 @@ impl Corridor {
             amounts: self.amount_min..=self.amount_max,
             submit_for_micros: self.submit_for_seconds.saturating_mul(1_000_000),
             hold_for_micros: self.hold_for_seconds.saturating_mul(1_000_000),
+            stands_micros: self.standing_for_seconds.saturating_mul(1_000_000),
+            standing_amount,
         })
     }
 }
 
 const fn timeout_ms() -> u64 {
     5_000
+}
+
+const fn standing_for_seconds() -> u64 {
+    5
 }
 
 const fn reload_ms() -> u64 {

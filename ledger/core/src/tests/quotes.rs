@@ -81,12 +81,13 @@ fn a_reusable_quote_is_drawn_down_by_rate() {
     quote.reusable = true;
     assert_eq!(world.send(BANK, Item::RegisterQuote(quote)).rejection, None);
     for (name, source, destination, expected) in [
-        ("a", 50_000, 403_790, "PENDING"),
-        ("b", 50_001, 403_798, "QUOTE_OVERDRAWN"),
-        ("c", 40_000, 323_034, "QUOTE_AMOUNT_MISMATCH"),
-        ("d", 40_000, 323_032, "PENDING"),
-        ("e", 10_000, 80_757, "PENDING"),
-        ("f", 100, 808, "QUOTE_OVERDRAWN"),
+        ("a", 50_000, 401_790, "PENDING"),
+        ("b", 50_001, 401_798, "QUOTE_OVERDRAWN"),
+        ("c", 40_000, 321_034, "QUOTE_AMOUNT_MISMATCH"),
+        ("without its fee", 40_000, 323_032, "QUOTE_AMOUNT_MISMATCH"),
+        ("d", 40_000, 321_032, "PENDING"),
+        ("e", 10_000, 78_757, "PENDING"),
+        ("f", 1_000, 6_076, "QUOTE_OVERDRAWN"),
     ] {
         let mut item = world.retail(name, source, destination, [6; 32]);
         item.quotes[0] = quote_id("R");

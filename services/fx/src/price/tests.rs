@@ -12,20 +12,19 @@ fn terms(margin_bps: u32, payout_fee: u64) -> Terms {
 #[test]
 fn amounts_are_rounded_in_the_banks_favour() {
     let mid: Decimal = "8.10".parse().expect("valid");
-    for (terms, fixed, source, destination, rate) in [
-        (terms(0, 0), Fixed::Source(50_000), 50_000, 405_000, "8.1"),
-        (terms(50, 0), Fixed::Source(50_000), 50_000, 402_975, "8.0595"),
-        (terms(50, 2_000), Fixed::Source(50_000), 50_000, 400_975, "8.0195"),
-        (terms(0, 0), Fixed::Source(1), 1, 8, "8.1"),
-        (terms(0, 0), Fixed::Destination(1), 1, 1, "8.1"),
-        (terms(0, 0), Fixed::Destination(405_001), 50_001, 405_001, "8.1"),
-        (terms(50, 2_000), Fixed::Destination(400_975), 50_000, 400_975, "8.0195"),
+    let parsed = |rate: &str| rate.parse::<Rate>().expect("valid");
+    for (terms, fixed, source_amount, destination_amount, rate, customer_rate) in [
+        (terms(0, 0), Fixed::Source(50_000), 50_000, 405_000, "8.1", "8.1"),
+        (terms(50, 0), Fixed::Source(50_000), 50_000, 402_975, "8.0595", "8.0595"),
+        (terms(50, 2_000), Fixed::Source(50_000), 50_000, 400_975, "8.0195", "8.0595"),
+        (terms(0, 0), Fixed::Source(1), 1, 8, "8.1", "8.1"),
+        (terms(0, 0), Fixed::Destination(1), 1, 1, "8.1", "8.1"),
+        (terms(0, 0), Fixed::Destination(405_001), 50_001, 405_001, "8.1", "8.1"),
+        (terms(50, 2_000), Fixed::Destination(400_975), 50_000, 400_975, "8.0195", "8.0595"),
     ] {
         let priced = price(mid, &terms, fixed).expect("valid");
-        let rate: Rate = rate.parse().expect("valid");
-        let mid_rate = "8.1".parse().expect("valid");
-        let expected =
-            Price { source_amount: source, destination_amount: destination, rate, mid_rate };
+        let [rate, customer_rate, mid_rate] = [rate, customer_rate, "8.1"].map(parsed);
+        let expected = Price { source_amount, destination_amount, rate, customer_rate, mid_rate };
         assert_eq!(priced, expected, "{terms:?} {fixed:?}");
     }
 }
@@ -71,6 +70,14 @@ proptest! {
             let passes = match fixed {
                 Fixed::Source(_) => priced.rate.matches_destination(source, from, destination, to),
                 Fixed::Destination(_) => priced.rate.matches_source(source, from, destination, to),
+            };
+            prop_assert!(passes, "{priced:?}");
+            // A standing quote's rate gives the fee too.
+            let given = destination + payout_fee;
+            let rate = priced.customer_rate;
+            let passes = match fixed {
+                Fixed::Source(_) => rate.matches_destination(source, from, given, to),
+                Fixed::Destination(_) => rate.matches_source(source, from, given, to),
             };
             prop_assert!(passes, "{priced:?}");
             // The bank never gives more than the mid rate is worth.

@@ -18,7 +18,7 @@ use services_office::{
 use time::{Date, OffsetDateTime};
 
 use super::{Books, Pair, Told, now};
-use crate::demo::network::Running;
+use crate::{demo::network::Running, out};
 
 const CLOSED: (&str, ParticipantId) = ("HKD", ParticipantId(101));
 const OPEN: (&str, ParticipantId) = ("PHP", ParticipantId(102));
@@ -48,6 +48,21 @@ struct Over {
     at: OffsetDateTime,
     /// As a clock in Hong Kong shows it.
     clock: String,
+}
+
+/// Waits where midnight falls within the time: a day that is closed with the day before it open would not tie out.
+pub async fn begun(within: Duration) -> anyhow::Result<()> {
+    let calendars = Calendars::load(None)?;
+    let today = |at| [CLOSED, OPEN].map(|(currency, _)| calendars.day_of(currency, at));
+    if today(now()) == today(now() + within) {
+        return Ok(());
+    }
+    out::note("midnight is near: beginning with the new day …");
+    let ends = today(now() + within);
+    while today(now()) != ends {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
 }
 
 /// Sets an office up beside the network, and works the day.

@@ -58,6 +58,12 @@ impl Ledger {
         self.keys.iter().map(|(id, key)| (*id, key))
     }
 
+    /// How many keys there are.
+    #[must_use]
+    pub fn keys_count(&self) -> usize {
+        self.keys.iter().count()
+    }
+
     /// Every corridor with the fee schedule in force, in no order.
     pub fn corridors(&self) -> impl Iterator<Item = (&SetCorridor, Option<&SetFeeSchedule>)> {
         self.corridors.iter().map(|(id, row)| (row, self.fee_schedules.get(&FeeKey(*id))))

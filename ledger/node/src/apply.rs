@@ -1,9 +1,10 @@
 //! The worker that owns the ledger: applies committed entries in order and answers questions between them; it waits for no disk but cold reads.
 use std::{
+    collections::HashMap,
     io,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -11,7 +12,7 @@ use std::{
 
 use ledger_core::{Command, Ledger, Output};
 use ledger_proof::{Digest, Envelope, Genesis, tree::sha256};
-use ledger_types::Timestamp;
+use ledger_types::{KeyId, ParticipantId, Timestamp};
 use openraft::{EntryPayload, storage::ApplyResponder};
 use services_runtime::faults::crash_point;
 use tokio::{
@@ -51,7 +52,13 @@ pub(crate) struct Apply {
     jobs: mpsc::UnboundedSender<Job>,
     next_due: Arc<AtomicU64>,
     bytes: Arc<AtomicU64>,
+    holders: Holders,
 }
+
+/// Each participant's keys, active or retired.
+pub(crate) type Keys = HashMap<ParticipantId, Vec<KeyId>>;
+/// As of every record that can be read, or later; none while a snapshot is taken over.
+type Holders = Arc<RwLock<Option<Arc<Keys>>>>;
 
 /// The worker ended: the process is going down.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +124,12 @@ impl Apply {
         self.bytes.load(Ordering::Relaxed)
     }
 
+    /// Whose which key is, as of every record that was read before, or later; none while a snapshot is
+    /// taken over, which brings records before it brings keys.
+    pub(crate) fn holders(&self) -> Option<Arc<Keys>> {
+        self.holders.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn send(&self, job: Job) -> Result<(), Stopped> {
         self.jobs.send(job).map_err(|_| Stopped)
     }
@@ -171,7 +184,8 @@ pub(crate) fn start(
     let next_due = Arc::new(AtomicU64::new(NEVER));
     let bytes = Arc::new(AtomicU64::new(0));
     let (due, total) = (Arc::clone(&next_due), Arc::clone(&bytes));
-    let apply = Apply { jobs: sender, next_due: due, bytes: total };
+    let holders = Holders::default();
+    let apply = Apply { jobs: sender, next_due: due, bytes: total, holders: Arc::clone(&holders) };
     let mut applier = Applier {
         genesis: start.genesis,
         ledger: start.ledger,
@@ -184,6 +198,8 @@ pub(crate) fn start(
         seal,
         next_due,
         bytes,
+        holders,
+        holders_of: 0,
         blobs: Vec::new(),
         dirty_bytes: 0,
         cut_bytes,
@@ -191,6 +207,7 @@ pub(crate) fn start(
         cut_written: None,
     };
     applier.publish_due();
+    applier.publish_holders();
     let founding = start.founding;
     let worker = host::spawn("apply", async move {
         if let Some(founding) = founding {
@@ -215,6 +232,9 @@ struct Applier {
     seal: mpsc::Sender<seal::Job>,
     next_due: Arc<AtomicU64>,
     bytes: Arc<AtomicU64>,
+    holders: Holders,
+    /// Of how many keys.
+    holders_of: usize,
     /// Blobs held in memory until the next cut.
     blobs: Vec<(Digest, bytes::Bytes)>,
     dirty_bytes: usize,
@@ -302,6 +322,7 @@ impl Applier {
         self.dirty_bytes += length;
         self.bytes.fetch_add(u64::try_from(length).unwrap_or(0), Ordering::Relaxed);
         self.publish_due();
+        self.publish_holders();
         let records = u64::try_from(self.out.records.len()).unwrap_or(0);
         metrics::counter!("causeway_ledger_applied_records_total").increment(records);
         let answers = std::mem::take(&mut self.out.answers);
@@ -377,6 +398,7 @@ impl Applier {
     async fn install(&mut self, state: PathBuf, history: PathBuf) -> Result<(), Error> {
         self.evict().await;
         let cut = StateStore::read_cut(&state)?;
+        self.set_holders(None, 0);
         let (done, extended) = oneshot::channel();
         let position = cut.history.clone();
         self.seal(seal::Job::Extend { received: history, position, done }).await;
@@ -388,12 +410,31 @@ impl Applier {
         self.blobs.clear();
         self.dirty_bytes = 0;
         self.publish_due();
+        self.publish_holders();
         Ok(())
     }
 
     fn publish_due(&self) {
         let due = self.ledger.next_due().map_or(NEVER, Timestamp::micros);
         self.next_due.store(due, Ordering::Relaxed);
+    }
+
+    /// Keys are added and never taken away, so that their number tells whether there are new ones.
+    fn publish_holders(&mut self) {
+        let count = self.ledger.keys_count();
+        if count == self.holders_of {
+            return;
+        }
+        let mut keys = Keys::new();
+        for (id, key) in self.ledger.keys() {
+            keys.entry(key.participant).or_default().push(id);
+        }
+        self.set_holders(Some(Arc::new(keys)), count);
+    }
+
+    fn set_holders(&mut self, keys: Option<Arc<Keys>>, count: usize) {
+        *self.holders.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        self.holders_of = count;
     }
 
     async fn seal(&self, job: seal::Job) {

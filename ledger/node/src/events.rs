@@ -27,6 +27,8 @@ const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 /// costs, beside what its connection buffers.
 const RUN: usize = 64;
 const AHEAD: usize = 32;
+/// Records so near to the last are read where they are sent.
+const LIVE: u64 = 256;
 
 pub(crate) type Events = Pin<Box<dyn Stream<Item = Result<wire::Event, Status>> + Send>>;
 
@@ -105,18 +107,20 @@ async fn run(mut stream: Follow, mut tip: watch::Receiver<Tip>, sender: Sender) 
             }
             continue;
         }
-        let Some(turn) = stream.turns.take(stream.reader).await else { return };
-        // The keys that tell whose a blob is are the ledger's; reading files is not for this thread.
-        let read = match stream.opener.learn().await {
-            Ok(()) => tokio::task::spawn_blocking(move || {
+        let events = if stream.live() {
+            stream.run()
+        } else {
+            let Some(turn) = stream.turns.take(stream.reader).await else { return };
+            // Reading files is not for this thread.
+            let read = tokio::task::spawn_blocking(move || {
                 let run = stream.run();
                 drop(turn);
                 (stream, run)
-            }),
-            Err(_stopped) => return,
+            });
+            let Ok((back, events)) = read.await else { return };
+            stream = back;
+            events
         };
-        let Ok((back, events)) = read.await else { return };
-        stream = back;
         match events {
             Ok(events) => {
                 for event in events {
@@ -147,6 +151,13 @@ impl Follow {
             }
             Reader::Participant(id) => self.history.sequence(id, self.next),
         }
+    }
+
+    /// Whether what is next was written just now: the system has it in memory, and another thread would cost more
+    /// than it.
+    fn live(&self) -> bool {
+        let records = self.history.tip().records;
+        matches!(self.sequence(), Ok(Some(next)) if records.saturating_sub(next) <= LIVE)
     }
 
     /// The next events, none when the reader has all.

@@ -5,15 +5,11 @@ use ledger_proof::{
     Envelope, Field, ItemKind, Part, Reader as Bytes, Record, RecordKind,
     record::{SharedPart, SubmitDetail, part_digest},
 };
-use ledger_types::{KeyId, ParticipantId, RequestId, Timestamp};
+use ledger_types::{ParticipantId, RequestId, Timestamp};
 use proto::convert::RecordEvent;
 
 use super::Reader;
-use crate::{
-    apply::{Apply, Stopped},
-    history::Cursor,
-    state_store::States,
-};
+use crate::{apply::Apply, history::Cursor, state_store::States};
 
 /// The items of an entry by who signed which request.
 type Items = HashMap<(ParticipantId, RequestId), Vec<Range<usize>>>;
@@ -24,26 +20,12 @@ pub(super) struct Opener {
     states: States,
     apply: Apply,
     reader: Reader,
-    /// Keys of the reader, active or retired.
-    keys: Vec<KeyId>,
     items: Option<(Arc<[u8]>, Items)>,
 }
 
 impl Opener {
     pub(super) fn new(states: States, apply: Apply, reader: Reader) -> Self {
-        Self { states, apply, reader, keys: Vec::new(), items: None }
-    }
-
-    /// Learns the reader's keys.
-    pub(super) async fn learn(&mut self) -> Result<(), Stopped> {
-        if let Reader::Participant(id) = self.reader {
-            let keys = self.apply.ask(move |ledger, _| {
-                let own = ledger.keys().filter(|(_, key)| key.participant == id);
-                own.map(|(key, _)| key).collect()
-            });
-            self.keys = keys.await?;
-        }
-        Ok(())
+        Self { states, apply, reader, items: None }
     }
 
     pub(super) fn open(
@@ -56,7 +38,7 @@ impl Opener {
             .map(|part| part_digest(record.salt(part).as_ref(), &record.parts[part.index()]));
         let (mut blob, mut item) = (None, None);
         match self.reader {
-            Reader::Participant(_) => blob = self.blob(&record)?,
+            Reader::Participant(id) => blob = self.blob(id, &record)?,
             Reader::Operator => item = self.item(&record, cursor)?,
         }
         self.own_number(&record, number)?;
@@ -97,7 +79,7 @@ impl Opener {
     }
 
     /// The sealed data of a submit or return, if a key of the reader's opens it.
-    fn blob(&self, record: &Record) -> io::Result<Option<bytes::Bytes>> {
+    fn blob(&self, id: ParticipantId, record: &Record) -> io::Result<Option<bytes::Bytes>> {
         let submitted = [ItemKind::Submit, ItemKind::Return].map(RecordKind::Item);
         if !submitted.contains(&record.kind) {
             return Ok(None);
@@ -107,7 +89,10 @@ impl Opener {
         };
         // A refused submit may state no detail.
         let Ok(detail) = SubmitDetail::from_bytes(&shared.detail.0) else { return Ok(None) };
-        if !detail.sealed_for.iter().any(|key| self.keys.contains(key)) {
+        let installing = || io::Error::other("a snapshot is being taken over");
+        let keys = self.apply.holders().ok_or_else(installing)?;
+        let own = keys.get(&id).map_or(&[][..], Vec::as_slice);
+        if !detail.sealed_for.iter().any(|key| own.contains(key)) {
             return Ok(None);
         }
         self.states.blob(&detail.blob_digest).map_err(io::Error::other)

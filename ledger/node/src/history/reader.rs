@@ -14,8 +14,9 @@ use super::{
     tiles,
 };
 
-/// What a run reads at once.
+/// What a run reads at once, at most and at least.
 const CHUNK_BYTES: usize = 256 << 10;
+const CHUNK_BYTES_MIN: usize = 16 << 10;
 
 /// How far history may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -182,7 +183,8 @@ impl Cursor {
         };
         let mut found =
             if first == self.chunk_first { held(&self.chunk, self.chunk_at) } else { None };
-        let mut want = CHUNK_BYTES;
+        // Whoever follows reads little at a time, whoever catches up much.
+        let mut want = (self.chunk.len() * 2).clamp(CHUNK_BYTES_MIN, CHUNK_BYTES);
         while found.is_none() {
             self.chunk.resize(want, 0);
             let got = read_some(segment, &mut self.chunk, offset)?;

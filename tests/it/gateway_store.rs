@@ -22,7 +22,7 @@ use gateway::{
         leaving::Stays,
         outbox::{Carried, EnvelopeRow, NewItem, OutboxRow, Said, outbox_holds, outbox_insert},
         parties::NewParty,
-        quotes::QuoteRow,
+        quotes::{QuoteRow, quote_return},
         transfers::{Line, New, transfer_book, transfer_decide, transfer_insert},
     },
 };
@@ -312,9 +312,14 @@ async fn a_quote_is_for_the_first_order_that_names_it() {
     }
     assert!(!store.quote_take(nothing, one).await.unwrap());
     let (its, not) = if first { (one, other) } else { (other, one) };
-    store.quote_return(id, not).await.unwrap();
+    let give_back = async |uetr| {
+        let mut transaction = store.begin().await.unwrap();
+        quote_return(&mut transaction, id, uetr).await.unwrap();
+        commit(transaction).await.unwrap();
+    };
+    give_back(not).await;
     assert_eq!(store.quote_fetch(id).await.unwrap().unwrap().used_by, Some(its));
-    store.quote_return(id, its).await.unwrap();
+    give_back(its).await;
     assert!(store.quote_take(id, not).await.unwrap(), "given back");
 }
 

@@ -143,22 +143,24 @@ struct Member {
 async fn attempt(app: &App, batch: &BatchRow, rows: Vec<WorkRow>) -> Result<(), Stopped> {
     app.room()?;
     let members = checked(app, batch, &rows).await?;
-    let done = sent(app, batch, &members).await;
-    if let Err(Stopped::Refused(_)) = done {
-        for member in &members {
-            create::return_quote(app, &member.order).await?;
-        }
-    }
-    done
-}
-
-async fn sent(app: &App, batch: &BatchRow, members: &[Member]) -> Result<(), Stopped> {
     // Nobody else works on these UETRs.
     let _turns = app.turns.take_all(members.iter().map(|member| member.order.uetr)).await;
     let known = app.store.batch_taken(batch.id, app.me).await?;
     if !known.is_empty() {
         return Err(Stopped::Refused(known.into_iter().map(|row| (row, taken())).collect()));
     }
+    let done = sent(app, batch, &members).await;
+    if let Err(Stopped::Refused(_)) = done {
+        let mut transaction = app.store.begin().await?;
+        for member in &members {
+            create::return_quote(&mut transaction, &member.order).await?;
+        }
+        store::commit(transaction).await?;
+    }
+    done
+}
+
+async fn sent(app: &App, batch: &BatchRow, members: &[Member]) -> Result<(), Stopped> {
     let priced = priced(app, members).await?;
     let drafts = drafts(app, members, &priced).await?;
     let aside = match set_aside(app, members, &priced).await {

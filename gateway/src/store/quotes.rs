@@ -103,19 +103,19 @@ impl Store {
         .await?;
         Ok(taken.rows_affected() == 1)
     }
+}
 
-    /// Gives a quote back that a transfer took which is not sent.
-    ///
-    /// # Errors
-    /// When the statement fails.
-    pub async fn quote_return(&self, id: Uuid, uetr: Uuid) -> Result<(), Error> {
-        sqlx::query("UPDATE quote SET used_by = NULL WHERE id = $1 AND used_by = $2")
-            .bind(id)
-            .bind(uetr)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
+/// Gives a quote back that was taken for a transfer which is not sent at it.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn quote_return(connection: &mut Connection, id: Uuid, uetr: Uuid) -> Result<(), Error> {
+    sqlx::query("UPDATE quote SET used_by = NULL WHERE id = $1 AND used_by = $2")
+        .bind(id)
+        .bind(uetr)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Created,
-    create::{Priced, fetch, go_on, new_row},
+    create::{Priced, fetch, go_on, new_row, return_quote},
     order::{Maker, Order},
 };
 use crate::{
@@ -85,6 +85,7 @@ pub(super) async fn park(
     }
     let party = NewParty::open(transfer, order.personal.clone());
     party_insert(&mut transaction, &[party]).await?;
+    return_quote(&mut transaction, order).await?;
     approval_insert(&mut transaction, &approval).await?;
     let told = Told { id: approval.id, transfer, creditor_agent: i64::from(new.creditor_agent.0) };
     let amounts = json!({

@@ -41,7 +41,7 @@ use crate::{
         leaving::Answer,
         outbox::{NewItem, outbox_insert},
         parties::{NewParty, party_replace, screening_insert},
-        quotes::{QuoteRow, quote_keep},
+        quotes::{QuoteRow, quote_keep, quote_return},
         transfers::{Line, New, Row, uuid},
     },
     tracking,
@@ -89,7 +89,6 @@ pub struct Draft {
 pub async fn create(app: &App, order: &Order) -> Result<Created, Problem> {
     match attempt(app, order).await {
         Err(problem) if problem.lasting() && problem.uetr.is_none() => {
-            return_quote(app, order).await?;
             let kept = refuse::keep(app, order, &problem).await?;
             // Else what a request that was cut off was keeping is kept now, and not refused.
             let problem = if kept { problem } else { Problem::refused(Rejection::UetrReused) };
@@ -350,13 +349,19 @@ async fn quote(
     Ok(Some(row))
 }
 
-/// Gives back the quote of an order that is not sent, where it took the one that it names.
+/// Gives back the quote that an order names, if it took it, where no transfer of its UETR is sent at it: within
+/// what decides that, or in the UETR's turn.
 ///
 /// # Errors
-/// When the store fails.
-pub async fn return_quote(app: &App, order: &Order) -> Result<(), Problem> {
-    let Some(id) = order.quote else { return Ok(()) };
-    Ok(app.store.quote_return(id, uuid(order.uetr)).await?)
+/// When the statement fails.
+pub async fn return_quote(
+    connection: &mut store::Connection,
+    order: &Order,
+) -> Result<(), store::Error> {
+    match order.quote {
+        Some(id) => quote_return(connection, id, uuid(order.uetr)).await,
+        None => Ok(()),
+    }
 }
 
 /// The personal data, sealed for both agents and the corridor's regulator.

@@ -2,7 +2,7 @@
 use ledger_types::TransferId;
 use services_runtime::trace;
 
-use super::order::Order;
+use super::{create::return_quote, order::Order};
 use crate::{
     app::App,
     measure,
@@ -49,6 +49,7 @@ pub async fn keep(app: &App, order: &Order, problem: &Problem) -> Result<bool, P
     }
     let party = NewParty::open(transfer, order.personal.clone());
     party_insert(&mut transaction, &[party]).await?;
+    return_quote(&mut transaction, order).await?;
     let line = Line::now(transfer, "rejected", "RJCT").because(problem.reason.as_str());
     timeline_insert(&mut transaction, &[line]).await?;
     store::commit(transaction).await?;

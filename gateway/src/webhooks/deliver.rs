@@ -64,9 +64,10 @@ pub async fn run(app: App, shutdown: Shutdown) -> Result<(), Error> {
         }
         // News is for endpoints; whoever makes the first waits for a look.
         let wait = async {
-            match any {
-                true => drop(timeout(LOOK_EVERY, app.webhooks.news.notified()).await),
-                false => tokio::time::sleep(LOOK_EVERY).await,
+            if any {
+                drop(timeout(LOOK_EVERY, app.webhooks.news.notified()).await);
+            } else {
+                tokio::time::sleep(LOOK_EVERY).await;
             }
         };
         token.run_until_cancelled(wait).await;

@@ -172,6 +172,11 @@ impl Work {
         self.stop.store(true, Ordering::Relaxed);
     }
 
+    /// Whether clients are to end.
+    pub(crate) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// What the next request is.
     fn next(&self) -> Asked {
         let mut rng = lock(&self.rng);
@@ -256,10 +261,11 @@ impl Work {
     }
 }
 
-/// Has one envelope answered after the other, however long it takes.
+/// Has one envelope answered after the other, however long it takes, unless clients are to end.
 pub(crate) async fn prepare(work: &Work, client: &LedgerClient, envelopes: Vec<Envelope>) {
     for envelope in envelopes {
-        while !ask(work, (0, client), Asked::Submit(envelope.clone())).await {}
+        let asked = Asked::Submit(envelope);
+        while !work.stopped() && !ask(work, (0, client), asked.clone()).await {}
     }
 }
 
@@ -268,7 +274,7 @@ pub(crate) type Reach = Arc<RwLock<LedgerClient>>;
 
 /// One client, numbered from 1, until all are stopped, with pauses up to `pause_ms`.
 pub(crate) async fn client(work: Arc<Work>, (number, reach): (usize, Reach), pause_ms: u64) {
-    while !work.stop.load(Ordering::Relaxed) {
+    while !work.stopped() {
         let asked = work.next();
         let client = reach.read().unwrap_or_else(PoisonError::into_inner).clone();
         ask(&work, (number, &client), asked).await;

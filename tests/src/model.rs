@@ -69,7 +69,9 @@ impl Model {
             Item::Cancel(cancel) => {
                 self.settle(author, (author, cancel.uetr), TransferState::Cancelled)
             }
-            Item::Admit(_) | Item::AddKey(_) | Item::SetCorridor(_) => Expected::Done(None),
+            Item::Admit(_) | Item::AddKey(_) | Item::RetireKey(_) | Item::SetCorridor(_) => {
+                Expected::Done(None)
+            }
             Item::Hold(_)
             | Item::Confirm(_)
             | Item::Return(_)
@@ -81,7 +83,6 @@ impl Model {
             | Item::WithdrawPaid(_)
             | Item::WithdrawFailed(_)
             | Item::Suspend(_)
-            | Item::RetireKey(_)
             | Item::SetCap(_)
             | Item::SetFeeSchedule(_)
             | Item::SetScreeningPolicy(_) => unreachable!("no client asks for {item:?}"),

@@ -6,7 +6,7 @@ use std::{
     collections::VecDeque,
     fmt::Debug,
     io,
-    ops::{Bound, RangeBounds},
+    ops::{Bound, Range, RangeBounds},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
@@ -134,6 +134,25 @@ impl LogStore {
     pub(crate) fn snapshot_reaches(&self, applied: Option<LogIdOf>) -> Option<LogIdOf> {
         let meta = self.inner.meta();
         if meta.last < applied { applied } else { meta.purged }
+    }
+
+    /// Gives each entry of a range, as far as the log reaches.
+    ///
+    /// # Errors
+    /// When the log cannot be read, and what `give` says.
+    pub(crate) fn each(
+        &self,
+        range: Range<u64>,
+        mut give: impl FnMut(Entry) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut next = range.start;
+        while next < range.end {
+            let entries = self.inner.entries(next, range.end, READ_BYTES_MAX)?;
+            let Some(last) = entries.last() else { break };
+            next = last.log_id.index + 1;
+            entries.into_iter().try_for_each(&mut give)?;
+        }
+        Ok(())
     }
 
     /// Keeps only the last `kept` entries in memory.

@@ -4,7 +4,6 @@ use std::{
     io::{self, Write as _},
     path::PathBuf,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -24,14 +23,11 @@ use crate::{
     raft::{Append, Raft, get_append},
     room::Rooms,
     snapshot::{Folder, Snapshots},
-    verify::{Invalid, Verifier},
+    verify::{Added, Invalid, Keys, Verifier},
 };
 
 /// Append requests of one stream that are verified at one time.
 const VERIFY_AHEAD: usize = 4;
-/// How often and how long a key is awaited that an unapplied entry may bring.
-const KEY_PAUSE: Duration = Duration::from_millis(20);
-const KEY_ATTEMPTS: u32 = 100;
 
 /// Whether an append verifies; else how many of its entries do before the first that does not.
 type Outcome = Result<(), (usize, Invalid)>;
@@ -45,6 +41,7 @@ pub(crate) struct Service {
     pub(crate) records: History,
     pub(crate) rooms: Rooms,
     pub(crate) verifier: Verifier,
+    pub(crate) added: Added,
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) history: PathBuf,
     pub(crate) network: String,
@@ -89,7 +86,7 @@ impl peer_server::Peer for Service {
         let ended = self.shutdown.token();
         let frames = request.into_inner().take_until(ended.clone().cancelled_owned());
         let raft = self.raft()?;
-        let appends = verified(frames, self.verifier.clone(), raft.clone());
+        let appends = verified(frames, self.verifier.clone(), self.added.clone(), raft.clone());
         let results = host::seeded(async { raft.stream_append(Box::pin(appends)) }).await;
         let answers = results.map(|result| match result {
             Ok(result) => frame(&result).map_err(|error| internal(&error)),
@@ -174,6 +171,7 @@ impl peer_server::Peer for Service {
 fn verified(
     frames: impl Stream<Item = Result<Frame, Status>> + Send + 'static,
     verifier: Verifier,
+    added: Added,
     raft: Raft,
 ) -> impl Stream<Item = Append> + Send + 'static {
     let ahead = verifier.clone();
@@ -183,8 +181,8 @@ fn verified(
         .map(move |frame| check(frame, ahead.clone()))
         .buffered(VERIFY_AHEAD);
     let settled = checked.then(move |(append, outcome)| {
-        let (verifier, raft) = (verifier.clone(), raft.clone());
-        async move { settle(append, outcome, &verifier, &raft).await }
+        let (verifier, added, raft) = (verifier.clone(), added.clone(), raft.clone());
+        async move { settle(append, outcome, &verifier, &added, &raft).await }
     });
     settled
         .take_while(|append| std::future::ready(append.is_some()))
@@ -203,7 +201,7 @@ async fn check(frame: Frame, verifier: Verifier) -> (Option<Append>, Outcome) {
     let learned = learn(&append, &verifier).await;
     let checked = host::blocking(move || {
         let outcome = learned.map_err(|invalid| (0, invalid));
-        let outcome = outcome.and_then(|()| verify(&append, &verifier));
+        let outcome = outcome.and_then(|()| verify(&append, &verifier, Keys::new()));
         (append, outcome)
     });
     match checked.await {
@@ -222,10 +220,11 @@ async fn learn(append: &Append, verifier: &Verifier) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn verify(append: &Append, verifier: &Verifier) -> Outcome {
+/// Verifies with the ledger's keys, those `added` before, and those that the append itself adds.
+fn verify(append: &Append, verifier: &Verifier, mut added: Keys) -> Outcome {
     for (place, entry) in append.entries.iter().enumerate() {
         if let EntryPayload::Normal(payload) = &entry.payload {
-            verifier.entry(payload).map_err(|invalid| (place, invalid))?;
+            verifier.entry(payload, &mut added).map_err(|invalid| (place, invalid))?;
         }
     }
     Ok(())
@@ -238,54 +237,68 @@ fn payloads(append: &Append) -> impl Iterator<Item = &Bytes> {
     })
 }
 
-/// A leader that sends what does not verify is broken: this node stops rather than acknowledge. A
-/// key may only be missing because the entry that adds it is not applied here yet.
+/// What is acknowledged of an append. A key may only be missing because the entry that adds it is
+/// not applied here yet: then it stands in the log before the append.
 async fn settle(
     append: Option<Append>,
     outcome: Outcome,
     verifier: &Verifier,
+    added: &Added,
     raft: &Raft,
 ) -> Option<Append> {
     let append = append?;
-    let mut outcome = outcome;
-    for _ in 0..KEY_ATTEMPTS {
-        let sound = match outcome {
-            Ok(()) => return Some(append),
-            Err((_, Invalid::Stopped(_))) => return None,
-            Err((sound, Invalid::KeyUnknown { .. })) => sound,
-            Err((
-                _,
-                invalid @ (Invalid::Malformed(_)
-                | Invalid::ValidUntil
-                | Invalid::Network
-                | Invalid::Blobs(_)
-                | Invalid::Signature { .. }),
-            )) => halt("verifying an entry from the leader", &invalid),
-        };
-        // Tells consensus how far the leader has committed. A node that catches up may find the
-        // key's own entry in this append, ahead of the one that needs it.
-        let ahead = Append {
-            vote: append.vote,
-            prev_log_id: append.prev_log_id,
-            entries: append.entries[..sound].to_vec(),
-            leader_commit: append.leader_commit,
-        };
-        match raft.append_entries(ahead).await.ok()? {
-            AppendEntriesResponse::Success | AppendEntriesResponse::PartialSuccess(_) => {}
-            // The leader looks for where its log and this one meet. Without entries there is nothing
-            // to verify, and the answer is the same.
-            AppendEntriesResponse::Conflict | AppendEntriesResponse::HigherVote(_) => {
-                return Some(Append { entries: Vec::new(), ..append });
-            }
+    let Some(sound) = lacking(outcome)? else { return Some(append) };
+    // Then the log ends where the leader's does, or consensus says that they differ.
+    let ahead = Append {
+        vote: append.vote,
+        prev_log_id: append.prev_log_id,
+        entries: append.entries[..sound].to_vec(),
+        leader_commit: append.leader_commit,
+    };
+    match raft.append_entries(ahead).await.ok()? {
+        AppendEntriesResponse::Success | AppendEntriesResponse::PartialSuccess(_) => {}
+        // The leader looks for where its log and this one meet. Without entries there is nothing to
+        // verify, and the answer is the same.
+        AppendEntriesResponse::Conflict | AppendEntriesResponse::HigherVote(_) => {
+            return Some(Append { entries: Vec::new(), ..append });
         }
-        tokio::time::sleep(KEY_PAUSE).await;
-        outcome = match learn(&append, verifier).await {
-            Ok(()) => verify(&append, verifier),
-            Err(invalid) => Err((0, invalid)),
-        };
     }
-    tracing::error!("an entry from the leader is signed with a key that this node lacks");
-    None
+    let end = append.prev_log_id.map_or(0, |before| before.index + 1);
+    let added = match added.keys(end).await {
+        Ok(added) => added,
+        Err(error) => {
+            tracing::warn!(%error, "keys could not be looked for in the log");
+            return None;
+        }
+    };
+    // What was applied meanwhile is no longer among those.
+    let outcome = match learn(&append, verifier).await {
+        Ok(()) => verify(&append, verifier, added),
+        Err(invalid) => Err((0, invalid)),
+    };
+    if lacking(outcome)?.is_some() {
+        tracing::error!("an entry from the leader is signed with a key that this node lacks");
+        return None;
+    }
+    Some(append)
+}
+
+/// How many entries verify before one whose key is missing; `None` for an end. A leader that sends
+/// what does not verify is broken: this node stops rather than acknowledge.
+fn lacking(outcome: Outcome) -> Option<Option<usize>> {
+    match outcome {
+        Ok(()) => Some(None),
+        Err((sound, Invalid::KeyUnknown { .. })) => Some(Some(sound)),
+        Err((_, Invalid::Stopped(_))) => None,
+        Err((
+            _,
+            invalid @ (Invalid::Malformed(_)
+            | Invalid::ValidUntil
+            | Invalid::Network
+            | Invalid::Blobs(_)
+            | Invalid::Signature { .. }),
+        )) => halt("verifying an entry from the leader", &invalid),
+    }
 }
 
 /// Writes a snapshot's files; gives its head once all have come.

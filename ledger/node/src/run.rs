@@ -37,7 +37,7 @@ use crate::{
     room::Rooms,
     state_store::States,
     storage::{Storage, Workers},
-    verify::Verifier,
+    verify::{Added, Verifier},
 };
 
 #[cfg(test)]
@@ -116,6 +116,7 @@ impl Opened {
             records: storage.history.clone(),
             rooms: Rooms::new(settings.disks(), settings.limits.free_bytes_min),
             verifier: Verifier::new(network_id, storage.machine.apply.clone()),
+            added: Added { apply: storage.machine.apply.clone(), log: storage.log.clone() },
             snapshots: Arc::clone(&storage.machine.snapshots),
             history,
             network: network_id.to_string(),

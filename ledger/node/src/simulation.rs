@@ -29,11 +29,13 @@ pub enum Bug {
     TruncateUnsynced,
     /// Amounts are added in floating point.
     FloatRounding,
+    /// A key counts only once its entry is applied, which may wait for the entry that it signed.
+    KeysAppliedOnly,
 }
 
 impl Bug {
     /// Every bug.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SyncSkipped,
         Self::VoteUnsynced,
         Self::MinorityCommits,
@@ -42,6 +44,7 @@ impl Bug {
         Self::NodeIdReused,
         Self::TruncateUnsynced,
         Self::FloatRounding,
+        Self::KeysAppliedOnly,
     ];
 }
 

@@ -21,10 +21,12 @@ use crate::{
     raft::{Decoded, DecodedCommand, Payload},
 };
 
+mod added;
 mod gate;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use added::Added;
 use gate::Gate;
 
 /// Envelopes up to this are checked where they are: moving them takes longer.
@@ -86,7 +88,8 @@ impl Verified {
     }
 }
 
-type Keys = HashMap<(ParticipantId, KeyId), VerifyingKey>;
+/// Signing keys by whose they are.
+pub(crate) type Keys = HashMap<(ParticipantId, KeyId), VerifyingKey>;
 
 /// Verifies with keys that the ledger knows; clones share what they have learned.
 #[derive(Clone, Debug)]
@@ -152,7 +155,7 @@ impl Verifier {
     }
 
     fn ingress(&self, envelope: Bytes, blobs: Vec<Bytes>) -> Result<Verified, Invalid> {
-        let (command, wanted) = self.envelope(&envelope)?;
+        let (command, wanted) = self.envelope(&envelope, &Keys::default())?;
         let valid_until =
             Envelope::decode(&envelope).map_err(Invalid::Malformed)?.header.valid_until;
         // The core refuses it too, but would have to remember that for as long as it says.
@@ -172,25 +175,34 @@ impl Verifier {
         Ok(Verified { envelope, blobs, blob_digests, command })
     }
 
-    /// Checks an entry from the leader before it is acknowledged, and keeps what it decodes to.
-    pub(crate) fn entry(&self, payload: &Payload) -> Result<(), Invalid> {
+    /// Checks an entry from the leader before it is acknowledged, and keeps what it decodes to. Beside
+    /// the ledger's keys those count that entries before it `added`; its own come to them.
+    pub(crate) fn entry(&self, payload: &Payload, added: &mut Keys) -> Result<(), Invalid> {
         let entry = ledger_proof::Entry::decode(payload.bytes()).map_err(Invalid::Malformed)?;
         let blob_digests = digests(entry.blobs.iter().copied())?;
         let given: HashSet<Digest> = blob_digests.iter().copied().collect();
         let mut commands = Vec::with_capacity(entry.envelopes.len());
-        for bytes in entry.envelopes {
-            let (command, wanted) = self.envelope(bytes)?;
+        for bytes in &entry.envelopes {
+            let (command, wanted) = self.envelope(bytes, added)?;
             if wanted.iter().any(|digest| !given.contains(digest)) {
                 return Err(Invalid::Blobs("one that an item names is missing from the entry"));
             }
             commands.push(command);
+        }
+        for (bytes, command) in entry.envelopes.iter().zip(&commands) {
+            let envelope = Envelope::decode(bytes).map_err(Invalid::Malformed)?;
+            added::put(envelope.header.author, &command.items, added);
         }
         payload.keep(Decoded { commands, blob_digests });
         Ok(())
     }
 
     /// Shape, root and signatures of one envelope, and the digests of the blobs it names.
-    fn envelope(&self, bytes: &[u8]) -> Result<(DecodedCommand, Vec<Digest>), Invalid> {
+    fn envelope(
+        &self,
+        bytes: &[u8],
+        added: &Keys,
+    ) -> Result<(DecodedCommand, Vec<Digest>), Invalid> {
         let envelope = Envelope::decode(bytes).map_err(Invalid::Malformed)?;
         if envelope.header.network != self.network {
             return Err(Invalid::Network);
@@ -199,7 +211,8 @@ impl Verifier {
         let message = signed_bytes(envelope.header_bytes);
         for signed in &envelope.signatures {
             let known = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            let key = known.get(&(participant, signed.key)).copied();
+            let whose = (participant, signed.key);
+            let key = known.get(&whose).or_else(|| added.get(&whose)).copied();
             drop(known);
             let key = key.ok_or(Invalid::KeyUnknown { participant, key: signed.key })?;
             if !signature::verify(&key, &message, &signed.bytes) {

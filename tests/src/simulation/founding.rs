@@ -1,24 +1,79 @@
 //! How a simulated network is founded: keys made of names, so that the same seed signs the same bytes; all of it is made up.
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use arrayvec::ArrayVec;
 use ed25519_dalek::SigningKey;
 use ledger_proof::{
     Digest, Field, Genesis, Item,
     genesis::{Custodian, GenesisCurrency},
-    operator::{AddKey, Admit, KeyKind, SetCorridor},
-    signature::{self, Request},
+    operator::{AddKey, Admit, KeyKind, RetireKey, SetCorridor},
+    signature::{self, Request, key_id},
     tree::sha256,
 };
-use ledger_types::{
-    AccountId, CorridorId, ParticipantId, PayoutMethod, RequestId, ShortText, Timestamp,
-};
+use ledger_types::{AccountId, CorridorId, ParticipantId, PayoutMethod, ShortText, Timestamp};
 
-use crate::world::{BANKS, CUSTODIAN, Envelope, HOLD_MICROS, Pen, currency, text};
+use crate::world::{BANKS, CUSTODIAN, Envelope, HOLD_MICROS, Pen, Sign, currency, text};
 
 pub(super) const FOUNDED_AT: u64 = 1_700_000_000_000_000;
+const OPERATOR: ParticipantId = ParticipantId::OPERATOR;
 const DAY_MICROS: u64 = 86_400_000_000;
 
-fn key(owner: ParticipantId) -> SigningKey {
-    SigningKey::from_bytes(&sha256(&[b"simulation", &owner.to_bytes()]))
+fn key(owner: ParticipantId, nth: u64) -> SigningKey {
+    SigningKey::from_bytes(&sha256(&[b"simulation", &owner.to_bytes(), &nth.to_be_bytes()]))
+}
+
+fn public_key(owner: ParticipantId, nth: u64) -> Digest {
+    key(owner, nth).verifying_key().to_bytes()
+}
+
+/// Keys of everybody; the operator's change all the time, so that logs are full of entries that are
+/// signed with a key that the entry before added. Clones share which one is in use.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keys {
+    operators: Arc<AtomicU64>,
+}
+
+impl Keys {
+    /// Signs with the keys in use, for the simulation's genesis.
+    pub(super) fn signer(&self) -> Sign {
+        let operators = Arc::clone(&self.operators);
+        Box::new(move |author, request, items| {
+            let head = Request {
+                network: genesis().network(),
+                author,
+                request,
+                valid_until: Timestamp::from_micros(FOUNDED_AT + DAY_MICROS / 2),
+                kind: items[0].kind(),
+                all_or_nothing: false,
+            };
+            let encoded: Vec<Vec<u8>> = items.iter().map(Field::to_bytes).collect();
+            let nth = match author {
+                ParticipantId::OPERATOR => operators.load(Ordering::Relaxed),
+                _ => 0,
+            };
+            signature::sign(&head, &encoded, &[&key(author, nth)])
+        })
+    }
+
+    /// Adds the operator's next key, signed with the one in use.
+    pub(super) fn add(&self, pen: &mut Pen) -> Envelope {
+        let item = add_key(pen.fresh(), OPERATOR, self.operators.load(Ordering::Relaxed) + 1);
+        pen.envelope(OPERATOR, vec![item])
+    }
+
+    /// Retires the operator's key, signed with the next, which is in use from now on.
+    pub(super) fn change(&self, pen: &mut Pen) -> Envelope {
+        let old = public_key(OPERATOR, self.operators.fetch_add(1, Ordering::Relaxed));
+        let item = Item::RetireKey(RetireKey {
+            nonce: pen.fresh(),
+            participant: OPERATOR,
+            key: key_id(KeyKind::Signing, &old),
+        });
+        pen.envelope(OPERATOR, vec![item])
+    }
 }
 
 pub(super) fn genesis() -> Genesis {
@@ -30,9 +85,7 @@ pub(super) fn genesis() -> Genesis {
         rulebook_version: text("1"),
         rulebook_digest: [7; 32],
         operator_threshold: 1,
-        operator_keys: [key(ParticipantId::OPERATOR).verifying_key().to_bytes()]
-            .into_iter()
-            .collect(),
+        operator_keys: [public_key(OPERATOR, 0)].into_iter().collect(),
         currencies: [GenesisCurrency {
             currency: currency(),
             exponent: 2,
@@ -46,7 +99,7 @@ pub(super) fn genesis() -> Genesis {
             country: "HK".parse().expect("a country"),
             bic: text("CWCUHKH0"),
             name: text("Test Custodian"),
-            signing_key: key(CUSTODIAN).verifying_key().to_bytes(),
+            signing_key: public_key(CUSTODIAN, 0),
         }]
         .into_iter()
         .collect(),
@@ -55,30 +108,15 @@ pub(super) fn genesis() -> Genesis {
     }
 }
 
-/// Signs with keys made of names, for the simulation's genesis.
-pub(super) fn sign(author: ParticipantId, request: RequestId, items: &[Item]) -> Vec<u8> {
-    let head = Request {
-        network: genesis().network(),
-        author,
-        request,
-        valid_until: Timestamp::from_micros(FOUNDED_AT + DAY_MICROS / 2),
-        kind: items[0].kind(),
-        all_or_nothing: false,
-    };
-    let encoded: Vec<Vec<u8>> = items.iter().map(Field::to_bytes).collect();
-    signature::sign(&head, &encoded, &[&key(author)])
-}
-
 /// What founds the network, one after the other.
 pub(super) fn founding(pen: &mut Pen) -> Vec<Envelope> {
-    let operator = ParticipantId::OPERATOR;
     let admissions = BANKS.map(|id| admit(pen.fresh(), id)).to_vec();
-    let keys = BANKS.map(|id| add_key(pen.fresh(), id)).to_vec();
+    let keys = BANKS.map(|id| add_key(pen.fresh(), id, 0)).to_vec();
     let corridor = corridor(pen.fresh());
     let mut envelopes = vec![
-        pen.envelope(operator, admissions),
-        pen.envelope(operator, keys),
-        pen.envelope(operator, vec![corridor]),
+        pen.envelope(OPERATOR, admissions),
+        pen.envelope(OPERATOR, keys),
+        pen.envelope(OPERATOR, vec![corridor]),
     ];
     envelopes.extend(pen.accounts());
     envelopes
@@ -96,8 +134,8 @@ fn admit(nonce: Digest, participant: ParticipantId) -> Item {
     })
 }
 
-fn add_key(nonce: Digest, participant: ParticipantId) -> Item {
-    let public_key = key(participant).verifying_key().to_bytes();
+fn add_key(nonce: Digest, participant: ParticipantId, nth: u64) -> Item {
+    let public_key = public_key(participant, nth);
     Item::AddKey(AddKey { nonce, participant, kind: KeyKind::Signing, public_key })
 }
 
@@ -121,6 +159,6 @@ fn corridor(nonce: Digest) -> Item {
         liquidity_banks: ArrayVec::new(),
         purposes: ArrayVec::new(),
         travel_rules: ArrayVec::new(),
-        regulator: ParticipantId::OPERATOR,
+        regulator: OPERATOR,
     })
 }

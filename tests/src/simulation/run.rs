@@ -16,7 +16,7 @@ use super::{
     Options, Report,
     audit::Watcher,
     faults::Faults,
-    founding::{founding, genesis, sign},
+    founding::{Keys, founding, genesis},
     machine::Machines,
     node::{Cluster, client_address, genesis_file, host, software},
     wires::dial,
@@ -28,6 +28,8 @@ use crate::{
 };
 
 const CLIENTS: usize = 3;
+/// Between two changes of the operator's keys, simulated milliseconds.
+const ROTATION_MS: u64 = 300;
 /// Items of an envelope at most.
 const BATCH: usize = 3;
 /// How long a client asks for one answer.
@@ -58,10 +60,11 @@ pub fn run(options: &Options) -> Report {
         running: Default::default(),
         refused: Default::default(),
     });
+    let keys = Keys::default();
     let pen = Pen::new(
         options.seed,
         if options.seed.is_multiple_of(4) { FUNDED_LARGE } else { FUNDED },
-        Box::new(sign),
+        keys.signer(),
     );
     let work = Arc::new(Work::new(options.seed ^ 2, pen, BATCH, elapsed));
     let (founded, idle) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
@@ -88,6 +91,9 @@ pub fn run(options: &Options) -> Report {
         );
         sim.client(format!("operator-{client}"), software);
     }
+    let at_rest = (Rc::clone(&founded), Rc::clone(&idle));
+    let rotation = rotation(Arc::clone(&work), founders, at_rest, keys);
+    sim.client(format!("operator-{}", CLIENTS + 1), rotation);
     sim.client("operator-9", faults.operator(Rc::clone(&cluster)));
     let mut run = Run {
         cluster,
@@ -115,9 +121,7 @@ async fn client_software(
     (founded, idle): (Rc<Cell<bool>>, Rc<Cell<usize>>),
     number: usize,
 ) -> turmoil::Result {
-    let limits = ClientLimits { timeout_ms: 2_000, ..ClientLimits::default() };
-    let channels = nodes.iter().map(|node| dial(&client_address(*node), &limits));
-    let client = LedgerClient::new(channels.collect::<Result<_, _>>()?, PATIENCE);
+    let client = reach(&nodes)?;
     if number == 1 {
         let envelopes = founding(&mut work.pen.lock().expect("one thread"));
         clients::prepare(&work, &client, envelopes).await;
@@ -129,6 +133,34 @@ async fn client_software(
     clients::client(work, (number, Arc::new(RwLock::new(client))), 40).await;
     idle.set(idle.get() + 1);
     std::future::pending().await
+}
+
+/// The operator, who changes keys until all are stopped.
+async fn rotation(
+    work: Arc<Work>,
+    nodes: Vec<u64>,
+    (founded, idle): (Rc<Cell<bool>>, Rc<Cell<usize>>),
+    keys: Keys,
+) -> turmoil::Result {
+    let client = reach(&nodes)?;
+    while !work.stopped() {
+        tokio::time::sleep(Duration::from_millis(ROTATION_MS)).await;
+        if founded.get() {
+            let added = keys.add(&mut work.pen.lock().expect("one thread"));
+            clients::prepare(&work, &client, vec![added]).await;
+            let changed = keys.change(&mut work.pen.lock().expect("one thread"));
+            clients::prepare(&work, &client, vec![changed]).await;
+        }
+    }
+    idle.set(idle.get() + 1);
+    std::future::pending().await
+}
+
+/// The way to the nodes from the host that asks.
+fn reach(nodes: &[u64]) -> Result<LedgerClient, String> {
+    let limits = ClientLimits { timeout_ms: 2_000, ..ClientLimits::default() };
+    let channels = nodes.iter().map(|node| dial(&client_address(*node), &limits));
+    Ok(LedgerClient::new(channels.collect::<Result<_, _>>()?, PATIENCE))
 }
 
 struct Run {
@@ -191,7 +223,8 @@ impl Run {
             records == Some(status.records)
         });
         let committed = status.applied == status.last;
-        self.idle.get() == CLIENTS && committed && equal && self.now_ms.is_multiple_of(1_000)
+        // The clients, and the operator.
+        self.idle.get() == CLIENTS + 1 && committed && equal && self.now_ms.is_multiple_of(1_000)
     }
 
     fn report(mut self, seed: u64) -> Report {

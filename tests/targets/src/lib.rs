@@ -10,6 +10,7 @@ mod words;
 mod xml;
 
 #[path = "../../src/simulation/founding.rs"]
+#[expect(dead_code, reason = "shared with the simulation, whose operator changes keys")]
 mod founding;
 #[path = "../../src/model.rs"]
 mod model;

@@ -28,7 +28,7 @@ struct Run {
 /// Each four bytes are a step: what, who, which, how much.
 pub(crate) fn machine(bytes: &[u8]) {
     let (ledger, _) = Ledger::found(&founding::genesis());
-    let sign = Box::new(founding::sign);
+    let sign = founding::Keys::default().signer();
     let mut run = Run {
         ledger,
         model: Model::default(),

@@ -88,7 +88,7 @@ fn vectors(text: &str, only: Option<&str>) -> Vec<(String, Vec<u8>)> {
 }
 
 fn pen() -> Pen {
-    Pen::new(1, FUNDED, Box::new(founding::sign))
+    Pen::new(1, FUNDED, founding::Keys::default().signer())
 }
 
 /// What founds a network, as it was signed.

@@ -4,7 +4,7 @@ use ed25519_dalek::SigningKey;
 use ledger_proof::{Entry, Genesis, envelope::VALIDITY_MICROS_MAX};
 use ledger_types::{NetworkId, Timestamp};
 
-use super::{Invalid, Verifier};
+use super::{Invalid, Keys, Verifier};
 use crate::{
     host,
     raft::Payload,
@@ -20,7 +20,7 @@ async fn check(envelope: Bytes, blobs: Vec<Bytes>) -> &'static str {
     let mut bytes = Vec::new();
     let blobs = blobs.iter().map(|blob| &blob[..]).collect();
     Entry { stamp: Timestamp::ZERO, envelopes: vec![&envelope], blobs }.put(&mut bytes);
-    let entry = verifier.entry(&Payload::new(bytes.into(), None));
+    let entry = verifier.entry(&Payload::new(bytes.into(), None), &mut Keys::new());
     drop((verifier, machine));
     // A store whose folder goes while its threads write stops the process, as it must.
     workers.into_iter().for_each(host::Worker::join);

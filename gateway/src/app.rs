@@ -335,6 +335,9 @@ impl From<store::Error> for Problem {
             );
             return Self::new(Code::StoreUnavailable, "the gateway's store is down; try again");
         }
+        if error.taken(store::keys::TABLE) {
+            return Self::in_progress();
+        }
         match error {
             store::Error::Range(field) => Self::field(field, "exceeds the range of an amount"),
             store::Error::Schema

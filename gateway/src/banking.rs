@@ -7,7 +7,7 @@ use ledger_types::{Money, PayoutMethod, StatusReason, TransferId};
 use crate::{
     payee::Payee,
     settings::{Banking, BankingKind},
-    store::{Store, book::Movement},
+    store::{self, Connection, Store, book::Movement},
     turns::Turns,
 };
 
@@ -74,6 +74,21 @@ pub trait CoreBanking: Send + Sync + std::fmt::Debug {
 
     /// Whether the creditor can be credited.
     fn check<'a>(&'a self, creditor: Customer<'a>) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Whether the books are the store's own, so that an SQL transaction can ask them.
+    fn is_within(&self) -> bool {
+        false
+    }
+
+    /// Which of several creditors the store's own books can surely credit, within an SQL transaction;
+    /// of other books none is.
+    fn creditable<'a>(
+        &'a self,
+        _connection: &'a mut Connection,
+        _creditors: &'a [Customer<'a>],
+    ) -> BoxFuture<'a, Result<Vec<bool>, store::Error>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 
     /// Credits the creditor.
     fn credit<'a>(

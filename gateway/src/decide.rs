@@ -27,6 +27,8 @@ use crate::{
     traced,
 };
 
+pub mod at_once;
+
 /// Transfers attended to at one time.
 const CONCURRENCY: usize = 64;
 /// How often what was left undone is looked for.
@@ -191,7 +193,13 @@ fn wake_after_hold(app: &App, transfer: TransferId, verdict: &Verdicted) {
     }
 }
 
-/// The answer that a demonstration's script gives to an amount.
+/// Whether a demonstration's script has an answer to an amount.
+fn is_scripted(app: &App, amount: u64) -> bool {
+    let lists = [&app.demo.silent_amounts, &app.demo.reject_amounts, &app.demo.hold_amounts];
+    lists.into_iter().any(|amounts| amounts.contains(&amount))
+}
+
+/// The answer that it gives.
 fn scripted(app: &App, row: &Row) -> Option<Verdicted> {
     let amount = row.settlement_amount();
     if app.demo.silent_amounts.contains(&amount) {

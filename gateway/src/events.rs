@@ -13,17 +13,20 @@ use ledger_proof::{
 use ledger_types::{ConfirmationStatus, ParticipantId, Rejection, TransferId, TransferState, Uetr};
 use proto::convert::{Event, RecordEvent};
 use serde_json::json;
-use services_runtime::{error::chain, shutdown::Shutdown};
+use services_runtime::{error::chain, shutdown::Shutdown, trace::Span};
 use tokio::sync::watch;
 
 use crate::{
     Error,
     app::{self, App},
-    clock, measure,
+    clock,
+    decide::at_once::{self, Accepted},
+    measure,
     store::{
         self, Connection,
         changes::{Change, Changed, Told, transfer_changes},
         events::{NewEvent, Work, cursor_read, event_keep},
+        leaving::Sent,
         transfers::uuid,
     },
     traced,
@@ -154,17 +157,22 @@ async fn write(app: &App, cursor: u64, records: Vec<RecordEvent>) -> Result<u64,
         }
         last = record.number;
     }
-    let told = records.last().map_or(0, |record| record.sequence);
+    let heard = records.last().map_or(0, |record| record.sequence);
+    let told = {
+        let read = records.iter().map(read).collect::<Result<Vec<Read<'_>>, Error>>()?;
+        learn::told(app, &read)?
+    };
     let done = Arc::<Mutex<Done>>::default();
-    let batch =
-        Batch { app: app.clone(), records, cursor: (cursor, last), done: Arc::clone(&done) };
+    let (cursor, own) = ((cursor, last), Arc::clone(&done));
+    let batch = Batch { app: app.clone(), records, told, cursor, done: own };
     app.store.event_work(Box::new(batch)).await?;
     let done = std::mem::take(&mut *done.lock().unwrap_or_else(PoisonError::into_inner));
     traced::changed(app, &done.changes);
     done.work.into_iter().for_each(|item| app.wake(item));
     done.touched.into_iter().for_each(|transfer| app.tracking.changed(transfer));
+    done.spans.into_iter().for_each(|span| app.tracer.finish(span));
     app.webhooks.wake();
-    app.heard.told(told);
+    app.heard.told(heard);
     Ok(last)
 }
 
@@ -172,6 +180,8 @@ async fn write(app: &App, cursor: u64, records: Vec<RecordEvent>) -> Result<u64,
 struct Batch {
     app: App,
     records: Vec<RecordEvent>,
+    /// The transfers that they tell of.
+    told: Vec<learn::Told>,
     /// From where to where.
     cursor: (u64, u64),
     /// What it did, once it is done.
@@ -179,19 +189,32 @@ struct Batch {
 }
 
 impl Work for Batch {
-    fn run<'a>(&'a self, connection: &'a mut Connection) -> BoxFuture<'a, Result<(), Error>> {
+    fn durable(&self) -> bool {
+        self.told.iter().any(|told| told.plain)
+    }
+
+    fn run<'a>(
+        &'a self,
+        connection: &'a mut Connection,
+    ) -> BoxFuture<'a, Result<Vec<Sent>, Error>> {
         Box::pin(async move {
-            let Self { app, records, cursor: (from, to), done } = self;
+            let Self { app, records, told, cursor: (from, to), done } = self;
             let read = records.iter().map(read).collect::<Result<Vec<Read<'_>>, Error>>()?;
             let shown: Vec<_> = read.iter().map(shown).collect();
             if !event_keep(connection, &shown, (*from, *to)).await.map_err(Error::Store)? {
                 return Err(not_where_it_was(connection, *from).await?);
             }
             let mut fresh = Done::default();
-            learn::learn(app, connection, &read).await?;
+            let plain = learn::learn(app, connection, told).await?;
             apply(app, connection, &read, &mut fresh).await?;
+            let Accepted { sent, spans } = at_once::accept(app, connection, &plain).await?;
+            fresh.work.retain(|work| match work {
+                app::Work::Decide(transfer) => !sent.contains_key(transfer),
+                app::Work::Book(_) => true,
+            });
+            fresh.spans = spans;
             *done.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
-            Ok(())
+            Ok(sent.into_values().collect())
         })
     }
 }
@@ -210,6 +233,7 @@ struct Done {
     work: Vec<app::Work>,
     /// What senders' links may show otherwise.
     touched: Vec<TransferId>,
+    spans: Vec<Span>,
 }
 
 /// A record with what is readable of it.

@@ -48,6 +48,15 @@ impl Pickup {
         Self { salt: hex::encode(salt), digest: hex::encode(digest) }
     }
 
+    /// Whether it has the form of one: who seals it is another participant.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let hex = |text: &str, bytes: usize| {
+            text.len() == 2 * bytes && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
+        hex(&self.salt, 16) && hex(&self.digest, 32)
+    }
+
     /// Whether a code is the transfer's; small letters, spaces and hyphens do not matter, O is 0, I
     /// and L are 1.
     #[must_use]

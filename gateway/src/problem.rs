@@ -135,6 +135,12 @@ impl Problem {
         }
     }
 
+    /// Of a request whose Idempotency-Key another request has taken that is not answered yet.
+    #[must_use]
+    pub fn in_progress() -> Self {
+        Self::new(Code::RequestInProgress, "the first request is still running; ask again")
+    }
+
     /// A field that breaks its rule.
     #[must_use]
     pub fn field(field: &str, reason: &str) -> Self {

@@ -92,6 +92,25 @@ impl Error {
         }
     }
 
+    /// Whether the name of a row is another's, in a table that says whose.
+    #[must_use]
+    pub fn taken(&self, table: &str) -> bool {
+        match self {
+            Self::Statement(sqlx::Error::Database(error)) => {
+                error.is_unique_violation() && error.table() == Some(table)
+            }
+            Self::Shared(error) => error.taken(table),
+            Self::Schema
+            | Self::Open(_)
+            | Self::Migrate(_)
+            | Self::Statement(_)
+            | Self::Range(_)
+            | Self::Unanswered
+            | Self::Forgotten
+            | Self::Work(_) => false,
+        }
+    }
+
     /// Whether what the statement rests on is gone, so that it must be made anew.
     #[must_use]
     pub fn forgotten(&self) -> bool {
@@ -149,6 +168,7 @@ struct Groups {
     transfers: Grouped<transfers::Fetching>,
     parties: Grouped<parties::Fetching>,
     api_keys: Grouped<api_keys::Opening>,
+    keys: Grouped<keys::Looking>,
     checks: Grouped<book::Checks>,
 }
 
@@ -158,6 +178,7 @@ impl Groups {
             transfers: Grouped::new("transfers", pool, 2),
             parties: Grouped::new("parties", pool, 1),
             api_keys: Grouped::new("api keys", pool, 2),
+            keys: Grouped::new("keys", pool, 1),
             checks: Grouped::new("book", pool, 1),
         }
     }

@@ -351,36 +351,40 @@ async fn one_at_fault_harms_no_other() {
         payout_method: PayoutMethod::BankAccount,
         money: Money::new(100, "HKD".parse().unwrap()),
     };
-    let kept = (0..12).map(|number| {
+    let kept = (0..13).map(|number| {
         let book = &book;
         async move {
-            // One of them exceeds what a column holds.
+            // One of them exceeds what a column holds, and two have one Idempotency-Key.
             let id = transfer();
             let Ok(Reserved::WithTransfer(of)) = book.reserve(id, customer()).await else {
                 panic!("the book sets aside with the transfer");
             };
             let reserved_amount = if number == 5 { u64::MAX } else { 100 };
             let new = New { reserved_amount, ..new(id, true) };
-            store.transfer_keep(keep(new, of)).await
+            let key = format!("kept {}", if number == 8 { 7 } else { number });
+            let key = NewKey { api_key: known, key, fingerprint: vec![], uetr: Some(id.uetr) };
+            store.transfer_keep(Keep { key: Some(key), ..keep(new, of) }).await
         }
     });
     let (begun, kept) = tokio::join!(join_all(begun), join_all(kept));
     let failed: Vec<usize> = (0..40).filter(|number| begun[*number].is_err()).collect();
     assert_eq!(failed, [3, 13, 23, 33]);
-    let failed: Vec<usize> = (0..12).filter(|number| kept[*number].is_err()).collect();
-    assert_eq!(failed, [5]);
+    let failed: Vec<usize> = (0..13).filter(|number| kept[*number].is_err()).collect();
+    assert_eq!(failed, [5, 8]);
+    assert!(kept[8].as_ref().is_err_and(|error| error.taken("idempotency")));
     let done = kept.iter().filter(|kept| matches!(kept, Ok(Ok(Some(_))))).count();
     assert_eq!(done, 10, "as much as there is, whatever failed beside it");
     let refused = kept.into_iter().flatten().filter_map(Result::err);
     assert_eq!(refused.map(|reason| reason.to_string()).collect::<Vec<_>>(), ["AM04"]);
     // A transfer is kept with its money, or not at all.
-    let (transfers, items): (i64, i64) = sqlx::query_as(
-        "SELECT (SELECT count(*) FROM gateway.transfer), (SELECT count(*) FROM gateway.open_item)",
+    let (transfers, items, keys): (i64, i64, i64) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM gateway.transfer), (SELECT count(*) FROM gateway.open_item),
+            (SELECT count(*) FROM gateway.idempotency i JOIN gateway.transfer t USING (uetr))",
     )
     .fetch_one(&mut PgConnection::connect(&fixture.url).await.unwrap())
     .await
     .unwrap();
-    assert_eq!((transfers, items), (10, 10));
+    assert_eq!((transfers, items, keys), (10, 10, 10));
 }
 
 /// A transfer with all that belongs to it.
@@ -388,6 +392,7 @@ fn keep(new: New, of: Movement) -> Keep {
     let transfer = new.transfer;
     Keep {
         new,
+        key: None,
         quote: None,
         party: NewParty { transfer, personal: None, sealed_error: None },
         set_aside: Some(of),

@@ -9,6 +9,8 @@ use services_cli::{
 use sqlx::PgPool;
 use tests::fresh_uetr;
 
+mod sealed;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The corridor's, HKD 5.00.
@@ -74,6 +76,7 @@ async fn remittance_is_credited_returned_and_ruled() {
     returned_in_parts(&pool, (&hong_kong, &philippines), uetr).await;
     corridor_rules(&running).await;
     a_hold_that_is_over_is_not_told(&hong_kong).await;
+    sealed::against_the_rules(&running, &hong_kong, &philippines).await;
     running.stop();
     nothing_private_is_logged(&running);
 }

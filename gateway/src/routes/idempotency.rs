@@ -16,7 +16,10 @@ use super::{caller::Caller, json};
 use crate::{
     app::App,
     problem::{Code, Problem},
-    store::keys::{Finished, Idempotency, NewKey},
+    store::{
+        keys::{Finished, Idempotency, NewKey},
+        transfers::uuid,
+    },
     transfers::{Created, known::refused, view},
 };
 
@@ -57,6 +60,10 @@ impl Drop for Entered {
 #[derive(Debug)]
 pub struct Taken {
     entered: Entered,
+    /// Digest of the request.
+    fingerprint: Vec<u8>,
+    /// Whether it is in the store; else it comes there with what is kept under it.
+    kept: bool,
     /// The transfer that an earlier request of this key named and may have kept, or be keeping yet.
     earlier: Option<Uetr>,
     /// The transfer that was named when the key was taken.
@@ -72,57 +79,86 @@ pub enum Begun {
     Repeat(Box<Response>),
 }
 
-/// Takes the key of a request that makes no transfer.
+/// Takes the key of a request that must not be done twice, whatever becomes of it.
 ///
 /// # Errors
-/// Those of [`begin_named`].
+/// When it is missing, belongs to another request, or its first request is still running.
 pub async fn begin(
     app: &App,
     caller: &Caller,
     headers: &HeaderMap,
     request: (&str, &[u8]),
 ) -> Result<Begun, Problem> {
-    begin_named(app, caller, headers, request, None).await
-}
-
-/// Takes the request's key, for a transfer to be made under the name that is given.
-///
-/// # Errors
-/// When it is missing, belongs to another request, or its first request is still running.
-pub async fn begin_named(
-    app: &App,
-    caller: &Caller,
-    headers: &HeaderMap,
-    (path, body): (&str, &[u8]),
-    named: Option<Uetr>,
-) -> Result<Begun, Problem> {
     let key = given(headers)?;
-    let mut fingerprint = Sha256::new();
-    fingerprint.update(path.as_bytes());
-    fingerprint.update([0]);
-    fingerprint.update(body);
-    let fingerprint = fingerprint.finalize();
     let entered = app.running.enter(caller.key, key);
     let new = NewKey {
         api_key: caller.key,
         key: key.to_owned(),
-        fingerprint: fingerprint.to_vec(),
-        uetr: named,
+        fingerprint: fingerprint(request),
+        uetr: None,
     };
+    let fingerprint = new.fingerprint.clone();
     let known = app.store.idempotency_begin(new).await?;
-    let (mut uetr, mut named) = (None, named);
-    if let Some(known) = known {
-        named = None;
-        if known.fingerprint != fingerprint.as_slice() {
-            let detail = "Idempotency-Key: use a new one for another request";
-            return Err(Problem::new(Code::IdempotencyKeyReused, detail));
+    begun(app, (entered, fingerprint), known, Kept::Now).await
+}
+
+/// Takes the key of a request that makes a transfer under the name that is given, or none: it comes
+/// into the store with the transfer.
+///
+/// # Errors
+/// Those of [`begin`].
+pub async fn begin_later(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    request: (&str, &[u8]),
+    named: Option<Uetr>,
+) -> Result<Begun, Problem> {
+    let key = given(headers)?;
+    // First: what is not entered while this is looked for may be kept when it is.
+    let entered = app.running.enter(caller.key, key);
+    let known = app.store.idempotency_fetch(caller.key, key).await?;
+    begun(app, (entered, fingerprint(request)), known, Kept::Later(named)).await
+}
+
+/// When a key that is new comes into the store: the transfer to be made under it, if it is later.
+enum Kept {
+    Now,
+    Later(Option<Uetr>),
+}
+
+async fn begun(
+    app: &App,
+    (entered, fingerprint): (Option<Entered>, Vec<u8>),
+    known: Option<Idempotency>,
+    when: Kept,
+) -> Result<Begun, Problem> {
+    let (mut earlier, mut named) = (None, None);
+    let kept = known.is_some() || matches!(when, Kept::Now);
+    match (known, when) {
+        (Some(known), _) => {
+            if known.fingerprint != fingerprint {
+                let detail = "Idempotency-Key: use a new one for another request";
+                return Err(Problem::new(Code::IdempotencyKeyReused, detail));
+            }
+            earlier = known.uetr.and_then(|uetr| Uetr::from_bytes(*uetr.as_bytes()).ok());
+            if let Some(response) = repeat(app, &known, earlier).await? {
+                return Ok(Begun::Repeat(Box::new(response)));
+            }
         }
-        uetr = known.uetr.and_then(|uetr| Uetr::from_bytes(*uetr.as_bytes()).ok());
-        if let Some(response) = repeat(app, &known, uetr).await? {
-            return Ok(Begun::Repeat(Box::new(response)));
-        }
+        (None, Kept::Later(name)) => named = name,
+        (None, Kept::Now) => {}
     }
-    Ok(Begun::First(Taken { entered: entered.ok_or_else(running)?, earlier: uetr, named }))
+    let entered = entered.ok_or_else(Problem::in_progress)?;
+    Ok(Begun::First(Taken { entered, fingerprint, kept, earlier, named }))
+}
+
+fn fingerprint((path, body): (&str, &[u8])) -> Vec<u8> {
+    let mut fingerprint = Sha256::new();
+    fingerprint.update(path.as_bytes());
+    fingerprint.update([0]);
+    fingerprint.update(body);
+    fingerprint.finalize().to_vec()
 }
 
 /// The key of a request.
@@ -144,10 +180,6 @@ fn key(text: &str) -> Option<&str> {
     let key = quoted.unwrap_or(text);
     let visible = key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
     (visible && (1..=KEY_LENGTH_MAX).contains(&key.len())).then_some(key)
-}
-
-fn running() -> Problem {
-    Problem::new(Code::RequestInProgress, "the first request is still running; ask again")
 }
 
 /// The answer that the first request of a key came to, if it came to one or left a transfer.
@@ -181,6 +213,17 @@ impl Taken {
         (self.entered.key.0, &self.entered.key.1)
     }
 
+    /// The key as it is to be kept with a transfer; none if it is.
+    #[must_use]
+    pub fn to_keep(&self, uetr: Uetr) -> Option<NewKey> {
+        (!self.kept).then(|| self.of(Some(uetr)))
+    }
+
+    fn of(&self, uetr: Option<Uetr>) -> NewKey {
+        let (api_key, key) = self.entered.key.clone();
+        NewKey { api_key, key, fingerprint: self.fingerprint.clone(), uetr }
+    }
+
     /// The name of the transfer to make: `uetr`, or the one that an earlier request of this key
     /// gave, lest it be made twice.
     ///
@@ -191,7 +234,11 @@ impl Taken {
             return Ok(uetr);
         }
         let (caller, key) = &self.entered.key;
-        let name = app.store.idempotency_name(*caller, key, uetr).await?.ok_or_else(running)?;
+        let name = app
+            .store
+            .idempotency_name(*caller, key, uetr)
+            .await?
+            .ok_or_else(Problem::in_progress)?;
         if name != uetr {
             self.earlier = Some(name);
         }
@@ -215,7 +262,7 @@ impl Taken {
             Err(problem)
                 if self.earlier.is_some() && problem.uetr == self.earlier && problem.reused() =>
             {
-                return Err(running());
+                return Err(Problem::in_progress());
             }
             Err(problem) => return self.problem(app, problem).await,
         };
@@ -243,18 +290,37 @@ impl Taken {
         Ok(json(StatusCode::CREATED, &value))
     }
 
-    /// Answers with a problem: one that lasts is kept, any other gives the key back; unless nobody
-    /// knows what was kept, after a failure of the store or an earlier request that was cut off.
-    /// Then the key keeps its name, and the next request goes on under it.
+    /// Has the key in the store for what a request was refused: with its transfer it came there, else it
+    /// comes now, unless another process has it.
+    async fn own(&self, app: &App, problem: &Problem) -> Result<(), Problem> {
+        if self.kept {
+            return Ok(());
+        }
+        let new = self.of(problem.uetr);
+        let named = new.uetr.map(uuid).filter(|_| !problem.reused());
+        match app.store.idempotency_begin(new).await? {
+            Some(known) if named.is_none() || known.uetr != named => Err(Problem::in_progress()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Answers with a problem: one that lasts is kept, any other gives the key back if it is in the
+    /// store; unless nobody knows what was kept, after a failure of the store or an earlier request
+    /// that was cut off. Then the key keeps its name, and the next request goes on under it.
     ///
     /// # Errors
     /// Always: the problem itself.
     pub async fn problem(self, app: &App, problem: Problem) -> Result<Response, Problem> {
         if problem.lasting() {
+            self.own(app, &problem).await?;
             let body = services_runtime::error::Problem::from(&problem);
             let body = serde_json::to_value(body).map_err(|error| Problem::internal(&error))?;
             self.finish(app, problem.uetr, problem.status, body).await?;
-        } else if self.earlier.is_none() && !problem.is(Code::StoreUnavailable) {
+        } else if self.earlier.is_none()
+            // What is kept for a transfer came there with it.
+            && (self.kept || problem.uetr.is_some())
+            && !problem.is(Code::StoreUnavailable)
+        {
             app.store.idempotency_forget(self.entered.key.0, &self.entered.key.1).await?;
         }
         Err(problem)

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::{
     Body, Query, Segment,
     caller::{Caller, Scope},
-    idempotency::{Begun, Taken, begin_named},
+    idempotency::{Begun, Taken, begin_later},
     params::{Page, TransferStatus, Whose, counted, limited, next},
 };
 use crate::{
@@ -51,7 +51,7 @@ pub async fn create(
     let order = given(&app, &body).await;
     let (name, request) =
         (order.as_ref().ok().map(|order| order.uetr), ("/v1/transfers", &*body.0));
-    let mut taken = match begin_named(&app, &caller, &headers, request, name).await? {
+    let mut taken = match begin_later(&app, &caller, &headers, request, name).await? {
         Begun::Repeat(response) => return Ok(*response),
         Begun::First(taken) => taken,
     };
@@ -81,6 +81,7 @@ async fn named(
     let mut order = order?;
     order.uetr = taken.name(app, order.uetr).await?;
     order.maker = Some(maker);
+    order.key = taken.to_keep(order.uetr);
     Ok(order)
 }
 

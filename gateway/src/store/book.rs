@@ -110,6 +110,26 @@ impl CoreBanking for Book {
         })
     }
 
+    fn is_within(&self) -> bool {
+        true
+    }
+
+    fn creditable<'a>(
+        &'a self,
+        connection: &'a mut Connection,
+        creditors: &'a [Customer<'a>],
+    ) -> BoxFuture<'a, Result<Vec<bool>, Error>> {
+        Box::pin(async move {
+            let named = creditors.iter().map(|own| movement(*own, b"AC03").ok());
+            let named: Vec<Option<Movement>> = named.collect();
+            let asked: Vec<Movement> = named.iter().flatten().cloned().collect();
+            let mut usable = Checks::run(connection, &asked).await?.into_iter();
+            let mut own =
+                |of: Option<Movement>| of.is_some() && usable.next().is_some_and(|own| own.is_ok());
+            Ok(named.into_iter().map(&mut own).collect())
+        })
+    }
+
     fn credit<'a>(
         &'a self,
         transfer: TransferId,

@@ -3,7 +3,13 @@ use futures_util::future::BoxFuture;
 use sqlx::{FromRow, PgExecutor};
 use time::OffsetDateTime;
 
-use super::{Connection, Error, Store, big, groups::Group, statement::Statement, unsigned};
+use super::{
+    Connection, Error, Store, big,
+    groups::Group,
+    leaving::{Leaving, Sent},
+    statement::Statement,
+    unsigned,
+};
 
 /// An event as REST shows it.
 #[derive(Clone, Debug, FromRow)]
@@ -94,12 +100,18 @@ pub async fn event_list(
 
 /// What a batch of the stream does, within the SQL transaction that moves the cursor.
 pub trait Work: Send + Sync {
-    /// Does it, from the beginning each time.
+    /// Whether something may leave for the ledger with it: then its commit waits for the disk. What
+    /// the stream told alone need not, since it tells that again.
+    fn durable(&self) -> bool;
+
+    /// Does it, from the beginning each time, and gives what leaves with it.
     ///
     /// # Errors
     /// When a statement fails, or the stream can't be followed.
-    fn run<'a>(&'a self, connection: &'a mut Connection)
-    -> BoxFuture<'a, Result<(), crate::Error>>;
+    fn run<'a>(
+        &'a self,
+        connection: &'a mut Connection,
+    ) -> BoxFuture<'a, Result<Vec<Sent>, crate::Error>>;
 }
 
 /// What the stream told.
@@ -108,32 +120,46 @@ pub(super) struct Telling;
 
 impl Group for Telling {
     type Item = Box<dyn Work>;
-    type Answer = ();
+    type Answer = Vec<Sent>;
 
-    async fn run(connection: &mut Connection, work: &[Box<dyn Work>]) -> Result<Vec<()>, Error> {
+    fn durable(work: &Box<dyn Work>) -> bool {
+        work.durable()
+    }
+
+    fn leaving(answer: &mut Vec<Sent>) -> Vec<Leaving> {
+        Sent::leaving(answer)
+    }
+
+    async fn run(
+        connection: &mut Connection,
+        work: &[Box<dyn Work>],
+    ) -> Result<Vec<Vec<Sent>>, Error> {
+        let mut sent = Vec::with_capacity(work.len());
         for one in work {
-            one.run(connection).await.map_err(|error| {
+            sent.push(one.run(connection).await.map_err(|error| {
                 if let crate::Error::Store(error) = error {
                     error
                 } else {
                     Error::Work(Box::new(error))
                 }
-            })?;
+            })?);
         }
-        Ok(vec![(); work.len()])
+        Ok(sent)
     }
 }
 
 impl Store {
-    /// Does what a batch of the stream asks for. The ledger tells it again, so its commit does not
-    /// wait for the disk.
+    /// Does what a batch of the stream asks for.
     ///
     /// # Errors
     /// What the work gives, or when the database does not answer.
     pub async fn event_work(&self, work: Box<dyn Work>) -> Result<(), crate::Error> {
-        self.writes.events.ask(work).await.map_err(|error| {
-            if let Error::Work(error) = error { *error } else { crate::Error::Store(error) }
-        })
+        match self.writes.events.ask(work).await {
+            // The answers of what left are written by the sender.
+            Ok(_sent) => Ok(()),
+            Err(Error::Work(error)) => Err(*error),
+            Err(error) => Err(crate::Error::Store(error)),
+        }
     }
 
     /// The last number seen.

@@ -25,8 +25,8 @@ pub(super) trait Group: std::fmt::Debug + Send + Sync + 'static {
     }
 
     /// What is on its way to the ledger once an answer is committed.
-    fn leaving(_answer: &mut Self::Answer) -> Option<Leaving> {
-        None
+    fn leaving(_answer: &mut Self::Answer) -> Vec<Leaving> {
+        Vec::new()
     }
 
     /// Answers all, in order.

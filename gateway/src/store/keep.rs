@@ -7,6 +7,7 @@ use super::{
     Connection, Error, Store,
     book::{Movement, set_aside},
     groups::Group,
+    keys::{NewKey, key_part},
     leaving::{Leaving, Sent},
     outbox::{NewItem, OutboxRow, outbox_of_first, outbox_with},
     parties::{NewParty, party_part},
@@ -22,6 +23,8 @@ use super::{
 pub struct Keep {
     /// The transfer.
     pub new: New,
+    /// The Idempotency-Key that names it, unless it is kept.
+    pub key: Option<NewKey>,
     /// The quote that was asked for it; none of one that its order names.
     pub quote: Option<QuoteRow>,
     /// Who and whom.
@@ -67,6 +70,7 @@ async fn belongings(connection: &mut Connection, kept: &[&Keep]) -> Result<Vec<O
         return Ok(Vec::new());
     }
     let mut statement = Statement::default();
+    key_part(&mut statement, kept.iter().filter_map(|one| one.key.as_ref()));
     let quotes: Vec<_> = kept.iter().filter_map(|one| one.quote.clone()).collect();
     quote_part(&mut statement, &quotes);
     let parties: Vec<_> = kept.iter().map(|one| one.party.clone()).collect();
@@ -89,8 +93,8 @@ impl Group for Keeping {
         true
     }
 
-    fn leaving(answer: &mut Self::Answer) -> Option<Leaving> {
-        answer.as_mut().ok()?.as_mut()?.leaving.take()
+    fn leaving(answer: &mut Self::Answer) -> Vec<Leaving> {
+        Sent::leaving(answer.iter_mut().flatten())
     }
 
     async fn run(connection: &mut Connection, items: &[Keep]) -> Result<Vec<Self::Answer>, Error> {
@@ -133,8 +137,8 @@ impl Group for Deciding {
         true
     }
 
-    fn leaving(answer: &mut Self::Answer) -> Option<Leaving> {
-        answer.as_mut()?.leaving.take()
+    fn leaving(answer: &mut Self::Answer) -> Vec<Leaving> {
+        Sent::leaving(answer)
     }
 
     async fn run(
@@ -143,15 +147,28 @@ impl Group for Deciding {
     ) -> Result<Vec<Option<Sent>>, Error> {
         // Of two decisions about one transfer the first counts.
         let mut seen = HashSet::new();
-        let first: Vec<&Decide> =
-            items.iter().filter(|one| seen.insert(one.item.transfer)).collect();
-        let words: Vec<_> = first.iter().map(|one| (one.item.transfer, one.word)).collect();
-        let mut statement = Statement::default();
-        decide_part(&mut statement, &words);
-        let asked = first.iter().map(|one| one.item.clone()).collect();
-        let mut rows = sent(connection, statement, asked).await?;
+        let first = items.iter().filter(|one| seen.insert(one.item.transfer)).cloned().collect();
+        let mut rows = decide(connection, first).await?;
         Ok(items.iter().map(|one| rows.remove(&one.item.transfer)).collect())
     }
+}
+
+/// Writes decisions, one of a transfer, and sends them: not those of transfers about which one was written
+/// before or for which it is too late.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn decide(
+    connection: &mut Connection,
+    all: Vec<Decide>,
+) -> Result<HashMap<TransferId, Sent>, Error> {
+    if all.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let words: Vec<_> = all.iter().map(|one| (one.item.transfer, one.word)).collect();
+    let mut statement = Statement::default();
+    decide_part(&mut statement, &words);
+    sent(connection, statement, all.into_iter().map(|one| one.item).collect()).await
 }
 
 /// That core banking is done with a transfer, and the item that tells it, if there is something to
@@ -176,8 +193,8 @@ impl Group for Booking {
         item.item.is_some()
     }
 
-    fn leaving(answer: &mut Self::Answer) -> Option<Leaving> {
-        answer.as_mut()?.leaving.take()
+    fn leaving(answer: &mut Self::Answer) -> Vec<Leaving> {
+        Sent::leaving(answer)
     }
 
     async fn run(

@@ -8,8 +8,12 @@ use uuid::Uuid;
 use super::{
     Connection, Error, Store,
     groups::{Group, in_order},
+    statement::Statement,
     transfers::uuid,
 };
+
+/// Where keys are.
+pub const TABLE: &str = "idempotency";
 
 /// What is known of an idempotency key.
 #[derive(Clone, Debug, FromRow)]
@@ -85,20 +89,29 @@ impl Group for Beginning {
         if first.iter().all(|first| *first) {
             return Ok(vec![Ok(()); new.len()]);
         }
-        let known: Vec<Known> = sqlx::query_as(
-            "SELECT c.place, i.fingerprint, i.uetr, i.status, i.body
-             FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS c (api_key, key, place)
-             JOIN idempotency i ON i.api_key = c.api_key AND i.key = c.key",
-        )
-        .bind(&callers)
-        .bind(&texts)
-        .fetch_all(connection)
-        .await?;
-        let known = in_order(new.len(), known.into_iter().map(|known| (known.place, known.row)));
-        let known = known.into_iter().map(|own| own.into_iter().next());
+        let known = known(connection, &callers, &texts).await?;
         let answer = |(first, known)| if first { Ok(()) } else { Err(known) };
         Ok(first.into_iter().zip(known).map(answer).collect())
     }
+}
+
+/// What is known of each of these keys.
+async fn known(
+    connection: &mut Connection,
+    callers: &[Uuid],
+    texts: &[&str],
+) -> Result<Vec<Option<Idempotency>>, Error> {
+    let known: Vec<Known> = sqlx::query_as(
+        "SELECT c.place, i.fingerprint, i.uetr, i.status, i.body
+         FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS c (api_key, key, place)
+         JOIN idempotency i ON i.api_key = c.api_key AND i.key = c.key",
+    )
+    .bind(callers)
+    .bind(texts)
+    .fetch_all(connection)
+    .await?;
+    let known = in_order(texts.len(), known.into_iter().map(|known| (known.place, known.row)));
+    Ok(known.into_iter().map(|own| own.into_iter().next()).collect())
 }
 
 #[derive(FromRow)]
@@ -106,6 +119,54 @@ struct Known {
     place: i64,
     #[sqlx(flatten)]
     row: Idempotency,
+}
+
+#[derive(Debug)]
+pub(super) struct Looking;
+
+impl Group for Looking {
+    /// Whose, and the Idempotency-Key.
+    type Item = (Uuid, String);
+    type Answer = Option<Idempotency>;
+
+    async fn run(
+        connection: &mut Connection,
+        keys: &[(Uuid, String)],
+    ) -> Result<Vec<Option<Idempotency>>, Error> {
+        let callers = keys.iter().map(|(caller, _)| *caller).collect::<Vec<_>>();
+        let texts = keys.iter().map(|(_, key)| key.as_str()).collect::<Vec<_>>();
+        known(connection, &callers, &texts).await
+    }
+}
+
+/// Takes keys as a part of a statement that keeps what they are for: it fails where one is taken.
+pub fn key_part<'k>(statement: &mut Statement, new: impl Iterator<Item = &'k NewKey> + Clone) {
+    if new.clone().next().is_none() {
+        return;
+    }
+    statement
+        .part(
+            "key_taken",
+            "INSERT INTO idempotency (api_key, key, fingerprint, uetr)
+             SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[])",
+        )
+        .bind(new.clone().map(|row| row.api_key).collect::<Vec<_>>())
+        .bind(new.clone().map(|row| row.key.as_str()).collect::<Vec<_>>())
+        .bind(new.clone().map(|row| row.fingerprint.as_slice()).collect::<Vec<_>>())
+        .bind(new.map(|row| row.uetr.map(uuid)).collect::<Vec<_>>());
+}
+
+/// The same alone.
+///
+/// # Errors
+/// When it is taken, or the statement fails.
+pub async fn key_insert(connection: &mut Connection, new: Option<&NewKey>) -> Result<(), Error> {
+    let mut statement = Statement::default();
+    key_part(&mut statement, new.into_iter());
+    if !statement.is_empty() {
+        statement.execute(connection).await?;
+    }
+    Ok(())
 }
 
 #[derive(Debug)]
@@ -151,6 +212,18 @@ impl Store {
                 Err(None) => {}
             }
         }
+    }
+
+    /// What is known of an idempotency key, which is taken by what is kept under it.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn idempotency_fetch(
+        &self,
+        api_key: Uuid,
+        key: &str,
+    ) -> Result<Option<Idempotency>, Error> {
+        self.groups.keys.ask((api_key, key.to_owned())).await
     }
 
     /// Keeps the finished answer.

@@ -35,6 +35,11 @@ impl Sent {
         let (waiter, answer) = oneshot::channel();
         Self { leaving: Some(Leaving { row, waiter }), answer }
     }
+
+    /// What leaves of these.
+    pub(super) fn leaving<'s>(all: impl IntoIterator<Item = &'s mut Self>) -> Vec<Leaving> {
+        all.into_iter().filter_map(|sent| sent.leaving.take()).collect()
+    }
 }
 
 /// Takes over what SQL transactions put on its way.

@@ -162,7 +162,7 @@ impl<G: Group> Load for Batch<G> {
     }
 
     fn leaving(&mut self) -> Vec<Leaving> {
-        self.answers.iter_mut().filter_map(G::leaving).collect()
+        self.answers.iter_mut().flat_map(G::leaving).collect()
     }
 
     fn answer(self: Box<Self>) {

@@ -26,6 +26,7 @@ use crate::{
             local_event_insert, transfer_refuse, transfer_release,
         },
         audit::audit_append,
+        keys::key_insert,
         parties::{NewParty, party_insert},
         transfers::{Line, New, participant, timeline_insert, transfer_insert},
     },
@@ -83,6 +84,7 @@ pub(super) async fn park(
     if transfer_insert(&mut transaction, std::slice::from_ref(&new)).await?.is_empty() {
         return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
     }
+    key_insert(&mut transaction, order.key.as_ref()).await?;
     let party = NewParty::open(transfer, order.personal.clone());
     party_insert(&mut transaction, &[party]).await?;
     return_quote(&mut transaction, order).await?;
@@ -212,6 +214,7 @@ async fn order(app: &App, row: &ApprovalRow, transfer: TransferId) -> Result<Ord
         purpose: kept.purpose.parse().map_err(|_| unreadable())?,
         personal,
         maker: None,
+        key: None,
     })
 }
 

@@ -461,6 +461,7 @@ pub fn to_keep(
     let transfer = TransferId { debtor_agent: app.me, uetr: order.uetr };
     Keep {
         new: new_row(app, transfer, order, priced),
+        key: order.key.clone(),
         quote: priced.fresh.clone(),
         set_aside,
         party: NewParty::open(transfer, draft.personal),

@@ -13,6 +13,7 @@ use crate::{
     problem::Problem,
     sealing::random,
     security::audit::Actor,
+    store::keys::NewKey,
 };
 
 /// The longest remittance text: what several structured references of a pacs.008 come to, and still
@@ -120,6 +121,8 @@ pub struct Order {
     /// Who gave the order to this gateway; none is nobody that a second pair of eyes could differ
     /// from.
     pub maker: Option<Maker>,
+    /// The Idempotency-Key under which it came, to be kept with what it comes to.
+    pub key: Option<NewKey>,
 }
 
 /// Who gave an order.
@@ -164,20 +167,19 @@ pub fn read(body: OrderBody, network: &Network) -> Result<Order, Problem> {
         .purpose
         .parse()
         .map_err(|error| field("purpose", error).because(StatusReason::known(b"FF07")))?;
-    person("debtor", &body.debtor)?;
-    person("creditor", &body.creditor)?;
-    for (role, other) in [
-        ("ultimate_debtor", &body.ultimate_debtor),
-        ("initiating_party", &body.initiating_party),
-        ("ultimate_creditor", &body.ultimate_creditor),
-    ] {
-        other.as_ref().map_or(Ok(()), |other| person(role, other))?;
-    }
-    text("end_to_end_id", body.end_to_end_id.as_deref(), 35)?;
-    text("relationship", body.relationship.as_deref(), 70)?;
-    text("source_of_funds", body.source_of_funds.as_deref(), 70)?;
-    let remittance = body.remittance_information.as_deref();
-    text("remittance_information", remittance, REMITTANCE_CHARS_MAX)?;
+    let personal = Personal {
+        originator: body.debtor,
+        beneficiary: body.creditor,
+        ultimate_debtor: body.ultimate_debtor,
+        initiating_party: body.initiating_party,
+        ultimate_creditor: body.ultimate_creditor,
+        relationship: body.relationship,
+        source_of_funds: body.source_of_funds,
+        remittance_information: body.remittance_information,
+        end_to_end_id: body.end_to_end_id,
+        pickup: None,
+    };
+    parties(&personal)?;
     Ok(Order {
         uetr,
         creditor_agent,
@@ -187,20 +189,35 @@ pub fn read(body: OrderBody, network: &Network) -> Result<Order, Problem> {
         settlement,
         payout_method,
         purpose,
-        personal: Personal {
-            originator: body.debtor,
-            beneficiary: body.creditor,
-            ultimate_debtor: body.ultimate_debtor,
-            initiating_party: body.initiating_party,
-            ultimate_creditor: body.ultimate_creditor,
-            relationship: body.relationship,
-            source_of_funds: body.source_of_funds,
-            remittance_information: body.remittance_information,
-            end_to_end_id: body.end_to_end_id,
-            pickup: None,
-        },
+        personal,
         maker: None,
+        key: None,
     })
+}
+
+/// Everybody's fields and what goes with them, as any gateway of the network may seal and open them.
+///
+/// # Errors
+/// Names the first field that breaks its rule.
+pub fn parties(personal: &Personal) -> Result<(), Problem> {
+    person("debtor", &personal.originator)?;
+    person("creditor", &personal.beneficiary)?;
+    for (role, other) in [
+        ("ultimate_debtor", &personal.ultimate_debtor),
+        ("initiating_party", &personal.initiating_party),
+        ("ultimate_creditor", &personal.ultimate_creditor),
+    ] {
+        other.as_ref().map_or(Ok(()), |other| person(role, other))?;
+    }
+    text("end_to_end_id", personal.end_to_end_id.as_deref(), 35)?;
+    text("relationship", personal.relationship.as_deref(), 70)?;
+    text("source_of_funds", personal.source_of_funds.as_deref(), 70)?;
+    let remittance = personal.remittance_information.as_deref();
+    text("remittance_information", remittance, REMITTANCE_CHARS_MAX)?;
+    match &personal.pickup {
+        Some(pickup) if !pickup.is_sound() => Err(Problem::field("pickup", "must be hexadecimal")),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The hyphenated form alone: a UUID has others, which no quote of ours is shown in.

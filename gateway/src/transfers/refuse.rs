@@ -9,6 +9,7 @@ use crate::{
     problem::Problem,
     store::{
         self,
+        keys::key_insert,
         parties::{NewParty, party_insert},
         transfers::{Line, New, timeline_insert, transfer_insert},
     },
@@ -47,6 +48,7 @@ pub async fn keep(app: &App, order: &Order, problem: &Problem) -> Result<bool, P
     if transfer_insert(&mut transaction, std::slice::from_ref(&new)).await?.is_empty() {
         return Ok(false);
     }
+    key_insert(&mut transaction, order.key.as_ref()).await?;
     let party = NewParty::open(transfer, order.personal.clone());
     party_insert(&mut transaction, &[party]).await?;
     return_quote(&mut transaction, order).await?;

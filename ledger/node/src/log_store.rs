@@ -13,7 +13,7 @@ use std::{
 use futures_util::{Stream, TryStreamExt, stream};
 use ledger_proof::{Digest, tree::sha256};
 use openraft::{
-    LogState, OptionalSend, RaftLogReader,
+    EntryPayload, LogState, OptionalSend, RaftLogReader,
     storage::{IOFlushed, RaftLogStorage},
 };
 use serde::Serialize;
@@ -136,21 +136,25 @@ impl LogStore {
         if meta.last < applied { applied } else { meta.purged }
     }
 
-    /// Gives each entry of a range, as far as the log reaches.
+    /// Gives the commands' bytes of each entry of a range, as far as the log reaches.
     ///
     /// # Errors
     /// When the log cannot be read, and what `give` says.
-    pub(crate) fn each(
+    pub(crate) fn commands(
         &self,
         range: Range<u64>,
-        mut give: impl FnMut(Entry) -> io::Result<()>,
+        mut give: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut next = range.start;
         while next < range.end {
             let entries = self.inner.entries(next, range.end, READ_BYTES_MAX)?;
             let Some(last) = entries.last() else { break };
             next = last.log_id.index + 1;
-            entries.into_iter().try_for_each(&mut give)?;
+            for entry in &entries {
+                if let EntryPayload::Normal(payload) = &entry.payload {
+                    give(payload.bytes())?;
+                }
+            }
         }
         Ok(())
     }

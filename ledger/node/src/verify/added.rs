@@ -8,7 +8,6 @@ use ledger_proof::{
     signature::{key_id, verifying_key},
 };
 use ledger_types::ParticipantId;
-use openraft::EntryPayload;
 
 use super::Keys;
 #[cfg(feature = "simulation")]
@@ -37,10 +36,7 @@ impl Added {
         let log = self.log.clone();
         let read = host::blocking(move || {
             let mut keys = Keys::new();
-            log.each(first..end, |entry| match &entry.payload {
-                EntryPayload::Normal(payload) => read(payload.bytes(), &mut keys),
-                EntryPayload::Blank | EntryPayload::Membership(_) => Ok(()),
-            })?;
+            log.commands(first..end, |entry| read(entry, &mut keys))?;
             Ok(keys)
         });
         read.await.ok_or_else(|| io::Error::other("this node is stopping"))?

@@ -20,7 +20,7 @@ use crate::{
     banking::CoreBanking,
     batches::Batches,
     directory::Directory,
-    events::Heard,
+    events::{Heard, recent::Recent},
     outbox::{self, Parcel, Queued},
     payee::Payees,
     problem::{Code, Problem},
@@ -69,6 +69,8 @@ pub struct Inner {
     pub directory: Directory,
     /// When the event stream last said something.
     pub heard: Heard,
+    /// What it said last.
+    pub recent: Recent,
     /// Signs envelopes.
     pub signer: Arc<dyn Signer>,
     /// Opens sealed data.

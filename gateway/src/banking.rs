@@ -7,7 +7,10 @@ use ledger_types::{Money, PayoutMethod, StatusReason, TransferId};
 use crate::{
     payee::Payee,
     settings::{Banking, BankingKind},
-    store::{self, Connection, Store, book::Movement},
+    store::{
+        Store,
+        book::{Book, Movement},
+    },
     turns::Turns,
 };
 
@@ -75,19 +78,9 @@ pub trait CoreBanking: Send + Sync + std::fmt::Debug {
     /// Whether the creditor can be credited.
     fn check<'a>(&'a self, creditor: Customer<'a>) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// Whether the books are the store's own, so that an SQL transaction can ask them.
-    fn is_within(&self) -> bool {
-        false
-    }
-
-    /// Which of several creditors the store's own books can surely credit, within an SQL transaction;
-    /// of other books none is.
-    fn creditable<'a>(
-        &'a self,
-        _connection: &'a mut Connection,
-        _creditors: &'a [Customer<'a>],
-    ) -> BoxFuture<'a, Result<Vec<bool>, store::Error>> {
-        Box::pin(std::future::ready(Ok(Vec::new())))
+    /// The store's own book, which its SQL transactions can ask.
+    fn within(&self) -> Option<&Book> {
+        None
     }
 
     /// Credits the creditor.

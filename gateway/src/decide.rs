@@ -1,7 +1,10 @@
 //! The creditor agent's decisions and both sides' bookings, each written with the outbox row that carries it, so that none is done twice.
 use std::{sync::Arc, time::Duration};
 
-use ledger_proof::item::{Accept, Confirm, Hold, Item, Reject};
+use ledger_proof::{
+    codec::Digest,
+    item::{Accept, Confirm, Hold, Item, Reject},
+};
 use ledger_types::{
     ConfirmationStatus, Money, PayoutMethod, ShortText, StatusReason, Timestamp, TransferId,
 };
@@ -21,6 +24,7 @@ use crate::{
     store::{
         self,
         keep::{Booked, Decide},
+        outbox::NewItem,
         parties::screening_insert,
         transfers::Row,
     },
@@ -311,37 +315,48 @@ async fn credit(app: &App, transfer: TransferId, row: &Row) -> Result<(), Failur
         None => app.store.party_fetch(transfer).await?,
         Some(original) => returned_to(app, original).await?,
     };
-    let credited = match personal.as_ref().and_then(|personal| customer(row, personal)) {
+    let status = match personal.as_ref().and_then(|personal| customer(row, personal)) {
         Some(customer) if row.return_of.is_some() || method != PayoutMethod::CashPickup => {
             match app.banking.credit(transfer, customer).await {
-                Ok(()) => Some(ConfirmationStatus::Credited),
-                Err(banking::Error::Refused(reason)) => {
-                    tracing::warn!(%reason, uetr = %transfer.uetr, "credit refused after settlement");
-                    Some(ConfirmationStatus::AcceptedWithoutPosting)
-                }
+                Ok(()) => credited(transfer, Ok(())),
+                Err(banking::Error::Refused(reason)) => credited(transfer, Err(reason)),
                 Err(failure @ banking::Error::Unavailable(_)) => {
                     return Err(Failure::Banking(failure));
                 }
             }
         }
-        None if institutional(app, row) => Some(ConfirmationStatus::Credited),
+        None if institutional(app, row) => ConfirmationStatus::Credited,
         // Cash waits at the counter until it is picked up.
-        Some(_) | None => Some(ConfirmationStatus::AcceptedWithoutPosting),
+        Some(_) | None => ConfirmationStatus::AcceptedWithoutPosting,
     };
     let nonce = random().map_err(|_| Failure::Randomness)?;
-    let item = credited.map(|status| {
-        let confirm = Item::Confirm(Confirm {
-            nonce,
-            debtor_agent: transfer.debtor_agent,
-            uetr: transfer.uetr,
-            status,
-            confirmed_at: clock::now(),
-            reference: ShortText::EMPTY,
-        });
-        to_send(transfer, &confirm, status.as_str().as_bytes())
-    });
+    let item = Some(confirmed(transfer, status, nonce));
     app.store.transfer_booked(Booked { transfer, item }).await?;
     Ok(())
+}
+
+/// What a debtor agent is told of a credit.
+fn credited(transfer: TransferId, done: Result<(), StatusReason>) -> ConfirmationStatus {
+    match done {
+        Ok(()) => ConfirmationStatus::Credited,
+        Err(reason) => {
+            tracing::warn!(%reason, uetr = %transfer.uetr, "credit refused after settlement");
+            ConfirmationStatus::AcceptedWithoutPosting
+        }
+    }
+}
+
+/// The item that tells it.
+fn confirmed(transfer: TransferId, status: ConfirmationStatus, nonce: Digest) -> NewItem {
+    let confirm = Item::Confirm(Confirm {
+        nonce,
+        debtor_agent: transfer.debtor_agent,
+        uetr: transfer.uetr,
+        status,
+        confirmed_at: clock::now(),
+        reference: ShortText::EMPTY,
+    });
+    to_send(transfer, &confirm, status.as_str().as_bytes())
 }
 
 /// Money that comes back goes to the debtor of the original.

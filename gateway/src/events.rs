@@ -20,12 +20,12 @@ use crate::{
     Error,
     app::{self, App},
     clock,
-    decide::at_once::{self, Accepted},
+    decide::at_once,
     measure,
     store::{
         self, Connection,
         changes::{Change, Changed, Told, transfer_changes},
-        events::{NewEvent, Work, cursor_read, event_keep},
+        events::{EventRow, Work, cursor_read, event_keep},
         leaving::Sent,
         transfers::uuid,
     },
@@ -34,6 +34,7 @@ use crate::{
 
 mod cases;
 mod learn;
+pub mod recent;
 
 /// Records written in one SQL transaction at most.
 const BATCH_MAX: usize = 256;
@@ -85,7 +86,9 @@ impl Heard {
 /// On a gap, on an unreadable record, or when another process uses the schema.
 pub async fn run(app: App, shutdown: Shutdown) -> Result<(), Error> {
     let token = shutdown.token();
-    token.run_until_cancelled(follow_always(&app)).await.unwrap_or(Ok(()))
+    let ended = token.run_until_cancelled(follow_always(&app)).await;
+    app.recent.close();
+    ended.unwrap_or(Ok(()))
 }
 
 async fn follow_always(app: &App) -> Result<(), Error> {
@@ -103,6 +106,7 @@ async fn follow_always(app: &App) -> Result<(), Error> {
 
 async fn follow(app: &App) -> Result<(), Error> {
     let mut cursor = app.store.cursor_fetch().await.map_err(Error::Store)?;
+    app.recent.begin(store::big("number", cursor).map_err(Error::Store)?);
     let stream = match app.ledger.events(cursor + 1, false).await {
         Ok(stream) => stream,
         Err(error) => {
@@ -158,14 +162,16 @@ async fn write(app: &App, cursor: u64, records: Vec<RecordEvent>) -> Result<u64,
         last = record.number;
     }
     let heard = records.last().map_or(0, |record| record.sequence);
-    let told = {
-        let read = records.iter().map(read).collect::<Result<Vec<Read<'_>>, Error>>()?;
-        learn::told(app, &read)?
-    };
+    let read = records.into_iter().map(read).collect::<Result<Vec<Read>, Error>>()?;
+    let told = learn::told(app, &read)?;
+    let shown = read.iter().map(shown).collect::<Result<Vec<_>, _>>().map_err(Error::Store)?;
+    let shown: Arc<[EventRow]> = shown.into();
     let done = Arc::<Mutex<Done>>::default();
     let (cursor, own) = ((cursor, last), Arc::clone(&done));
-    let batch = Batch { app: app.clone(), records, told, cursor, done: own };
+    let kept = Arc::clone(&shown);
+    let batch = Batch { app: app.clone(), read, shown, told, cursor, done: own };
     app.store.event_work(Box::new(batch)).await?;
+    app.recent.keep(&kept);
     let done = std::mem::take(&mut *done.lock().unwrap_or_else(PoisonError::into_inner));
     traced::changed(app, &done.changes);
     done.work.into_iter().for_each(|item| app.wake(item));
@@ -179,7 +185,9 @@ async fn write(app: &App, cursor: u64, records: Vec<RecordEvent>) -> Result<u64,
 /// Records that are written together with the cursor.
 struct Batch {
     app: App,
-    records: Vec<RecordEvent>,
+    read: Vec<Read>,
+    /// The same as REST shows it.
+    shown: Arc<[EventRow]>,
     /// The transfers that they tell of.
     told: Vec<learn::Told>,
     /// From where to where.
@@ -191,6 +199,8 @@ struct Batch {
 impl Work for Batch {
     fn durable(&self) -> bool {
         self.told.iter().any(|told| told.plain)
+            || (self.app.banking.within().is_some()
+                && self.read.iter().any(|read| read.credits(self.app.me)))
     }
 
     fn run<'a>(
@@ -198,23 +208,22 @@ impl Work for Batch {
         connection: &'a mut Connection,
     ) -> BoxFuture<'a, Result<Vec<Sent>, Error>> {
         Box::pin(async move {
-            let Self { app, records, told, cursor: (from, to), done } = self;
-            let read = records.iter().map(read).collect::<Result<Vec<Read<'_>>, Error>>()?;
-            let shown: Vec<_> = read.iter().map(shown).collect();
-            if !event_keep(connection, &shown, (*from, *to)).await.map_err(Error::Store)? {
+            let Self { app, read, shown, told, cursor: (from, to), done } = self;
+            if !event_keep(connection, shown, (*from, *to)).await.map_err(Error::Store)? {
                 return Err(not_where_it_was(connection, *from).await?);
             }
             let mut fresh = Done::default();
             let plain = learn::learn(app, connection, told).await?;
-            apply(app, connection, &read, &mut fresh).await?;
-            let Accepted { sent, spans } = at_once::accept(app, connection, &plain).await?;
+            apply(app, connection, read, &mut fresh).await?;
+            let accepted = at_once::accept(app, connection, &plain).await?;
+            let booked = at_once::book(app, connection, &fresh.changes).await?;
             fresh.work.retain(|work| match work {
-                app::Work::Decide(transfer) => !sent.contains_key(transfer),
-                app::Work::Book(_) => true,
+                app::Work::Decide(transfer) => !accepted.of.contains(transfer),
+                app::Work::Book(transfer) => !booked.of.contains(transfer),
             });
-            fresh.spans = spans;
+            fresh.spans = accepted.spans.into_iter().chain(booked.spans).collect();
             *done.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
-            Ok(sent.into_values().collect())
+            Ok(accepted.sent.into_iter().chain(booked.sent).collect())
         })
     }
 }
@@ -237,20 +246,32 @@ struct Done {
 }
 
 /// A record with what is readable of it.
-struct Read<'a> {
-    event: &'a RecordEvent,
+struct Read {
+    event: RecordEvent,
     /// The shared part; none of a record that is no item's.
     shared: Option<SharedPart>,
     /// The transfer that it is about.
     transfer: Option<TransferId>,
 }
 
-fn read(event: &RecordEvent) -> Result<Read<'_>, Error> {
+impl Read {
+    /// Whether it tells that a transfer to `me` is final, which is credited and confirmed.
+    fn credits(&self, me: ParticipantId) -> bool {
+        let Self { shared: Some(shared), transfer: Some(transfer), .. } = self else {
+            return false;
+        };
+        shared.creditor_agent == me
+            && transfer.debtor_agent != me
+            && TransferState::from_code(shared.state) == Some(TransferState::Settled)
+    }
+}
+
+fn read(event: RecordEvent) -> Result<Read, Error> {
     let bytes = match event.kind {
         RecordKind::Item(_) | RecordKind::Expiry => event.part(Part::Shared),
         RecordKind::Entry | RecordKind::Genesis | RecordKind::EnvelopeRefusal => None,
     };
-    let shared = bytes.map(|bytes| SharedPart::from_bytes(bytes).map_err(unreadable(event)));
+    let shared = bytes.map(|bytes| SharedPart::from_bytes(bytes).map_err(unreadable(&event)));
     let shared = shared.transpose()?;
     let transfer = shared.as_ref().and_then(|shared| transfer_of(event.kind, shared));
     Ok(Read { event, shared, transfer })
@@ -264,7 +285,7 @@ fn unreadable(event: &RecordEvent) -> impl Fn(ledger_proof::DecodeError) -> Erro
 async fn apply(
     app: &App,
     connection: &mut Connection,
-    read: &[Read<'_>],
+    read: &[Read],
     done: &mut Done,
 ) -> Result<(), Error> {
     let mut told = Vec::with_capacity(read.len());
@@ -281,21 +302,23 @@ async fn apply(
             Change::Settled | Change::Ended { .. } => Some(app::Work::Book(transfer)),
             Change::Held { .. } | Change::Confirmed { .. } => None,
         });
-        told.push(Told { transfer, change, at: event.at, record: event.sequence });
+        let booked = at_once::books(app, incoming, &change);
+        told.push(Told { transfer, change, at: event.at, record: event.sequence, booked });
     }
     done.changes = transfer_changes(connection, &told).await.map_err(Error::Store)?;
     Ok(())
 }
 
 /// What REST shows of a record: the shared part, which holds no personal data.
-fn shown(read: &Read<'_>) -> NewEvent {
+fn shown(read: &Read) -> Result<EventRow, store::Error> {
     let Read { event, shared, .. } = read;
     let data = match shared {
         Some(shared) => of_item(event, shared),
         None => json!({ "kind": format!("{:?}", event.kind) }),
     };
-    let (number, sequence, at) = (event.number, event.sequence, event.at);
-    NewEvent { number, sequence, at: clock::calendar_or_epoch(at), data }
+    let number = store::big("number", event.number)?;
+    let sequence = store::big("sequence", event.sequence)?;
+    Ok(EventRow { number, sequence, at: clock::calendar_or_epoch(event.at), data })
 }
 
 fn of_item(event: &RecordEvent, shared: &SharedPart) -> serde_json::Value {

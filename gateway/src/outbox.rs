@@ -351,7 +351,8 @@ fn said(
     let refusal = |outcome: &Outcome| outcome.rejection.map(|code| code.code().to_owned());
     let told = outcomes().filter_map(|(queued, outcome)| {
         let (transfer, change) = (transfer_of(&queued.row)?, change(&queued.row, outcome)?);
-        Some(Told { transfer, change, at: submitted.at, record: outcome.sequence })
+        let (at, record) = (submitted.at, outcome.sequence);
+        Some(Told { transfer, change, at, record, booked: false })
     });
     Said {
         request: envelope.request,
@@ -412,7 +413,7 @@ async fn not_taken(app: &App, envelope: &EnvelopeRow, batch: Vec<Queued>, why: &
             refusal: Some("LEDGER_REFUSED_REQUEST".to_owned()),
         };
         let transfer = transfer_of(&queued.row)?;
-        Some(Told { transfer, change, at: clock::now(), record: 0 })
+        Some(Told { transfer, change, at: clock::now(), record: 0, booked: false })
     });
     let said = Said {
         request: envelope.request,

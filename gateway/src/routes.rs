@@ -37,6 +37,7 @@ pub mod body;
 pub mod caller;
 pub mod document;
 mod errors;
+pub mod events;
 pub mod idempotency;
 pub mod iso;
 pub mod network;
@@ -155,7 +156,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(recalls::list))
         .routes(routes!(recalls::answer))
         .routes(routes!(recalls::investigate))
-        .routes(routes!(network::events))
+        .routes(routes!(events::events))
         .routes(routes!(network::balances))
         .routes(routes!(network::corridors))
         .routes(routes!(network::participants))

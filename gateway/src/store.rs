@@ -79,52 +79,27 @@ impl Error {
     /// Whether the database did not answer, so that the same may be tried again.
     #[must_use]
     pub fn unavailable(&self) -> bool {
-        match self {
-            Self::Open(_) => true,
-            Self::Statement(error) => unavailable(error),
-            Self::Shared(error) => error.unavailable(),
-            Self::Schema
-            | Self::Migrate(_)
-            | Self::Range(_)
-            | Self::Unanswered
-            | Self::Forgotten
-            | Self::Work(_) => false,
-        }
+        let alone = self.alone();
+        matches!(alone, Self::Open(_))
+            || matches!(alone, Self::Statement(error) if unavailable(error))
     }
 
     /// Whether the name of a row is another's, in a table that says whose.
     #[must_use]
     pub fn taken(&self, table: &str) -> bool {
-        match self {
-            Self::Statement(sqlx::Error::Database(error)) => {
-                error.is_unique_violation() && error.table() == Some(table)
-            }
-            Self::Shared(error) => error.taken(table),
-            Self::Schema
-            | Self::Open(_)
-            | Self::Migrate(_)
-            | Self::Statement(_)
-            | Self::Range(_)
-            | Self::Unanswered
-            | Self::Forgotten
-            | Self::Work(_) => false,
-        }
+        matches!(self.alone(), Self::Statement(sqlx::Error::Database(error))
+            if error.is_unique_violation() && error.table() == Some(table))
     }
 
     /// Whether what the statement rests on is gone, so that it must be made anew.
     #[must_use]
     pub fn forgotten(&self) -> bool {
-        match self {
-            Self::Forgotten => true,
-            Self::Shared(error) => error.forgotten(),
-            Self::Schema
-            | Self::Open(_)
-            | Self::Migrate(_)
-            | Self::Statement(_)
-            | Self::Range(_)
-            | Self::Unanswered
-            | Self::Work(_) => false,
-        }
+        matches!(self.alone(), Self::Forgotten)
+    }
+
+    /// What failed, for however many.
+    fn alone(&self) -> &Self {
+        if let Self::Shared(error) = self { error.alone() } else { self }
     }
 }
 

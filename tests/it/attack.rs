@@ -11,6 +11,7 @@ use services_runtime::{
     grpc::ClientLimits,
     tls::{ClientTls, Files},
 };
+use tests::say;
 use tonic::transport::Channel;
 
 mod bombs;
@@ -144,11 +145,4 @@ pub(crate) fn memory(processes: &[u32]) -> Vec<u64> {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     };
     processes.iter().map(resident).collect()
-}
-
-/// Figures are for people: a passing test's own output is not kept from them.
-pub(crate) fn say(figure: &str) {
-    use std::io::Write as _;
-    let mut out = std::io::stderr().lock();
-    writeln!(out, "{figure}").unwrap();
 }

@@ -13,10 +13,9 @@ use services_cli::{
     wallet::Wallet,
 };
 use sqlx::PgPool;
-use tests::fresh_uetr;
+use tests::{fresh_uetr, say};
 
 use crate::{
-    attack::say,
     gateway_faults::forgetful,
     iso20022::{shared_data, valid},
 };

@@ -13,10 +13,10 @@ use gateway::{
     settings::{Account, Database},
     store::{
         Store,
-        book::{Book, Movement, set_aside},
+        book::{Book, Movement, set_aside, set_aside_apart},
         changes::{Change, Told, transfer_changes},
         commit,
-        events::{NewEvent, event_keep},
+        events::{EventRow, event_keep},
         keep::Keep,
         keys::NewKey,
         leaving::Stays,
@@ -98,7 +98,13 @@ async fn a_transfer_only_goes_forward() {
         (Change::Confirmed { status: "CPUC", credited: true }, true, "CREDITED"),
         (Change::Confirmed { status: "CPUC", credited: true }, false, "CREDITED"),
     ];
-    let told = |change: &Change| Told { transfer: id, change: change.clone(), at, record: 7 };
+    let told = |change: &Change| Told {
+        transfer: id,
+        change: change.clone(),
+        at,
+        record: 7,
+        booked: false,
+    };
     for (change, changed, _) in &cases {
         let done = transfer_changes(&mut transaction, &[told(change)]).await.unwrap();
         assert_eq!(!done.is_empty(), *changed, "{change:?}");
@@ -196,18 +202,122 @@ async fn aside(
     done.map_err(|reason| reason.to_string())
 }
 
-#[tokio::test]
-async fn the_book_moves_money_once() {
-    let fixture = fixture().await;
-    let store = &fixture.store;
-    let account = |account: &str, status: &str| Account {
+fn account(account: &str, status: &str) -> Account {
+    Account {
         account: account.to_owned(),
         currency: "HKD".to_owned(),
         balance: 1_000,
         status: status.to_owned(),
         name: None,
         aliases: vec![],
+    }
+}
+
+#[tokio::test]
+async fn many_on_one_account_never_take_more_than_it_has() {
+    let fixture = fixture().await;
+    let store = &fixture.store;
+    let accounts = [account("one", "open"), account("other", "open"), account("shut", "blocked")];
+    let book = Book::open(store.clone(), &accounts).await.unwrap();
+    let twice = transfer();
+    let asked = [
+        (transfer(), "one", 400, None),
+        // Too much, and what comes behind it is not.
+        (transfer(), "one", 700, Some("AM04")),
+        (twice, "one", 300, None),
+        (twice, "one", 300, Some("AM05")),
+        (transfer(), "one", 200, None),
+        (transfer(), "one", 101, Some("AM04")),
+        (transfer(), "one", 100, None),
+        (transfer(), "one", 1, Some("AM04")),
+        (transfer(), "shut", 1, Some("AC06")),
+        (transfer(), "none", 1, Some("AC01")),
+        (transfer(), "other", 1_000, None),
+    ];
+    let mut named = Vec::new();
+    for (id, account, amount, _) in asked {
+        let customer = Customer {
+            account: Some(account),
+            payout_method: PayoutMethod::BankAccount,
+            money: Money::new(amount, "HKD".parse().unwrap()),
+        };
+        let Ok(Reserved::WithTransfer(of)) = book.reserve(id, customer).await else {
+            panic!("the book sets aside with the transfer")
+        };
+        named.push((id, of));
+    }
+    let named: Vec<_> = named.iter().map(|(id, of)| (*id, of)).collect();
+    let mut transaction = store.begin().await.unwrap();
+    let done = set_aside(&mut transaction, &named).await.unwrap();
+    commit(transaction).await.unwrap();
+    for ((_, account, amount, refusal), done) in asked.into_iter().zip(done) {
+        let done = done.err().map(|reason| reason.to_string());
+        assert_eq!(done.as_deref(), refusal, "{account} {amount}");
+    }
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+        "SELECT account, balance, reserved FROM gateway.book_account ORDER BY account",
+    )
+    .fetch_all(&mut PgConnection::connect(&fixture.url).await.unwrap())
+    .await
+    .unwrap();
+    let rows = rows.iter().map(|(account, balance, reserved)| (&**account, *balance, *reserved));
+    let expected = [("ONE", 1_000, 1_000), ("OTHER", 1_000, 1_000), ("SHUT", 1_000, 0)];
+    assert_eq!(rows.collect::<Vec<_>>(), expected);
+}
+
+/// Two who move money of the same accounts in another order, of whom one is not the writer, both come to their end.
+#[tokio::test]
+async fn who_moves_money_apart_from_the_writer_waits_for_no_one_who_waits_for_it() {
+    let fixture = fixture().await;
+    let store = &fixture.store;
+    let accounts = [account("one", "open"), account("other", "open")];
+    let book = Book::open(store.clone(), &accounts).await.unwrap();
+    let customer = |account| Customer {
+        account: Some(account),
+        payout_method: PayoutMethod::BankAccount,
+        money: Money::new(1, "HKD".parse().unwrap()),
     };
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        let (book, store, customer) = (book.clone(), store.clone(), customer);
+        tasks.spawn(async move {
+            for account in ["other", "one"] {
+                book.credit(transfer(), customer(account)).await.unwrap();
+            }
+            let (first, second) = (transfer(), transfer());
+            let mut asked = Vec::new();
+            for (id, account) in [(first, "one"), (second, "other")] {
+                let Ok(Reserved::WithTransfer(of)) = book.reserve(id, customer(account)).await
+                else {
+                    panic!("the book sets aside with the transfer")
+                };
+                asked.push((id, of));
+            }
+            let mut transaction = store.begin().await.unwrap();
+            for (id, of) in &asked {
+                let done = set_aside_apart(&mut transaction, &[(*id, of)]).await.unwrap();
+                assert_eq!(done, [Ok(())], "{number}");
+            }
+            commit(transaction).await.unwrap();
+            book.capture(first).await.unwrap();
+            book.release(second).await.unwrap();
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+    let rows: Vec<(i64, i64)> =
+        sqlx::query_as("SELECT balance, reserved FROM gateway.book_account ORDER BY account")
+            .fetch_all(&mut PgConnection::connect(&fixture.url).await.unwrap())
+            .await
+            .unwrap();
+    assert_eq!(rows, [(1_000, 0), (1_020, 0)]);
+}
+
+#[tokio::test]
+async fn the_book_moves_money_once() {
+    let fixture = fixture().await;
+    let store = &fixture.store;
     let accounts = [account("100 200", "open"), account("closed", "closed")];
     let book = Book::open(store.clone(), &accounts).await.unwrap();
     let customer = |account, amount, currency: &str| Customer {
@@ -278,7 +388,7 @@ async fn keys_are_kept_as_digests_and_the_cursor_is_fenced() {
     assert!(store.idempotency_begin(begun(2)).await.unwrap().is_none());
     let mut transaction = store.begin().await.unwrap();
     let at = time::OffsetDateTime::UNIX_EPOCH;
-    let event = NewEvent { number: 1, sequence: 40, at, data: serde_json::json!({}) };
+    let event = EventRow { number: 1, sequence: 40, at, data: serde_json::json!({}) };
     assert!(event_keep(&mut transaction, &[event], (0, 1)).await.unwrap());
     assert!(!event_keep(&mut transaction, &[], (0, 1)).await.unwrap());
     commit(transaction).await.unwrap();

@@ -11,9 +11,9 @@ use services_cli::{
     demo::{network::Running, postgres::Postgres},
     wallet::Seen,
 };
-use tests::{fresh_uetr, skipped};
+use tests::{fresh_uetr, say, skipped};
 
-use crate::{attack::say, tidy::files};
+use crate::tidy::files;
 
 /// As deploy/prerequisites.sh installs it.
 const VERSION: &str = "4.32.5";

@@ -1,9 +1,7 @@
 //! Ten times the load that three real nodes can serve, for moments only: what is promised about it and does not depend on the machine's speed.
 use std::time::Duration;
 
-use tests::chaos::overload::measure;
-
-use crate::attack::say;
+use tests::{chaos::overload::measure, say};
 
 /// How long each kind of overload lasts.
 const WINDOW: Duration = Duration::from_secs(3);

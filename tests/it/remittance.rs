@@ -76,9 +76,38 @@ async fn remittance_is_credited_returned_and_ruled() {
     returned_in_parts(&pool, (&hong_kong, &philippines), uetr).await;
     corridor_rules(&running).await;
     a_hold_that_is_over_is_not_told(&hong_kong).await;
+    events_are_waited_for(&hong_kong).await;
     sealed::against_the_rules(&running, &hong_kong, &philippines).await;
+    sealed::said_again(&running, &hong_kong).await;
     running.stop();
     nothing_private_is_logged(&running);
+}
+
+/// Who asks for what follows the last event is answered as soon as it is there.
+async fn events_are_waited_for(wallet: &Wallet) {
+    let read = async |query: &str| {
+        let path = format!("/v1/events?{query}");
+        let (status, body) = wallet.send(reqwest::Method::GET, &path, None, None).await.unwrap();
+        (status.as_u16(), body)
+    };
+    let last = async || {
+        let (_, all) = read("limit=1000").await;
+        all.as_array().unwrap().last().unwrap()["number"].as_u64().unwrap()
+    };
+    let (after, order) = (last().await, order("4030.00"));
+    let create = wallet.create(&order, PATIENCE);
+    let query = format!("after={after}&wait_s=20");
+    let ((status, next), created) = tokio::join!(read(&query), create);
+    assert_eq!((status, created.unwrap().0.as_u16()), (200, 201));
+    assert_eq!(next[0]["number"], json!(after + 1), "{next}");
+    credited(wallet, order["uetr"].as_str().unwrap()).await;
+    // Beyond the end there is nothing, after a wait too.
+    assert_eq!(read("after=9000000000000000000&wait_s=1").await, (200, json!([])));
+    for (query, field) in [("wait_s=21", "wait_s"), ("wait_s=-1", "wait_s"), ("after=-1", "after")]
+    {
+        let (status, body) = read(query).await;
+        assert!(status == 400 && body["detail"].as_str().unwrap().starts_with(field), "{body}");
+    }
 }
 
 /// Who paid whom, where they live and what signs for the participants stands in no log.

@@ -8,13 +8,10 @@ use services_cli::{
     wallet::{Seen, Wallet},
 };
 use sqlx::PgPool;
-use tests::{fresh_uetr, skipped};
+use tests::{fresh_uetr, say, skipped};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{
-    attack::say,
-    browser::{Browser, axe},
-};
+use crate::browser::{Browser, axe};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const LANGUAGES: [(&str, &str); 5] =

@@ -25,11 +25,18 @@ pub fn fresh_uetr() -> String {
     ledger_types::Uetr::from_random(random).to_string()
 }
 
-/// Says aloud that a test skips: unlike what a passing test prints, this is not kept from people.
+/// Says a line aloud: unlike what a passing test prints, it is not kept from people.
+///
+/// # Panics
+/// When standard error is gone.
+pub fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").expect("standard error takes a line");
+}
+
+/// Says aloud that a test skips.
 ///
 /// # Panics
 /// When standard error is gone.
 pub fn skipped(why: &str) {
-    let said = writeln!(std::io::stderr(), "skipped: {why}");
-    said.expect("standard error takes a line");
+    say(&format!("skipped: {why}"));
 }

@@ -365,7 +365,7 @@ async fn all_aside(
     };
     let (numbers, asked): (Vec<i32>, Vec<_>) = members.iter().zip(all).filter_map(asked).unzip();
     let asked: Vec<_> = asked.iter().map(|(transfer, of)| (*transfer, of)).collect();
-    let done = book::set_aside(connection, &asked).await?;
+    let done = book::set_aside_apart(connection, &asked).await?;
     let refused = numbers.into_iter().zip(done).filter_map(|(number, done)| {
         Some((number, refusal(&reserve::refused(reserve::DEBTOR, done.err()?), None)))
     });

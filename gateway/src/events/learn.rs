@@ -35,12 +35,12 @@ pub(super) struct Told {
 }
 
 /// The transfers that records tell of, opened: the database is not asked.
-pub(super) fn told(app: &App, read: &[Read<'_>]) -> Result<Vec<Told>, Error> {
+pub(super) fn told(app: &App, read: &[Read]) -> Result<Vec<Told>, Error> {
     let mut told = Vec::new();
     for read in read {
         let Some((new, detail)) = submitted(app, read)? else { continue };
         let ours = !new.outgoing && detail.blob_digest != [0; 32];
-        let sealed = ours.then(|| opened(app, read.event, &detail));
+        let sealed = ours.then(|| opened(app, &read.event, &detail));
         let personal = sealed.as_ref().and_then(|sealed| sealed.as_ref().ok());
         let plain = personal.is_some_and(|personal| at_once::plain(app, &new, personal));
         told.push(Told { new, at: read.event.at, sealed, plain });
@@ -87,7 +87,7 @@ pub(super) async fn learn<'t>(
 }
 
 /// What a record says of a new transfer of ours or to us; none if it says nothing of one.
-fn submitted(app: &App, read: &Read<'_>) -> Result<Option<(New, SubmitDetail)>, Error> {
+fn submitted(app: &App, read: &Read) -> Result<Option<(New, SubmitDetail)>, Error> {
     let Read { event, shared: Some(shared), transfer: Some(transfer) } = read else {
         return Ok(None);
     };

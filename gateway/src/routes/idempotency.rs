@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use ledger_types::Uetr;
+use ledger_types::{TransferId, Uetr};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::{
     app::App,
     problem::{Code, Problem},
     store::{
-        keys::{Finished, Idempotency, NewKey},
+        keys::{Finished, Idempotency, Look, NewKey},
         transfers::uuid,
     },
     transfers::{Created, known::refused, view},
@@ -68,6 +68,8 @@ pub struct Taken {
     earlier: Option<Uetr>,
     /// The transfer that was named when the key was taken.
     named: Option<Uetr>,
+    /// Whether there was none of that name then.
+    fresh: bool,
 }
 
 /// Whether a request is the first of its key.
@@ -99,7 +101,8 @@ pub async fn begin(
     };
     let fingerprint = new.fingerprint.clone();
     let known = app.store.idempotency_begin(new).await?;
-    begun(app, (entered, fingerprint), known, Kept::Now).await
+    let new = New { fingerprint, kept: true, named: None, fresh: false };
+    begun(app, entered, known, new).await
 }
 
 /// Takes the key of a request that makes a transfer under the name that is given, or none: it comes
@@ -117,40 +120,46 @@ pub async fn begin_later(
     let key = given(headers)?;
     // First: what is not entered while this is looked for may be kept when it is.
     let entered = app.running.enter(caller.key, key);
-    let known = app.store.idempotency_fetch(caller.key, key).await?;
-    begun(app, (entered, fingerprint(request)), known, Kept::Later(named)).await
+    let transfer = named.map(|uetr| TransferId { debtor_agent: app.me, uetr });
+    let look = Look { api_key: caller.key, key: key.to_owned(), transfer };
+    let (known, found) = app.store.idempotency_look(look).await?;
+    let fresh = named.is_some() && !found;
+    let new = New { fingerprint: fingerprint(request), kept: false, named, fresh };
+    begun(app, entered, known, new).await
 }
 
-/// When a key that is new comes into the store: the transfer to be made under it, if it is later.
-enum Kept {
-    Now,
-    Later(Option<Uetr>),
+/// What holds of a request if its key is new.
+struct New {
+    fingerprint: Vec<u8>,
+    /// Whether the key is in the store.
+    kept: bool,
+    /// The transfer to be made, if it comes there with that.
+    named: Option<Uetr>,
+    /// Whether there is no transfer of that name.
+    fresh: bool,
 }
 
 async fn begun(
     app: &App,
-    (entered, fingerprint): (Option<Entered>, Vec<u8>),
+    entered: Option<Entered>,
     known: Option<Idempotency>,
-    when: Kept,
+    new: New,
 ) -> Result<Begun, Problem> {
-    let (mut earlier, mut named) = (None, None);
-    let kept = known.is_some() || matches!(when, Kept::Now);
-    match (known, when) {
-        (Some(known), _) => {
-            if known.fingerprint != fingerprint {
-                let detail = "Idempotency-Key: use a new one for another request";
-                return Err(Problem::new(Code::IdempotencyKeyReused, detail));
-            }
-            earlier = known.uetr.and_then(|uetr| Uetr::from_bytes(*uetr.as_bytes()).ok());
-            if let Some(response) = repeat(app, &known, earlier).await? {
-                return Ok(Begun::Repeat(Box::new(response)));
-            }
+    let New { fingerprint, mut kept, mut named, fresh } = new;
+    let mut earlier = None;
+    if let Some(known) = known {
+        if known.fingerprint != fingerprint {
+            let detail = "Idempotency-Key: use a new one for another request";
+            return Err(Problem::new(Code::IdempotencyKeyReused, detail));
         }
-        (None, Kept::Later(name)) => named = name,
-        (None, Kept::Now) => {}
+        earlier = known.uetr.and_then(|uetr| Uetr::from_bytes(*uetr.as_bytes()).ok());
+        if let Some(response) = repeat(app, &known, earlier).await? {
+            return Ok(Begun::Repeat(Box::new(response)));
+        }
+        (kept, named) = (true, None);
     }
     let entered = entered.ok_or_else(Problem::in_progress)?;
-    Ok(Begun::First(Taken { entered, fingerprint, kept, earlier, named }))
+    Ok(Begun::First(Taken { entered, fingerprint, kept, earlier, named, fresh }))
 }
 
 fn fingerprint((path, body): (&str, &[u8])) -> Vec<u8> {
@@ -211,6 +220,12 @@ impl Taken {
     #[must_use]
     pub fn key(&self) -> (Uuid, &str) {
         (self.entered.key.0, &self.entered.key.1)
+    }
+
+    /// Whether there was no transfer of this name when the key was taken.
+    #[must_use]
+    pub fn fresh(&self, uetr: Uetr) -> bool {
+        self.fresh && self.named == Some(uetr)
     }
 
     /// The key as it is to be kept with a transfer; none if it is.

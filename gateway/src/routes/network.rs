@@ -1,34 +1,16 @@
-//! What a participant may see of the network and of its own events and balances, over HTTP.
+//! What a participant may see of the network and of its own balances, over HTTP.
 use axum::{Json, extract::State, response::Response};
 use ledger_proof::operator::{TravelRule, travel_field};
 use ledger_types::PayoutMethod;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{
-    Query,
-    caller::{Caller, Scope},
-    params::{After, counted, limited},
-};
+use super::caller::{Caller, Scope};
 use crate::{
     app::App,
-    clock::rfc3339,
     problem::{Code, Problem},
     run::ready,
 };
-
-/// A record that concerns this participant.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct EventView {
-    /// This participant's own number, without gaps from 1.
-    pub number: i64,
-    /// The ledger's record.
-    pub record: i64,
-    /// RFC 3339, replicated time.
-    pub at: String,
-    /// The record's shared part: kind, state, subject, amount; no personal data.
-    pub data: serde_json::Value,
-}
 
 /// An account on the ledger.
 #[derive(Debug, Serialize, ToSchema)]
@@ -104,29 +86,6 @@ pub struct ParticipantView {
     pub lei: String,
     /// No new transfers either way.
     pub suspended: bool,
-}
-
-/// Events after a number, in order.
-///
-/// # Errors
-/// Every problem has its page in docs/errors.
-#[utoipa::path(get, path = "/v1/events", tag = "network", params(After),
-    responses((status = 200, description = "In order, without gaps", body = [EventView])))]
-pub async fn events(
-    State(app): State<App>,
-    caller: Caller,
-    Query(from): Query<After>,
-) -> Result<Json<Vec<EventView>>, Problem> {
-    caller.may(Scope::Read)?;
-    let limit = limited(from.limit, 200, 1_000)?;
-    let rows = app.store.event_list(counted("after", from.after)?, limit).await?;
-    let shown = rows.into_iter().map(|row| EventView {
-        number: row.number,
-        record: row.sequence,
-        at: rfc3339(row.at),
-        data: row.data,
-    });
-    Ok(Json(shown.collect()))
 }
 
 /// This participant's balances on the ledger, as of now.

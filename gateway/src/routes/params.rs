@@ -93,6 +93,9 @@ pub struct After {
     /// 1 to 1000, 200 if absent.
     #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<i64>,
+    /// For how many seconds the answer may wait for an event, 0 to 20, 0 if absent.
+    #[param(minimum = 0, maximum = 20)]
+    pub wait_s: Option<i64>,
 }
 
 /// Where an approval stands, as a filter.

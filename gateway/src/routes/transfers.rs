@@ -82,6 +82,7 @@ async fn named(
     order.uetr = taken.name(app, order.uetr).await?;
     order.maker = Some(maker);
     order.key = taken.to_keep(order.uetr);
+    order.fresh = taken.fresh(order.uetr);
     Ok(order)
 }
 

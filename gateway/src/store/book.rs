@@ -1,24 +1,34 @@
 //! The built-in book of customer accounts: a core banking for participants that have none at hand; balances never go below zero.
-use std::collections::{BTreeMap, HashMap};
-
 use futures_util::future::BoxFuture;
 use ledger_types::{PayoutMethod, StatusReason, TransferId};
-use sqlx::FromRow;
-use uuid::Uuid;
 
-use super::{Connection, Error, Store, big, groups::Group, statement::Statement, transfers::ids};
+use super::{Connection, Error, Store, big, groups::Group, transfers::ids};
 use crate::{
     banking::{self, CoreBanking, Customer, Identified, Reserved, account_key},
     payee::Payee,
     settings::Account,
 };
 
-mod ledger;
+mod moves;
 mod payees;
 
-use ledger::{Asked, Books, Done, Kind, State};
+use moves::{Done, Side};
 
-pub use ledger::Movement;
+pub use moves::End;
+
+/// An account and an amount.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Movement {
+    account: String,
+    currency: String,
+    amount: i64,
+}
+
+impl std::fmt::Debug for Movement {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Movement(‹personal›)")
+    }
+}
 
 /// The book.
 #[derive(Clone, Debug)]
@@ -51,9 +61,47 @@ impl Book {
         Ok(book)
     }
 
-    async fn ask(&self, asked: Asked) -> Result<Done, banking::Error> {
+    async fn ask(&self, asked: Asked) -> Result<(), banking::Error> {
         let done = self.store.writes.moves.ask(asked).await.map_err(unavailable)?;
         done.map_err(banking::Error::Refused)
+    }
+
+    /// Which of several creditors can surely be credited, as an SQL transaction sees them.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn creditable(
+        &self,
+        connection: &mut Connection,
+        creditors: &[Customer<'_>],
+    ) -> Result<Vec<bool>, Error> {
+        let named = creditors.iter().map(|own| movement(*own, b"AC03").ok());
+        let named: Vec<Option<Movement>> = named.collect();
+        let asked: Vec<Movement> = named.iter().flatten().cloned().collect();
+        let mut usable = moves::check(connection, &asked).await?.into_iter();
+        let own =
+            |of: Option<Movement>| of.is_some() && usable.next().is_some_and(|own| own.is_ok());
+        Ok(named.into_iter().map(own).collect())
+    }
+
+    /// Ends what is set aside for transfers, and credits the creditors of others, within the writer's SQL
+    /// transaction; of each that is refused the ISO reason.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn book(
+        &self,
+        connection: &mut Connection,
+        ended: &[(TransferId, End)],
+        credited: &[(TransferId, Customer<'_>)],
+    ) -> Result<Vec<Result<(), StatusReason>>, Error> {
+        moves::end(connection, ended).await?;
+        let named = credited.iter().map(|(id, own)| Ok((*id, movement(*own, b"AC03")?)));
+        let named: Vec<Result<_, StatusReason>> = named.collect();
+        let asked: Vec<_> = named.iter().flatten().map(|(id, of)| (*id, of)).collect();
+        let mut done = moves::put(connection, Side::Credit, &asked).await?.into_iter();
+        let told = |named: Result<_, _>| named.and_then(|_| done.next().transpose().map(drop));
+        Ok(named.into_iter().map(told).collect())
     }
 
     async fn credited_now(&self, id: TransferId) -> Result<bool, Error> {
@@ -67,14 +115,12 @@ impl Book {
     }
 }
 
-/// A customer's account and amount as the book names them.
-fn movement(customer: Customer<'_>, missing: &[u8; 4]) -> Result<Movement, banking::Error> {
-    let unnamed = || banking::Error::Refused(StatusReason::known(missing));
-    Ok(Movement {
-        account: account_key(customer.account.ok_or_else(unnamed)?),
-        currency: customer.money.currency.to_string(),
-        amount: big("amount", customer.money.minor_units).map_err(unavailable)?,
-    })
+/// A customer's account and amount as the book names them, or the ISO reason why there is none.
+fn movement(customer: Customer<'_>, missing: &[u8; 4]) -> Result<Movement, StatusReason> {
+    let account = account_key(customer.account.ok_or(StatusReason::known(missing))?);
+    let amount = i64::try_from(customer.money.minor_units);
+    let amount = amount.map_err(|_| StatusReason::known(b"AM02"))?;
+    Ok(Movement { account, currency: customer.money.currency.to_string(), amount })
 }
 
 impl CoreBanking for Book {
@@ -83,20 +129,16 @@ impl CoreBanking for Book {
         _transfer: TransferId,
         debtor: Customer<'a>,
     ) -> BoxFuture<'a, Result<Reserved, banking::Error>> {
-        let of = movement(debtor, b"AC01").map(Reserved::WithTransfer);
-        Box::pin(std::future::ready(of))
+        let of = movement(debtor, b"AC01").map_err(banking::Error::Refused);
+        Box::pin(std::future::ready(of.map(Reserved::WithTransfer)))
     }
 
     fn capture(&self, transfer: TransferId) -> BoxFuture<'_, Result<(), banking::Error>> {
-        Box::pin(
-            async move { self.ask(Asked::End { transfer, to: State::Captured }).await.map(drop) },
-        )
+        Box::pin(self.ask(Asked::End { transfer, end: End::Captured }))
     }
 
     fn release(&self, transfer: TransferId) -> BoxFuture<'_, Result<(), banking::Error>> {
-        Box::pin(
-            async move { self.ask(Asked::End { transfer, to: State::Released }).await.map(drop) },
-        )
+        Box::pin(self.ask(Asked::End { transfer, end: End::Released }))
     }
 
     fn check<'a>(&'a self, creditor: Customer<'a>) -> BoxFuture<'a, Result<(), banking::Error>> {
@@ -104,30 +146,14 @@ impl CoreBanking for Book {
             if creditor.payout_method == PayoutMethod::CashPickup {
                 return Ok(());
             }
-            let of = movement(creditor, b"AC03")?;
+            let of = movement(creditor, b"AC03").map_err(banking::Error::Refused)?;
             let usable = self.store.groups.checks.ask(of).await.map_err(unavailable)?;
             usable.map_err(banking::Error::Refused)
         })
     }
 
-    fn is_within(&self) -> bool {
-        true
-    }
-
-    fn creditable<'a>(
-        &'a self,
-        connection: &'a mut Connection,
-        creditors: &'a [Customer<'a>],
-    ) -> BoxFuture<'a, Result<Vec<bool>, Error>> {
-        Box::pin(async move {
-            let named = creditors.iter().map(|own| movement(*own, b"AC03").ok());
-            let named: Vec<Option<Movement>> = named.collect();
-            let asked: Vec<Movement> = named.iter().flatten().cloned().collect();
-            let mut usable = Checks::run(connection, &asked).await?.into_iter();
-            let mut own =
-                |of: Option<Movement>| of.is_some() && usable.next().is_some_and(|own| own.is_ok());
-            Ok(named.into_iter().map(&mut own).collect())
-        })
+    fn within(&self) -> Option<&Book> {
+        Some(self)
     }
 
     fn credit<'a>(
@@ -136,8 +162,8 @@ impl CoreBanking for Book {
         creditor: Customer<'a>,
     ) -> BoxFuture<'a, Result<(), banking::Error>> {
         Box::pin(async move {
-            let of = movement(creditor, b"AC03")?;
-            self.ask(Asked::Credit { transfer, of }).await.map(drop)
+            let of = movement(creditor, b"AC03").map_err(banking::Error::Refused)?;
+            self.ask(Asked::Credit { transfer, of }).await
         })
     }
 
@@ -157,8 +183,8 @@ fn unavailable(error: Error) -> banking::Error {
     banking::Error::Unavailable(Box::new(error))
 }
 
-/// Sets money aside for transfers that are kept in the same SQL transaction; none of them had any
-/// before.
+/// Sets money aside for transfers that are kept in the same SQL transaction, which is the writer's; none of
+/// them had any before.
 ///
 /// # Errors
 /// When a statement fails. Of each that is refused the ISO reason; it changes nothing.
@@ -166,15 +192,7 @@ pub async fn set_aside(
     connection: &mut Connection,
     all: &[(TransferId, &Movement)],
 ) -> Result<Vec<Result<(), StatusReason>>, Error> {
-    if all.is_empty() {
-        return Ok(Vec::new());
-    }
-    let asked = |(transfer, of): &(TransferId, &Movement)| {
-        let (transfer, of) = (*transfer, (*of).clone());
-        Asked::Reserve { transfer, of }
-    };
-    let asked: Vec<Asked> = all.iter().map(asked).collect();
-    let done = Moves::run(connection, &asked).await?.into_iter();
+    let done = moves::put(connection, Side::Debit, all).await?.into_iter();
     let fresh = |done| match done {
         Done::Now => Ok(()),
         Done::Before => Err(StatusReason::known(b"AM05")),
@@ -182,28 +200,55 @@ pub async fn set_aside(
     Ok(done.map(|done| done.and_then(fresh)).collect())
 }
 
-/// What is asked of the book by many at a time: accounts and entries are read, everything is done in
-/// order, and what differs is written.
+/// The same within an SQL transaction that is not the writer's: who else moves money waits for its end.
+///
+/// # Errors
+/// As [`set_aside`].
+pub async fn set_aside_apart(
+    connection: &mut Connection,
+    all: &[(TransferId, &Movement)],
+) -> Result<Vec<Result<(), StatusReason>>, Error> {
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    moves::alone(connection).await?;
+    set_aside(connection, all).await
+}
+
+/// What is asked of the book alone.
+#[derive(Clone, Debug)]
+pub(super) enum Asked {
+    /// Take what was set aside, or give it back.
+    End { transfer: TransferId, end: End },
+    /// Credit it.
+    Credit { transfer: TransferId, of: Movement },
+}
+
 #[derive(Debug)]
 pub(super) struct Moves;
 
 impl Group for Moves {
     type Item = Asked;
-    type Answer = Result<Done, StatusReason>;
+    type Answer = Result<(), StatusReason>;
 
     async fn run(
         connection: &mut Connection,
         asked: &[Asked],
-    ) -> Result<Vec<Result<Done, StatusReason>>, Error> {
-        // Another process of the same gateway may not have ended yet.
-        sqlx::query("SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' book'))")
-            .execute(&mut *connection)
-            .await?;
-        let (accounts, entries) = read(connection, asked).await?;
-        let mut books = Books::new(accounts, entries);
-        let answers = asked.iter().map(|one| books.apply(one)).collect();
-        write(connection, &books).await?;
-        Ok(answers)
+    ) -> Result<Vec<Result<(), StatusReason>>, Error> {
+        let (mut ended, mut credited) = (Vec::new(), Vec::new());
+        for one in asked {
+            match one {
+                Asked::End { transfer, end } => ended.push((*transfer, *end)),
+                Asked::Credit { transfer, of } => credited.push((*transfer, of)),
+            }
+        }
+        moves::end(connection, &ended).await?;
+        let mut done = moves::put(connection, Side::Credit, &credited).await?.into_iter();
+        let told = |one: &Asked| match one {
+            Asked::End { .. } => Ok(()),
+            Asked::Credit { .. } => done.next().transpose().map(drop),
+        };
+        Ok(asked.iter().map(told).collect())
     }
 }
 
@@ -219,110 +264,6 @@ impl Group for Checks {
         connection: &mut Connection,
         asked: &[Movement],
     ) -> Result<Vec<Result<(), StatusReason>>, Error> {
-        let names = asked.iter().map(|of| of.account.clone()).collect();
-        let books = Books::new(accounts(connection, names).await?, HashMap::new());
-        Ok(asked.iter().map(|of| books.usable(of)).collect())
+        moves::check(connection, asked).await
     }
-}
-
-/// An entry; or, without a transfer, an account.
-#[derive(FromRow)]
-struct BookRow {
-    debtor_agent: Option<i64>,
-    uetr: Option<Uuid>,
-    kind: Option<String>,
-    account: String,
-    /// Of an entry its amount, of an account its balance.
-    amount: i64,
-    state: String,
-    currency: Option<String>,
-    reserved: Option<i64>,
-}
-
-type Entries = HashMap<(TransferId, Kind), ledger::Entry>;
-type Accounts = BTreeMap<String, ledger::Account>;
-
-/// The entries of transfers, and the accounts that are named by these or by what is asked.
-async fn read(connection: &mut Connection, asked: &[Asked]) -> Result<(Accounts, Entries), Error> {
-    let (agents, uetrs) = ids(asked.iter().filter_map(Asked::transfer));
-    let rows: Vec<BookRow> = sqlx::query_as(
-        "WITH entry AS MATERIALIZED (
-            SELECT e.debtor_agent, e.uetr, e.kind, e.account, e.amount, e.state
-            FROM unnest($1::bigint[], $2::uuid[]) AS c (debtor_agent, uetr)
-            JOIN book_entry e ON e.debtor_agent = c.debtor_agent AND e.uetr = c.uetr)
-         SELECT *, NULL::text AS currency, NULL::bigint AS reserved FROM entry
-         UNION ALL
-         SELECT NULL, NULL, NULL, account, balance, status, currency, reserved FROM book_account
-         WHERE account = ANY (ARRAY(SELECT unnest($3::text[]) UNION SELECT account FROM entry))",
-    )
-    .bind(agents)
-    .bind(uetrs)
-    .bind(asked.iter().filter_map(Asked::account).collect::<Vec<_>>())
-    .fetch_all(connection)
-    .await?;
-    let (mut accounts, mut entries) = (Accounts::new(), Entries::new());
-    for row in rows {
-        let BookRow { account, amount, state, .. } = row;
-        if let (Some(currency), Some(reserved)) = (row.currency, row.reserved) {
-            let own = ledger::Account { currency, status: state, balance: amount, reserved };
-            accounts.insert(account, own);
-        } else if let (Some(agent), Some(uetr), Some(kind)) = (row.debtor_agent, row.uetr, row.kind)
-            && let Some(id) = super::transfers::identity(agent, uetr)
-            && let (Some(kind), Some(state)) = (Kind::read(&kind), State::read(&state))
-        {
-            entries.insert((id, kind), ledger::Entry { account, amount, state });
-        }
-    }
-    Ok((accounts, entries))
-}
-
-async fn accounts(connection: &mut Connection, names: Vec<String>) -> Result<Accounts, Error> {
-    let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
-        "SELECT account, currency, status, balance, reserved FROM book_account
-         WHERE account = ANY ($1)",
-    )
-    .bind(names)
-    .fetch_all(connection)
-    .await?;
-    let read = |(name, currency, status, balance, reserved)| {
-        (name, ledger::Account { currency, status, balance, reserved })
-    };
-    Ok(rows.into_iter().map(read).collect())
-}
-
-async fn write(connection: &mut Connection, books: &Books) -> Result<(), Error> {
-    let entries: Vec<_> = books.changed_entries().collect();
-    if entries.is_empty() {
-        return Ok(());
-    }
-    let (agents, uetrs) = ids(entries.iter().map(|((id, _), _)| *id));
-    let mut statement = Statement::default();
-    statement
-        .part(
-            "entry",
-            "INSERT INTO book_entry (debtor_agent, uetr, kind, account, amount, state)
-         SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::bigint[],
-            $6::text[])
-         ON CONFLICT (debtor_agent, uetr, kind) DO UPDATE
-            SET account = excluded.account, amount = excluded.amount, state = excluded.state",
-        )
-        .bind(agents)
-        .bind(uetrs)
-        .bind(entries.iter().map(|((_, kind), _)| kind.as_str()).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, entry)| entry.account.as_str()).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, entry)| entry.amount).collect::<Vec<_>>())
-        .bind(entries.iter().map(|(_, entry)| entry.state.as_str()).collect::<Vec<_>>());
-    let accounts: Vec<_> = books.changed_accounts().collect();
-    statement
-        .part(
-            "account",
-            "UPDATE book_account a SET balance = c.balance, reserved = c.reserved
-         FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS c (account, balance, reserved)
-         WHERE a.account = c.account",
-        )
-        .bind(accounts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
-        .bind(accounts.iter().map(|(_, account)| account.balance).collect::<Vec<_>>())
-        .bind(accounts.iter().map(|(_, account)| account.reserved).collect::<Vec<_>>());
-    statement.execute(connection).await?;
-    Ok(())
 }

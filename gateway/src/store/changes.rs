@@ -125,6 +125,8 @@ pub struct Told {
     pub at: Timestamp,
     /// The record's number; 0: none.
     pub record: u64,
+    /// Whether its money is moved in the same SQL transaction.
+    pub booked: bool,
 }
 
 /// A change that was applied for the first time.
@@ -271,12 +273,13 @@ async fn update(connection: &mut Connection, wave: &[&Told]) -> Result<Vec<Chang
             ended_at = CASE WHEN c.kind = 'ended' THEN c.at ELSE t.ended_at END,
             confirmation = CASE WHEN c.kind = 'confirmed' THEN c.reason ELSE t.confirmation END,
             confirmed_at = CASE WHEN c.kind = 'confirmed' THEN c.at ELSE t.confirmed_at END,
-            credited_at = CASE WHEN c.status = 'CREDITED' THEN c.at ELSE t.credited_at END
+            credited_at = CASE WHEN c.status = 'CREDITED' THEN c.at ELSE t.credited_at END,
+            booked = t.booked OR c.booked
          FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
             $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::text[], $11::text[],
-            $12::text[])
+            $12::text[], $13::boolean[])
             WITH ORDINALITY AS c (debtor_agent, uetr, kind, status, reason, refusal, at, until,
-                record, event, iso_status, because, place)
+                record, event, iso_status, because, booked, place)
          WHERE t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr AND CASE c.kind
             WHEN 'pending' THEN t.status = 'QUEUED'
             WHEN 'held' THEN t.status = 'PENDING' AND t.held_until IS DISTINCT FROM c.until
@@ -298,7 +301,8 @@ async fn update(connection: &mut Connection, wave: &[&Told]) -> Result<Vec<Chang
         .bind(records)
         .bind(words().map(|(event, _, _)| event).collect::<Vec<_>>())
         .bind(words().map(|(_, iso_status, _)| iso_status).collect::<Vec<_>>())
-        .bind(words().map(|(_, _, reason)| reason).collect::<Vec<_>>());
+        .bind(words().map(|(_, _, reason)| reason).collect::<Vec<_>>())
+        .bind(wave.iter().map(|told| told.booked).collect::<Vec<_>>());
     statement.part(
         "told",
         "INSERT INTO timeline (debtor_agent, uetr, at, event, iso_status, reason, record)

@@ -11,26 +11,13 @@ use super::{
     unsigned,
 };
 
-/// An event as REST shows it.
+/// An event, as it is kept and as REST shows it.
 #[derive(Clone, Debug, FromRow)]
 pub struct EventRow {
     /// This participant's own number.
     pub number: i64,
     /// The record's number.
     pub sequence: i64,
-    /// Replicated time.
-    pub at: OffsetDateTime,
-    /// What it says, without personal data.
-    pub data: serde_json::Value,
-}
-
-/// An event to be kept.
-#[derive(Clone, Debug)]
-pub struct NewEvent {
-    /// This participant's own number.
-    pub number: u64,
-    /// The record's number.
-    pub sequence: u64,
     /// Replicated time.
     pub at: OffsetDateTime,
     /// What it says, without personal data.
@@ -44,13 +31,9 @@ pub struct NewEvent {
 /// When the statement fails.
 pub async fn event_keep(
     connection: &mut Connection,
-    events: &[NewEvent],
+    events: &[EventRow],
     (from, to): (u64, u64),
 ) -> Result<bool, Error> {
-    let numbers: Result<Vec<i64>, Error> =
-        events.iter().map(|event| big("number", event.number)).collect();
-    let sequences: Result<Vec<i64>, Error> =
-        events.iter().map(|event| big("sequence", event.sequence)).collect();
     let mut statement = Statement::default();
     statement
         .part(
@@ -58,8 +41,8 @@ pub async fn event_keep(
             "INSERT INTO event (number, sequence, at, data)
              SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::jsonb[])",
         )
-        .bind(numbers?)
-        .bind(sequences?)
+        .bind(events.iter().map(|event| event.number).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.sequence).collect::<Vec<_>>())
         .bind(events.iter().map(|event| event.at).collect::<Vec<_>>())
         .bind(events.iter().map(|event| &event.data).collect::<Vec<_>>());
     statement

@@ -201,17 +201,31 @@ impl Group for Booking {
         connection: &mut Connection,
         items: &[Booked],
     ) -> Result<Vec<Option<Sent>>, Error> {
-        let mut seen = HashSet::new();
-        let first = || items.iter().filter(|one| one.item.is_some());
-        let asked = first().filter(|one| seen.insert(one.transfer));
-        let asked = asked.filter_map(|one| one.item.clone()).collect();
-        let done: Vec<TransferId> = items.iter().map(|one| one.transfer).collect();
-        let mut statement = Statement::default();
-        book_part(&mut statement, &done);
-        let mut rows = sent(connection, statement, asked).await?;
+        let mut rows = booked(connection, items).await?;
         let own = |one: &Booked| one.item.as_ref().and_then(|_| rows.remove(&one.transfer));
         Ok(items.iter().map(own).collect())
     }
+}
+
+/// Notes bookings, and sends what tells them: of transfers whose booking was not noted before.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn booked(
+    connection: &mut Connection,
+    all: &[Booked],
+) -> Result<HashMap<TransferId, Sent>, Error> {
+    if all.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut seen = HashSet::new();
+    let told = all.iter().filter(|one| one.item.is_some());
+    let told = told.filter(|one| seen.insert(one.transfer));
+    let items = told.filter_map(|one| one.item.clone()).collect();
+    let done: Vec<TransferId> = all.iter().map(|one| one.transfer).collect();
+    let mut statement = Statement::default();
+    book_part(&mut statement, &done);
+    sent(connection, statement, items).await
 }
 
 /// Sends items, one of a transfer, of the transfers that the statement gives as first.

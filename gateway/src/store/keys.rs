@@ -1,7 +1,7 @@
 //! Idempotency keys with the answers they got, each under the API key that used it.
 use std::collections::HashSet;
 
-use ledger_types::Uetr;
+use ledger_types::{TransferId, Uetr};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -121,21 +121,65 @@ struct Known {
     row: Idempotency,
 }
 
+/// What is looked for before a transfer is made.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// Whose key.
+    pub api_key: Uuid,
+    /// The Idempotency-Key.
+    pub key: String,
+    /// The name that the transfer is to have, if it can be said yet.
+    pub transfer: Option<TransferId>,
+}
+
 #[derive(Debug)]
 pub(super) struct Looking;
 
 impl Group for Looking {
-    /// Whose, and the Idempotency-Key.
-    type Item = (Uuid, String);
-    type Answer = Option<Idempotency>;
+    type Item = Look;
+    /// What is known of the key, and whether there is a transfer of that name.
+    type Answer = (Option<Idempotency>, bool);
 
-    async fn run(
-        connection: &mut Connection,
-        keys: &[(Uuid, String)],
-    ) -> Result<Vec<Option<Idempotency>>, Error> {
-        let callers = keys.iter().map(|(caller, _)| *caller).collect::<Vec<_>>();
-        let texts = keys.iter().map(|(_, key)| key.as_str()).collect::<Vec<_>>();
-        known(connection, &callers, &texts).await
+    async fn run(connection: &mut Connection, looks: &[Look]) -> Result<Vec<Self::Answer>, Error> {
+        let name = |look: &Look| look.transfer.map(|id| uuid(id.uetr));
+        let agent = |look: &Look| look.transfer.map(|id| i64::from(id.debtor_agent.0));
+        let found: Vec<Looked> = sqlx::query_as(
+            "SELECT c.place, i.fingerprint, i.uetr, i.status, i.body, t.id IS NOT NULL AS named
+             FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::uuid[]) WITH ORDINALITY
+                AS c (api_key, key, agent, name, place)
+             LEFT JOIN idempotency i ON i.api_key = c.api_key AND i.key = c.key
+             LEFT JOIN transfer t ON t.debtor_agent = c.agent AND t.uetr = c.name
+             WHERE i.key IS NOT NULL OR t.id IS NOT NULL",
+        )
+        .bind(looks.iter().map(|look| look.api_key).collect::<Vec<_>>())
+        .bind(looks.iter().map(|look| look.key.as_str()).collect::<Vec<_>>())
+        .bind(looks.iter().map(agent).collect::<Vec<_>>())
+        .bind(looks.iter().map(name).collect::<Vec<_>>())
+        .fetch_all(connection)
+        .await?;
+        let found = found.into_iter().map(|row| (row.place, row));
+        let answer = |own: Vec<Looked>| own.into_iter().next().map(Looked::told);
+        let answers = in_order(looks.len(), found).into_iter().map(answer);
+        Ok(answers.map(Option::unwrap_or_default).collect())
+    }
+}
+
+#[derive(FromRow)]
+struct Looked {
+    place: i64,
+    fingerprint: Option<Vec<u8>>,
+    uetr: Option<Uuid>,
+    status: Option<i16>,
+    body: Option<serde_json::Value>,
+    named: bool,
+}
+
+impl Looked {
+    fn told(self) -> (Option<Idempotency>, bool) {
+        let Self { uetr, status, body, .. } = self;
+        let known =
+            self.fingerprint.map(|fingerprint| Idempotency { fingerprint, uetr, status, body });
+        (known, self.named)
     }
 }
 
@@ -214,16 +258,13 @@ impl Store {
         }
     }
 
-    /// What is known of an idempotency key, which is taken by what is kept under it.
+    /// What is known of an idempotency key, which is taken by what is kept under it, and whether there is
+    /// a transfer of the name that is to be made.
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn idempotency_fetch(
-        &self,
-        api_key: Uuid,
-        key: &str,
-    ) -> Result<Option<Idempotency>, Error> {
-        self.groups.keys.ask((api_key, key.to_owned())).await
+    pub async fn idempotency_look(&self, look: Look) -> Result<(Option<Idempotency>, bool), Error> {
+        self.groups.keys.ask(look).await
     }
 
     /// Keeps the finished answer.

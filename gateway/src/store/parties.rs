@@ -1,11 +1,12 @@
 //! The home of personal data, and what screening said of it; nothing here leaves by a log.
 use ledger_types::TransferId;
+use sqlx::FromRow;
 
 use super::{
     Connection, Error, Json, Store,
     groups::{Group, in_order},
     statement::Statement,
-    transfers::{ids, uuid},
+    transfers::{Row, ids, uuid},
 };
 use crate::personal::Personal;
 
@@ -96,6 +97,38 @@ pub async fn screening_insert(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+#[derive(FromRow)]
+struct Payee {
+    #[sqlx(flatten)]
+    row: Row,
+    personal: Json<Personal>,
+}
+
+/// Transfers with who is paid, of those of which it is known.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn transfer_payees(
+    connection: &mut Connection,
+    transfers: Vec<TransferId>,
+) -> Result<Vec<(Row, Personal)>, Error> {
+    if transfers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (agents, uetrs) = ids(transfers.into_iter());
+    let rows: Vec<Payee> = sqlx::query_as(
+        "SELECT t.*, p.personal FROM unnest($1::bigint[], $2::uuid[]) AS c (debtor_agent, uetr)
+         JOIN transfer t ON t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr
+         JOIN party p ON p.debtor_agent = c.debtor_agent AND p.uetr = c.uetr
+         WHERE p.personal IS NOT NULL",
+    )
+    .bind(agents)
+    .bind(uetrs)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|payee| (payee.row, payee.personal.0)).collect())
 }
 
 impl Store {

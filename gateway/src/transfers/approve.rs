@@ -215,6 +215,7 @@ async fn order(app: &App, row: &ApprovalRow, transfer: TransferId) -> Result<Ord
         personal,
         maker: None,
         key: None,
+        fresh: false,
     })
 }
 

@@ -100,7 +100,11 @@ pub async fn create(app: &App, order: &Order) -> Result<Created, Problem> {
 
 async fn attempt(app: &App, order: &Order) -> Result<Created, Problem> {
     let turn = app.turns.take(order.uetr).await;
-    if !app.store.transfer_fetch(order.uetr, Some(app.me)).await?.is_empty() {
+    // One that came meanwhile is found when this is kept; until then nothing outside is asked for it.
+    let asks = order.quote.is_some() || app.banking.within().is_none();
+    if (asks || !order.fresh)
+        && !app.store.transfer_fetch(order.uetr, Some(app.me)).await?.is_empty()
+    {
         return Err(Problem::refused(Rejection::UetrReused).of(order.uetr));
     }
     go_on(app, order, turn, None).await

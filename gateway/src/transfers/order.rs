@@ -123,6 +123,8 @@ pub struct Order {
     pub maker: Option<Maker>,
     /// The Idempotency-Key under which it came, to be kept with what it comes to.
     pub key: Option<NewKey>,
+    /// Whether the store was asked for its UETR when it came, and had none.
+    pub fresh: bool,
 }
 
 /// Who gave an order.
@@ -192,6 +194,7 @@ pub fn read(body: OrderBody, network: &Network) -> Result<Order, Problem> {
         personal,
         maker: None,
         key: None,
+        fresh: false,
     })
 }
 

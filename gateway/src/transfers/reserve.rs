@@ -90,7 +90,7 @@ pub(super) async fn set_aside_within(
     field: &str,
 ) -> Result<(), Problem> {
     let asked: Vec<_> = of.map(|of| (transfer, of)).into_iter().collect();
-    let done = book::set_aside(connection, &asked).await?;
+    let done = book::set_aside_apart(connection, &asked).await?;
     done.into_iter().collect::<Result<(), StatusReason>>().map_err(|why| refused(field, why))
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ed25519_dalek::VerifyingKey;
 use ledger_core::Command;
 use ledger_proof::{
-    DecodeError, Digest, Envelope, Item,
+    DecodeError, Digest, Envelope, Header, Item,
     envelope::{VALIDITY_MICROS_MAX, signed_bytes},
     sealed::{BLOB_LENGTH_MAX, blob_digest},
     signature,
@@ -88,6 +88,14 @@ impl Verified {
     }
 }
 
+/// An envelope that is well-formed and signed.
+struct Sound {
+    header: Header,
+    command: DecodedCommand,
+    /// The blobs that its items name.
+    wanted: Vec<Digest>,
+}
+
 /// Signing keys by whose they are.
 pub(crate) type Keys = HashMap<(ParticipantId, KeyId), VerifyingKey>;
 
@@ -155,11 +163,9 @@ impl Verifier {
     }
 
     fn ingress(&self, envelope: Bytes, blobs: Vec<Bytes>) -> Result<Verified, Invalid> {
-        let (command, wanted) = self.envelope(&envelope, &Keys::default())?;
-        let valid_until =
-            Envelope::decode(&envelope).map_err(Invalid::Malformed)?.header.valid_until;
+        let Sound { header, command, wanted } = self.envelope(&envelope, &Keys::default())?;
         // The core refuses it too, but would have to remember that for as long as it says.
-        if valid_until > host::now().plus_micros(VALIDITY_MICROS_MAX + CLOCKS_APART_MICROS) {
+        if header.valid_until > host::now().plus_micros(VALIDITY_MICROS_MAX + CLOCKS_APART_MICROS) {
             return Err(Invalid::ValidUntil);
         }
         let blob_digests = digests(blobs.iter().map(|blob| &blob[..]))?;
@@ -181,28 +187,24 @@ impl Verifier {
         let entry = ledger_proof::Entry::decode(payload.bytes()).map_err(Invalid::Malformed)?;
         let blob_digests = digests(entry.blobs.iter().copied())?;
         let given: HashSet<Digest> = blob_digests.iter().copied().collect();
-        let mut commands = Vec::with_capacity(entry.envelopes.len());
+        let mut sound = Vec::with_capacity(entry.envelopes.len());
         for bytes in &entry.envelopes {
-            let (command, wanted) = self.envelope(bytes, added)?;
-            if wanted.iter().any(|digest| !given.contains(digest)) {
+            let envelope = self.envelope(bytes, added)?;
+            if envelope.wanted.iter().any(|digest| !given.contains(digest)) {
                 return Err(Invalid::Blobs("one that an item names is missing from the entry"));
             }
-            commands.push(command);
+            sound.push(envelope);
         }
-        for (bytes, command) in entry.envelopes.iter().zip(&commands) {
-            let envelope = Envelope::decode(bytes).map_err(Invalid::Malformed)?;
-            added::put(envelope.header.author, &command.items, added);
+        for Sound { header, command, .. } in &sound {
+            added::put(header.author, &command.items, added);
         }
+        let commands = sound.into_iter().map(|envelope| envelope.command).collect();
         payload.keep(Decoded { commands, blob_digests });
         Ok(())
     }
 
-    /// Shape, root and signatures of one envelope, and the digests of the blobs it names.
-    fn envelope(
-        &self,
-        bytes: &[u8],
-        added: &Keys,
-    ) -> Result<(DecodedCommand, Vec<Digest>), Invalid> {
+    /// Checks shape, root and signatures of one envelope.
+    fn envelope(&self, bytes: &[u8], added: &Keys) -> Result<Sound, Invalid> {
         let envelope = Envelope::decode(bytes).map_err(Invalid::Malformed)?;
         if envelope.header.network != self.network {
             return Err(Invalid::Network);
@@ -222,7 +224,8 @@ impl Verifier {
         let Command { items, item_hashes, .. } =
             Command::decode(bytes).map_err(Invalid::Malformed)?;
         let wanted = items.iter().filter_map(named_blob).collect();
-        Ok((DecodedCommand { items, item_hashes }, wanted))
+        let command = DecodedCommand { items, item_hashes };
+        Ok(Sound { header: envelope.header, command, wanted })
     }
 }
 

@@ -15,8 +15,8 @@ use crate::{Answer, out};
 
 /// How long an order is sent again while the gateway is away.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How often new events are asked for.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// For how long a follower's question waits for an event.
+const WAIT_S: u64 = 20;
 /// Events of one request.
 const PAGE: usize = 500;
 
@@ -76,8 +76,9 @@ pub fn events(args: &Events) -> anyhow::Result<Answer> {
     let wallet = wallet(&args.gateway)?;
     block_on(async {
         let mut after = args.after;
+        let wait = if args.follow { WAIT_S } else { 0 };
         loop {
-            let path = format!("/v1/events?after={after}&limit={PAGE}");
+            let path = format!("/v1/events?after={after}&limit={PAGE}&wait_s={wait}");
             let (status, body) = wallet.send(Method::GET, &path, None, None).await?;
             anyhow::ensure!(status.is_success(), "{status}: {body}");
             let rows = body.as_array().context("the gateway gave no list of events")?;
@@ -85,13 +86,9 @@ pub fn events(args: &Events) -> anyhow::Result<Answer> {
                 out::json(row);
                 after = row["number"].as_u64().context("an event has no number")?;
             }
-            if rows.len() == PAGE {
-                continue;
-            }
-            if !args.follow {
+            if rows.len() < PAGE && !args.follow {
                 return Ok(Answer::Done);
             }
-            tokio::time::sleep(LOOK_EVERY).await;
         }
     })
 }

@@ -6,9 +6,9 @@ use services_cli::{
     demo::{network::Running, postgres::Postgres},
     wallet::Seen,
 };
-use tests::fresh_uetr;
+use tests::{fresh_uetr, say};
 
-use super::{GROWTH_KIB_MAX, floods, memory, say};
+use super::{GROWTH_KIB_MAX, floods, memory};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const XML: &str = "application/xml";

@@ -9,6 +9,7 @@ use std::{
 
 use proto::ledger::{SubmitChunk, SubmitRequest, ledger_client::LedgerClient};
 use services_cli::bench::world::World;
+use tests::say;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -26,7 +27,7 @@ use tokio_rustls::{
 };
 use tonic::Code;
 
-use super::{leader, say, to_leader};
+use super::{leader, to_leader};
 
 const RESETS: u32 = 20_000;
 const STREAMS: u32 = 1_000;

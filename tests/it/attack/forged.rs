@@ -18,8 +18,9 @@ use services_cli::{
     network::founding,
 };
 use sha2::{Digest as _, Sha512};
+use tests::say;
 
-use super::{Books, same_outcomes, say};
+use super::{Books, same_outcomes};
 
 type Acknowledged = [(Vec<u8>, Submitted)];
 

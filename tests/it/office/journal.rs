@@ -14,7 +14,6 @@ use services_office::{
 use time::{Date, OffsetDateTime};
 
 use super::{Desk, MEMBER_ACCOUNT, MONDAY, TUESDAY, clerk, fund, now};
-use crate::attack;
 
 const MEMBER: u32 = 101;
 const ROWS: u64 = 100_000;
@@ -140,7 +139,7 @@ async fn ten_differences_of_a_hundred_thousand_rows_are_found_and_little_travels
     ];
     assert_eq!(desk.causes().await, causes(&expected));
     let size = |message: &Value| message.to_string().len();
-    attack::say(&format!(
+    tests::say(&format!(
         "{travelled} of {} rows travelled; digest {} bytes, wanted {}, rows {}",
         rows.len(),
         size(&serde_json::to_value(&digest).unwrap()),

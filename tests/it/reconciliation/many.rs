@@ -8,7 +8,7 @@ use services_reconciliation::{
     store::{Batch, Cursor, Pace},
 };
 use services_reports::{Asked, Kind, Made, Reports, Signer, write::Format};
-use tests::postgres::Postgres;
+use tests::{postgres::Postgres, say};
 
 #[path = "../../../services/reconciliation/benches/store/world.rs"]
 mod world;
@@ -103,7 +103,7 @@ async fn after_a_hundred_thousand_records_reports_are_the_same_and_one_byte_is_f
                 .iter()
                 .any(|finding| finding.table == table || finding.table == "cursor");
             assert!(!report.ties_out && named, "{table}.{column}: {:?}", report.findings);
-            crate::attack::say(&format!("{table}.{column}: found in {took:.1?} at {pace:?}"));
+            say(&format!("{table}.{column}: found in {took:.1?} at {pace:?}"));
         }
         turn().await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! What a debtor agent seals against the rules of the network costs its own transfer alone.
+//! What a debtor agent signs past its own gateway costs at most its own transfer: data against the rules, and what was said before.
 use std::{pin::pin, time::Duration};
 
 use futures_util::StreamExt as _;
@@ -40,16 +40,8 @@ pub(super) async fn against_the_rules(running: &Running, debtor: &Wallet, credit
             "beneficiary": beneficiary,
             "pickup": pickup,
         });
-        let Sealed { blob, blob_digest, commitment, .. } =
-            sealed(running, &original, &personal).await;
         let uetr = fresh_uetr();
-        let item = Item::Submit(Submit {
-            nonce: random().unwrap(),
-            uetr: uetr.parse().unwrap(),
-            blob_digest,
-            commitment,
-            ..original.clone()
-        });
+        let (item, blob) = another(running, &original, (&uetr, &personal)).await;
         let bytes = running.folder.sign(HONG_KONG, &[item]).unwrap();
         let answer = client.submit(bytes, vec![blob]).await.unwrap();
         assert_eq!(answer.outcomes[0].rejection, None);
@@ -73,6 +65,33 @@ pub(super) async fn against_the_rules(running: &Running, debtor: &Wallet, credit
     credited(debtor, order["uetr"].as_str().unwrap()).await;
 }
 
+/// An item that the ledger has answered, sent again in another envelope: what comes of it is told to both agents without
+/// its detail, and moves nothing.
+pub(super) async fn said_again(running: &Running, debtor: &Wallet) {
+    let original = order("4010.00");
+    let (status, body) = debtor.create(&original, PATIENCE).await.unwrap();
+    assert_eq!(status.as_u16(), 201, "{body}");
+    let original = submitted(running, original["uetr"].as_str().unwrap().parse().unwrap()).await;
+    let personal = json!({
+        "originator": { "name": "Ada Testperson", "account": super::HELPER },
+        "beneficiary": { "name": "Bea Testperson", "account": super::FAMILY },
+    });
+    let (item, blob) = another(running, &original, (&fresh_uetr(), &personal)).await;
+    let client = running.folder.client("participants/HK/client", PATIENCE).unwrap();
+    for repeats in [false, true] {
+        let bytes = running.folder.sign(HONG_KONG, std::slice::from_ref(&item)).unwrap();
+        let answer = client.submit(bytes, vec![blob.clone()]).await.unwrap();
+        let outcome = &answer.outcomes[0];
+        assert_eq!(outcome.rejection, None, "{outcome:?}");
+        assert_eq!(outcome.first_sequence.is_some(), repeats, "{outcome:?}");
+    }
+    // Both agents' streams have the repeat before what follows it.
+    let next = order("4020.00");
+    let (status, body) = debtor.create(&next, PATIENCE).await.unwrap();
+    assert_eq!(status.as_u16(), 201, "{body}");
+    credited(debtor, next["uetr"].as_str().unwrap()).await;
+}
+
 /// The item that the debtor agent's gateway signed, as the operator reads it.
 async fn submitted(running: &Running, uetr: Uetr) -> Submit {
     let mut events = pin!(running.operator.events(0, true).await.unwrap());
@@ -86,6 +105,23 @@ async fn submitted(running: &Running, uetr: Uetr) -> Submit {
             return submit;
         }
     }
+}
+
+/// A transfer like an `original` one, with its own name and data, and what was sealed.
+async fn another(
+    running: &Running,
+    original: &Submit,
+    (uetr, personal): (&str, &Value),
+) -> (Item, Vec<u8>) {
+    let Sealed { blob, blob_digest, commitment, .. } = sealed(running, original, personal).await;
+    let item = Item::Submit(Submit {
+        nonce: random().unwrap(),
+        uetr: uetr.parse().unwrap(),
+        blob_digest,
+        commitment,
+        ..original.clone()
+    });
+    (item, blob)
 }
 
 /// The same readers are given other data.

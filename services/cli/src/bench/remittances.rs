@@ -27,9 +27,8 @@ pub(super) const DEBTORS: usize = 1_000;
 const DEBTOR_BALANCE: u64 = 100_000_000;
 /// Remittances before anything is measured.
 const WARM_UP: usize = 200;
-/// How often the wallet asks for news.
+/// How often it is looked whether all have ended.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-const NEWS: usize = 500;
 /// How long the last may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -208,7 +207,7 @@ fn open(all: &All) -> usize {
 async fn follow(wallet: Wallet, all: All, go_on: Arc<AtomicBool>) -> anyhow::Result<()> {
     let mut after = 0;
     while go_on.load(Ordering::Relaxed) {
-        let path = format!("/v1/events?after={after}&limit={NEWS}");
+        let path = format!("/v1/events?after={after}&limit=1000&wait_s=1");
         let (status, body) = wallet.send(Method::GET, &path, None, None).await?;
         anyhow::ensure!(status.is_success(), "{path}: {status} {body}");
         let rows = body.as_array().context("the gateway gave no list of events")?;
@@ -216,9 +215,6 @@ async fn follow(wallet: Wallet, all: All, go_on: Arc<AtomicBool>) -> anyhow::Res
         for row in rows {
             after = row["number"].as_u64().context("an event has no number")?;
             note(&all, row, now);
-        }
-        if rows.len() < NEWS {
-            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
     Ok(())

@@ -7,8 +7,11 @@ use std::{
     time::Duration,
 };
 
-use crate::world::{ACCOUNTS, BANKS, Envelope, Pen, account};
-use ledger_types::{ParticipantId, Uetr};
+use crate::{
+    desk::Desk,
+    world::{Envelope, Pen},
+};
+use ledger_types::ParticipantId;
 use proto::{
     LedgerClient,
     client::Error,
@@ -81,10 +84,7 @@ pub(crate) struct Work {
     stop: AtomicBool,
     rng: Mutex<fastrand::Rng>,
     pub(crate) pen: Mutex<Pen>,
-    /// Transfers that may be pending: (debtor agent, creditor agent, UETR).
-    pending: Mutex<Vec<(ParticipantId, ParticipantId, Uetr)>>,
-    /// How many items an envelope has at most.
-    batch: usize,
+    desk: Mutex<Desk>,
     /// The clock of invocations and answers, in microseconds.
     now: Box<dyn Fn() -> u64 + Send + Sync>,
 }
@@ -100,6 +100,7 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Work {
+    /// Clients whose envelopes have at most `batch` items.
     pub(crate) fn new(
         seed: u64,
         pen: Pen,
@@ -107,12 +108,11 @@ impl Work {
         now: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Self {
         Self {
-            batch,
             history: Mutex::default(),
             stop: AtomicBool::new(false),
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
             pen: Mutex::new(pen),
-            pending: Mutex::default(),
+            desk: Mutex::new(Desk::new(batch)),
             now: Box::new(now),
         }
     }
@@ -188,65 +188,33 @@ impl Work {
                 let again = history.get(rng.usize(..history.len().max(1)));
                 again.map_or(Asked::Balances, |operation| operation.asked.clone())
             }
+            14..=17 => {
+                let again = history.get(rng.usize(..history.len().max(1))).cloned();
+                drop(history);
+                self.repeated(again, &mut rng)
+            }
             _ => {
                 drop(history);
-                Asked::Submit(self.envelope(&mut rng))
+                Asked::Submit(lock(&self.desk).next(&mut rng, &mut lock(&self.pen)))
             }
         }
     }
 
-    fn envelope(&self, rng: &mut fastrand::Rng) -> Envelope {
-        let mut pen = lock(&self.pen);
-        let mut pending = lock(&self.pending);
-        if !pending.is_empty() && rng.u8(..10) < 4 {
-            return self.settle(rng, &mut pen, &mut pending);
-        }
-        let at = rng.usize(..2);
-        let (debtor, creditor) = (BANKS[at], BANKS[1 - at]);
-        let mut items = Vec::new();
-        for _ in 0..rng.usize(1..=self.batch) {
-            let accounts =
-                (account(debtor, rng.u64(..ACCOUNTS)), account(creditor, rng.u64(..ACCOUNTS)));
-            let reused = pending.last().filter(|last| last.0 == debtor && rng.u8(..10) == 0);
-            let uetr = reused.map_or_else(|| pen.uetr(), |last| last.2);
-            let single_phase = rng.bool();
-            // So that about as much is refused, however many go together.
-            let amount = rng.u64(1..pen.funded / u64::try_from(self.batch).unwrap_or(3) * 3);
-            items.push(pen.submit(uetr, accounts, creditor, amount, single_phase));
-            if !single_phase {
-                pending.push((debtor, creditor, uetr));
+    /// The items of an earlier request under another one, answered or not. The operator repeats
+    /// its own, so that nothing is under way that is signed with a key of before.
+    fn repeated(&self, again: Option<Operation>, rng: &mut fastrand::Rng) -> Asked {
+        match again.map(|operation| operation.asked) {
+            Some(Asked::Submit(before)) if before.author != ParticipantId::OPERATOR => {
+                Asked::Submit(lock(&self.pen).envelope(before.author, before.items))
             }
+            _ => Asked::Submit(lock(&self.desk).next(rng, &mut lock(&self.pen))),
         }
-        pen.envelope(debtor, items)
     }
 
-    /// Ends what is pending between two banks, in one way.
-    fn settle(
-        &self,
-        rng: &mut fastrand::Rng,
-        pen: &mut Pen,
-        pending: &mut Vec<(ParticipantId, ParticipantId, Uetr)>,
-    ) -> Envelope {
-        let (debtor, creditor, _) = pending[rng.usize(..pending.len())];
-        let (way, again, most) = (rng.u8(..4), rng.bool(), rng.usize(1..=self.batch));
-        let mut items = Vec::new();
-        let mut at = pending.len();
-        while at > 0 && items.len() < most {
-            at -= 1;
-            if (pending[at].0, pending[at].1) != (debtor, creditor) {
-                continue;
-            }
-            let uetr = pending[at].2;
-            items.push(match way {
-                0 => pen.cancel(uetr),
-                1 => pen.reject(debtor, uetr),
-                _ => pen.accept(debtor, uetr),
-            });
-            if !again {
-                pending.swap_remove(at);
-            }
-        }
-        pen.envelope(if way == 0 { debtor } else { creditor }, items)
+    /// What the operator asks for next.
+    pub(crate) fn operate(&self) -> Envelope {
+        let (mut rng, mut desk) = (lock(&self.rng), lock(&self.desk));
+        desk.operate(&mut rng, &mut lock(&self.pen))
     }
 
     fn begin(&self, client: usize, asked: Asked) -> usize {
@@ -280,6 +248,17 @@ pub(crate) async fn client(work: Arc<Work>, (number, reach): (usize, Reach), pau
         ask(&work, (number, &client), asked).await;
         let pause = lock(&work.rng).u64(..=pause_ms);
         tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+}
+
+/// The operator, until all are stopped, with pauses of `pause_ms`: it asks for one thing after the
+/// other, each until it is answered.
+pub(crate) async fn operator(work: Arc<Work>, reach: Reach, pause_ms: u64) {
+    while !work.stopped() {
+        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+        let asked = Asked::Submit(work.operate());
+        let way = || reach.read().unwrap_or_else(PoisonError::into_inner).clone();
+        while !work.stopped() && !ask(&work, (0, &way()), asked.clone()).await {}
     }
 }
 

@@ -176,22 +176,17 @@ impl Replay {
         };
         self.refusals += u64::from(shared.outcome != 0);
         if !fits {
-            let (outcome, state) = (shared.outcome, shared.state);
+            let (outcome, state, author) = (shared.outcome, shared.state, shared.author);
             self.wrong.push(format!(
-                "record {sequence}: outcome {outcome}, state {state} where {expected:?} is right"
+                "record {sequence}: outcome {outcome}, state {state} where {expected:?} is right \
+                 for {item:?} of {author}"
             ));
         }
     }
 
     fn read(&mut self, at: u64, balances: &[Balance]) {
-        for balance in balances.iter().filter(|balance| !balance.custody) {
-            let read = Money {
-                debits_pending: balance.debits_pending,
-                debits_posted: balance.debits_posted,
-                credits_pending: balance.credits_pending,
-                credits_posted: balance.credits_posted,
-            };
-            let expected = self.model.accounts.get(&balance.account).copied().unwrap_or_default();
+        for balance in balances {
+            let (read, expected) = shown(balance, &self.model);
             if read != expected {
                 let account = balance.account;
                 self.wrong.push(format!(
@@ -199,6 +194,21 @@ impl Replay {
                 ));
             }
         }
+    }
+}
+
+/// What a read shows of an account, and what it must show: a custody account has the other side
+/// of all that came in and went out.
+pub(crate) fn shown(balance: &Balance, model: &Model) -> (Money, Money) {
+    let read = Money {
+        debits_pending: balance.debits_pending,
+        debits_posted: balance.debits_posted,
+        credits_pending: balance.credits_pending,
+        credits_posted: balance.credits_posted,
+    };
+    match balance.custody {
+        true => (read, model.custody(balance.currency)),
+        false => (read, model.money(balance.account)),
     }
 }
 

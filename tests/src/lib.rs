@@ -3,6 +3,7 @@
 pub mod bank;
 pub mod chaos;
 mod clients;
+mod desk;
 mod judge;
 mod model;
 #[cfg(feature = "simulation")]

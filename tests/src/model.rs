@@ -1,10 +1,30 @@
-//! The simplest ledger that could be right: balances and transfer states, written without looking at the real one.
+//! The simplest ledger that could be right: money, transfers and rules as docs/format.md has them, written without looking at the real one; it knows no clock but the times it is given.
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger_proof::Item;
-use ledger_types::{AccountId, ParticipantId, Timestamp, TransferState, Uetr};
+use ledger_types::{
+    AccountId, CaseId, Currency, KeyId, ParticipantId, QuoteId, ShortText, Timestamp,
+    TransferState, WithdrawalId,
+};
 
-use crate::world::HOLD_MICROS;
+use crate::world::{BANKS, CUSTODIAN, LIQUIDITY, items::Name};
+
+#[path = "model/cash.rs"]
+mod cash;
+#[path = "model/quotes.rs"]
+mod quotes;
+#[path = "model/recalls.rs"]
+mod recalls;
+#[path = "model/rules.rs"]
+mod rules;
+#[path = "model/transfers.rs"]
+mod transfers;
+
+use cash::Withdrawal;
+use quotes::Quote;
+use recalls::Recall;
+use rules::{Key, Terms};
+use transfers::Transfer;
 
 /// An account's money.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -15,18 +35,62 @@ pub(crate) struct Money {
     pub(crate) credits_posted: u128,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Transfer {
-    state: TransferState,
-    from: AccountId,
-    to: AccountId,
-    creditor_agent: ParticipantId,
-    amount: u128,
-    deadline: u64,
+/// A participant's account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Account {
+    owner: ParticipantId,
+    currency: Currency,
+    /// How far debits may exceed credits.
+    cap: u128,
+    money: Money,
+}
+
+impl Account {
+    /// Whether debits of so much more would exceed what there is.
+    fn short(&self, amount: u128) -> bool {
+        let debits = self.money.debits_pending + self.money.debits_posted;
+        debits + amount > self.money.credits_posted + self.cap
+    }
+}
+
+/// How an amount moves between the two sides of a booking.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Reserve,
+    /// What was reserved moves for good.
+    Post,
+    /// What was reserved does not move.
+    Release,
+    /// Moves for good at once.
+    Move,
+}
+
+impl Step {
+    /// What pending and posted are afterwards.
+    fn take(self, pending: &mut u128, posted: &mut u128, amount: u128) {
+        match self {
+            Self::Reserve => *pending += amount,
+            Self::Post | Self::Release => *pending -= amount,
+            Self::Move => {}
+        }
+        if matches!(self, Self::Post | Self::Move) {
+            *posted += amount;
+        }
+    }
+}
+
+impl Money {
+    fn debit(&mut self, step: Step, amount: u128) {
+        step.take(&mut self.debits_pending, &mut self.debits_posted, amount);
+    }
+
+    fn credit(&mut self, step: Step, amount: u128) {
+        step.take(&mut self.credits_pending, &mut self.credits_posted, amount);
+    }
 }
 
 /// What an item must lead to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Expected {
     /// Done, with the transfer in this state.
     Done(Option<TransferState>),
@@ -36,138 +100,94 @@ pub(crate) enum Expected {
     Refused,
 }
 
+impl Expected {
+    /// Done if it may be, where there is no transfer.
+    fn done_if(may: bool) -> Self {
+        if may { Self::Done(None) } else { Self::Refused }
+    }
+}
+
+/// By what the same item is known again: no two have the same nonce.
+type Mark = u64;
+
+fn mark(item: &Item) -> Mark {
+    let [a, b, c, d, e, f, g, h, ..] = *item.nonce();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
 /// The model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Model {
-    pub(crate) accounts: BTreeMap<AccountId, Money>,
-    transfers: BTreeMap<(ParticipantId, Uetr), Transfer>,
+    accounts: BTreeMap<AccountId, Account>,
+    /// The other side of all that came in and went out, by currency.
+    custody: BTreeMap<Currency, Money>,
+    transfers: BTreeMap<Name, Transfer>,
     /// The pending ones, by deadline.
-    pending: BTreeSet<(u64, (ParticipantId, Uetr))>,
-    pub(crate) custody: u128,
+    pending: BTreeSet<(u64, Name)>,
+    recalls: BTreeMap<(ParticipantId, CaseId), Recall>,
+    quotes: BTreeMap<QuoteId, Quote>,
+    withdrawals: BTreeMap<(ParticipantId, WithdrawalId), Withdrawal>,
+    /// Fundings by the custodian's reference; all are of one day.
+    fundings: BTreeMap<ShortText, Mark>,
+    /// Who came after the founding.
+    admitted: BTreeSet<ParticipantId>,
+    suspended: BTreeSet<ParticipantId>,
+    keys: BTreeMap<KeyId, Key>,
+    terms: Terms,
 }
 
 impl Model {
     /// Applies one item at a replicated time.
     pub(crate) fn apply(&mut self, author: ParticipantId, item: &Item, at: Timestamp) -> Expected {
+        let mark = mark(item);
         match item {
-            Item::OpenAccount(open) => {
-                self.accounts.insert(open.account, Money::default());
-                Expected::Done(None)
-            }
-            Item::Fund(fund) => {
-                self.account(fund.account).credits_posted += u128::from(fund.amount);
-                self.custody += u128::from(fund.amount);
-                Expected::Done(None)
-            }
-            Item::Submit(submit) => self.submit(author, submit, at),
+            Item::Submit(submit) => self.submit(author, submit, (mark, at)),
+            Item::Return(submit) => self.give_back(author, submit, (mark, at)),
             Item::Accept(accept) => {
-                self.settle(author, (accept.debtor_agent, accept.uetr), TransferState::Settled)
+                let name = (accept.debtor_agent, accept.uetr);
+                self.decide(author, name, mark, TransferState::Settled)
             }
             Item::Reject(reject) => {
-                self.settle(author, (reject.debtor_agent, reject.uetr), TransferState::Rejected)
+                let name = (reject.debtor_agent, reject.uetr);
+                self.decide(author, name, mark, TransferState::Rejected)
             }
             Item::Cancel(cancel) => {
-                self.settle(author, (author, cancel.uetr), TransferState::Cancelled)
+                self.decide(author, (author, cancel.uetr), mark, TransferState::Cancelled)
             }
-            Item::Admit(_) | Item::AddKey(_) | Item::RetireKey(_) | Item::SetCorridor(_) => {
-                Expected::Done(None)
+            Item::Hold(hold) => self.hold(author, hold, mark),
+            Item::Confirm(confirm) => self.confirm(author, confirm, mark),
+            Item::Resolve(resolve) => self.resolve((author, resolve.uetr)),
+            Item::Recall(recall) => self.recall(author, recall, mark),
+            Item::AnswerRecall(answer) => self.answer_recall(author, answer, mark),
+            Item::RegisterQuote(quote) => self.register(author, quote, mark),
+            Item::Fund(fund) => self.fund(author, fund, mark),
+            Item::Withdraw(withdraw) => self.withdraw(author, withdraw, mark),
+            Item::WithdrawPaid(paid) => {
+                self.end_withdrawal(author, (paid.owner, paid.withdrawal), mark, Step::Post)
             }
-            Item::Hold(_)
-            | Item::Confirm(_)
-            | Item::Return(_)
-            | Item::Recall(_)
-            | Item::AnswerRecall(_)
-            | Item::Resolve(_)
-            | Item::RegisterQuote(_)
-            | Item::Withdraw(_)
-            | Item::WithdrawPaid(_)
-            | Item::WithdrawFailed(_)
-            | Item::Suspend(_)
-            | Item::SetCap(_)
-            | Item::SetFeeSchedule(_)
-            | Item::SetScreeningPolicy(_) => unreachable!("no client asks for {item:?}"),
+            Item::WithdrawFailed(failed) => {
+                self.end_withdrawal(author, (failed.owner, failed.withdrawal), mark, Step::Release)
+            }
+            Item::Admit(admit) => self.admit(admit),
+            Item::Suspend(suspend) => self.suspend(suspend),
+            Item::AddKey(added) => self.add_key(added),
+            Item::RetireKey(retired) => self.retire_key(retired),
+            Item::OpenAccount(open) => self.open(open),
+            Item::SetCap(cap) => self.set_cap(cap),
+            Item::SetCorridor(corridor) => self.set_corridor(corridor),
+            Item::SetFeeSchedule(schedule) => self.set_fees(schedule),
+            Item::SetScreeningPolicy(policy) => self.set_policy(policy.version),
         }
     }
 
-    fn submit(
-        &mut self,
-        author: ParticipantId,
-        submit: &ledger_proof::item::Submit,
-        at: Timestamp,
-    ) -> Expected {
-        if self.transfers.contains_key(&(author, submit.uetr)) {
-            return Expected::Refused;
-        }
-        let leg = &submit.legs[0];
-        let (from, to, amount) = (leg.debit_account, leg.credit_account, u128::from(leg.amount));
-        let debited = self.account(from);
-        let available = debited.credits_posted - debited.debits_posted - debited.debits_pending;
-        let mut transfer = Transfer {
-            state: TransferState::Pending,
-            from,
-            to,
-            creditor_agent: submit.creditor_agent,
-            amount,
-            deadline: at.micros() + HOLD_MICROS,
-        };
-        let expected = if available < amount {
-            transfer.state = TransferState::Rejected;
-            Expected::NoFunds
-        } else if submit.single_phase {
-            transfer.state = TransferState::Settled;
-            self.account(from).debits_posted += amount;
-            self.account(to).credits_posted += amount;
-            Expected::Done(Some(TransferState::Settled))
-        } else {
-            self.account(from).debits_pending += amount;
-            self.account(to).credits_pending += amount;
-            self.pending.insert((transfer.deadline, (author, submit.uetr)));
-            Expected::Done(Some(TransferState::Pending))
-        };
-        self.transfers.insert((author, submit.uetr), transfer);
-        expected
+    /// What a participant's account holds.
+    pub(crate) fn money(&self, account: AccountId) -> Money {
+        self.accounts.get(&account).map(|account| account.money).unwrap_or_default()
     }
 
-    fn settle(
-        &mut self,
-        author: ParticipantId,
-        id: (ParticipantId, Uetr),
-        to: TransferState,
-    ) -> Expected {
-        let Some(transfer) = self.transfers.get(&id).cloned() else { return Expected::Refused };
-        let may =
-            author == if to == TransferState::Cancelled { id.0 } else { transfer.creditor_agent };
-        if transfer.state != TransferState::Pending || !may {
-            return Expected::Refused;
-        }
-        self.end(id, to);
-        Expected::Done(Some(to))
-    }
-
-    /// Expires a transfer; `false` when it must not.
-    pub(crate) fn expire(&mut self, id: (ParticipantId, Uetr), at: Timestamp) -> bool {
-        let due = |transfer: &Transfer| {
-            transfer.state == TransferState::Pending && transfer.deadline <= at.micros()
-        };
-        let expires = self.transfers.get(&id).is_some_and(due);
-        if expires {
-            self.end(id, TransferState::Expired);
-        }
-        expires
-    }
-
-    fn end(&mut self, id: (ParticipantId, Uetr), state: TransferState) {
-        let Some(transfer) = self.transfers.get_mut(&id) else { return };
-        transfer.state = state;
-        self.pending.remove(&(transfer.deadline, id));
-        let (from, to, amount) = (transfer.from, transfer.to, transfer.amount);
-        let posted = if state == TransferState::Settled { amount } else { 0 };
-        let debited = self.account(from);
-        debited.debits_pending -= amount;
-        debited.debits_posted += posted;
-        let credited = self.account(to);
-        credited.credits_pending -= amount;
-        credited.credits_posted += posted;
+    /// What is in custody, seen from the custody account of a currency.
+    pub(crate) fn custody(&self, currency: Currency) -> Money {
+        self.custody.get(&currency).copied().unwrap_or_default()
     }
 
     /// Transfers that should have expired by `at` and have not.
@@ -175,14 +195,45 @@ impl Model {
         self.pending.iter().take_while(|(deadline, _)| *deadline <= at.micros()).count()
     }
 
-    /// Whether the participants' money is what custody holds.
+    /// Whether debits and credits are equal in each currency, custody included.
     pub(crate) fn conserved(&self) -> bool {
-        let credits: u128 = self.accounts.values().map(|money| money.credits_posted).sum();
-        let debits: u128 = self.accounts.values().map(|money| money.debits_posted).sum();
-        credits - debits == self.custody
+        let mut sums: BTreeMap<Currency, [u128; 4]> = BTreeMap::new();
+        let own = self.accounts.values().map(|account| (account.currency, account.money));
+        let custody = self.custody.iter().map(|(currency, money)| (*currency, *money));
+        for (currency, money) in own.chain(custody) {
+            let [pending, posted, from_pending, from_posted] = sums.entry(currency).or_default();
+            *pending += money.credits_pending;
+            *posted += money.credits_posted;
+            *from_pending += money.debits_pending;
+            *from_posted += money.debits_posted;
+        }
+        sums.values().all(|[pending, posted, from_pending, from_posted]| {
+            (pending, posted) == (from_pending, from_posted)
+        })
     }
 
-    fn account(&mut self, account: AccountId) -> &mut Money {
-        self.accounts.entry(account).or_default()
+    /// Whether somebody takes part: some were admitted by the founding, which not every history
+    /// shows.
+    fn takes_part(&self, participant: ParticipantId) -> bool {
+        let founders = [CUSTODIAN, LIQUIDITY];
+        founders.contains(&participant)
+            || BANKS.contains(&participant)
+            || self.admitted.contains(&participant)
+    }
+
+    /// Whether an account is this participant's, in this currency.
+    fn owns(&self, owner: ParticipantId, account: AccountId, currency: Currency) -> bool {
+        let fits = |account: &Account| account.owner == owner && account.currency == currency;
+        self.accounts.get(&account).is_some_and(fits)
+    }
+
+    /// Moves an amount from one account to another.
+    fn book(&mut self, step: Step, (from, to): (AccountId, AccountId), amount: u128) {
+        if let Some(debited) = self.accounts.get_mut(&from) {
+            debited.money.debit(step, amount);
+        }
+        if let Some(credited) = self.accounts.get_mut(&to) {
+            credited.money.credit(step, amount);
+        }
     }
 }

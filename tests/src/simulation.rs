@@ -10,6 +10,7 @@ mod wires;
 use std::collections::BTreeMap;
 
 pub use ledger_node::simulation::{Bug, plant};
+use ledger_proof::ItemKind;
 pub use run::run;
 use serde::{Deserialize, Serialize};
 
@@ -45,8 +46,14 @@ pub struct Report {
     pub trace: String,
 }
 
-/// What must have happened somewhere in a set of runs, or the set proves nothing.
-pub const SOMETIMES: &[&str] = &[
+/// What must have happened somewhere in a set of runs, or the set proves nothing; and each kind
+/// of item must have been done.
+pub fn sometimes() -> impl Iterator<Item = String> {
+    let done = ItemKind::ACCEPTED.into_iter().map(|kind| format!("{kind:?} done"));
+    SOMETIMES.iter().map(|what| (*what).to_owned()).chain(done)
+}
+
+const SOMETIMES: &[&str] = &[
     "acknowledged",
     "client gave up",
     "clock jumped",

@@ -2,13 +2,14 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use ledger_proof::Item;
-use ledger_types::{ParticipantId, Rejection, RequestId, Timestamp, TransferState};
+use ledger_types::{ParticipantId, Rejection, RequestId, Timestamp};
 use proto::convert::{Balance, Submitted};
 use todc_utils::{Action, History, Specification, WGLChecker};
 
 use crate::{
     clients::{Asked, Heard, Operation},
-    model::{Expected, Model, Money},
+    judge::shown,
+    model::{Expected, Model},
 };
 
 #[cfg(test)]
@@ -19,18 +20,10 @@ const REQUESTS_MAX: usize = 1_200;
 /// And with so many items at most: every step that the search takes keeps a ledger of its own.
 const ITEMS_MAX: u64 = 24_000;
 
-/// What an item came to, as a client sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Fate {
-    Done(Option<TransferState>),
-    NoFunds,
-    Refused,
-}
-
 /// One request with its answer; without one, any will do.
 #[derive(Clone, Debug)]
 enum Request {
-    Submit { id: (ParticipantId, RequestId), items: Rc<[Item]>, heard: Option<Rc<[Fate]>> },
+    Submit { id: (ParticipantId, RequestId), items: Rc<[Item]>, heard: Option<Rc<[Expected]>> },
     Balances(Rc<[Balance]>),
 }
 
@@ -39,7 +32,7 @@ enum Request {
 struct Standing {
     model: Model,
     /// The first answer to each envelope, which every further one gets again.
-    answered: BTreeMap<(ParticipantId, RequestId), Rc<[Fate]>>,
+    answered: BTreeMap<(ParticipantId, RequestId), Rc<[Expected]>>,
 }
 
 /// A ledger that does one thing after the other.
@@ -61,10 +54,7 @@ impl Specification for OneByOne {
                 let model = &mut after.model;
                 let fates = after.answered.entry(*id).or_insert_with(|| {
                     // In a window nothing expires, so time does not matter.
-                    items
-                        .iter()
-                        .map(|item| fate(model.apply(id.0, item, Timestamp::ZERO)))
-                        .collect()
+                    items.iter().map(|item| model.apply(id.0, item, Timestamp::ZERO)).collect()
                 });
                 let fits = heard.as_ref().is_none_or(|heard| heard == fates);
                 (fits, after)
@@ -73,30 +63,16 @@ impl Specification for OneByOne {
     }
 }
 
-fn fate(expected: Expected) -> Fate {
-    match expected {
-        Expected::Done(state) => Fate::Done(state),
-        Expected::NoFunds => Fate::NoFunds,
-        Expected::Refused => Fate::Refused,
-    }
-}
-
 fn shows(row: &Balance, standing: &Standing) -> bool {
-    let read = Money {
-        debits_pending: row.debits_pending,
-        debits_posted: row.debits_posted,
-        credits_pending: row.credits_pending,
-        credits_posted: row.credits_posted,
-    };
-    let expected = standing.model.accounts.get(&row.account).copied().unwrap_or_default();
-    row.custody || read == expected
+    let (read, expected) = shown(row, &standing.model);
+    read == expected
 }
 
-fn fates(submitted: &Submitted) -> Rc<[Fate]> {
+fn fates(submitted: &Submitted) -> Rc<[Expected]> {
     let fate = |outcome: &proto::convert::Outcome| match outcome.rejection {
-        None => Fate::Done(outcome.state),
-        Some(Rejection::InsufficientFunds) => Fate::NoFunds,
-        Some(_) => Fate::Refused,
+        None => Expected::Done(outcome.state),
+        Some(Rejection::InsufficientFunds) => Expected::NoFunds,
+        Some(_) => Expected::Refused,
     };
     submitted.outcomes.iter().map(fate).collect()
 }

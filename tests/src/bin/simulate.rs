@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use services_runtime::telemetry;
-use tests::simulation::{Bug, Options, Report, SOMETIMES, plant, run};
+use tests::simulation::{Bug, Options, Report, plant, run, sometimes};
 
 /// Runs whole clusters whose every fault follows from a seed.
 ///
@@ -153,10 +153,8 @@ fn seeds(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     }
     let enough = arguments.seeds >= 20;
-    let never: Vec<_> = SOMETIMES
-        .iter()
-        .filter(|what| happened.get(**what).is_none_or(|times| *times == 0))
-        .collect();
+    let never: Vec<_> =
+        sometimes().filter(|what| happened.get(what).is_none_or(|times| *times == 0)).collect();
     if enough && !never.is_empty() {
         eprintln!("never happened, so nothing is proved: {never:?}");
     }

@@ -43,6 +43,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long anything may take that must come.
 const LONG: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
+/// Between two things that the operator asks for, milliseconds.
+const OPERATOR_MS: u64 = 300;
 
 /// How a cluster is made.
 #[derive(Clone, Debug)]
@@ -77,6 +79,8 @@ pub(super) struct Cluster {
     reach: Reach,
     work: Arc<Work>,
     clients: JoinSet<()>,
+    /// The operator, who is no client: nobody waits for what it is told.
+    operating: JoinSet<()>,
     start: Instant,
     founding: u64,
     /// After the nodes, so that they have ended when it goes.
@@ -120,7 +124,7 @@ impl Cluster {
         let pen = pen(&folder, setup.seed)?;
         let work =
             Arc::new(Work::new(setup.seed, pen, setup.batch, move || micros(start.elapsed())));
-        let clients = JoinSet::new();
+        let (clients, operating) = (JoinSet::new(), JoinSet::new());
         let founding = 0;
         let (gone, reach) = (BTreeSet::new(), Arc::new(RwLock::new(operator.clone())));
         Ok(Self {
@@ -131,6 +135,7 @@ impl Cluster {
             reach,
             work,
             clients,
+            operating,
             start,
             founding,
             rig,
@@ -138,12 +143,12 @@ impl Cluster {
         })
     }
 
-    /// Founds the network, opens accounts and funds them.
+    /// Founds the network, opens accounts, funds them and sets what exchanges need.
     pub(super) async fn found(&mut self) -> anyhow::Result<()> {
         self.leader().await?;
         self.founding = found(&self.folder).await?;
-        let accounts = self.work.pen.lock().expect("no client panicked").accounts();
-        clients::prepare(&self.work, &self.operator, accounts.to_vec()).await;
+        let opening = self.work.pen.lock().expect("no client panicked").opening();
+        clients::prepare(&self.work, &self.operator, opening).await;
         Ok(())
     }
 
@@ -152,6 +157,10 @@ impl Cluster {
         for number in self.clients.len() + 1..=clients {
             let client = (number, Arc::clone(&self.reach));
             self.clients.spawn(clients::client(Arc::clone(&self.work), client, pause_ms));
+        }
+        if self.operating.is_empty() {
+            let reach = Arc::clone(&self.reach);
+            self.operating.spawn(clients::operator(Arc::clone(&self.work), reach, OPERATOR_MS));
         }
     }
 
@@ -313,6 +322,9 @@ impl Cluster {
         while let Some(ended) = self.clients.join_next().await {
             ended.context("a client panicked")?;
         }
+        while let Some(ended) = self.operating.join_next().await {
+            ended.context("the operator panicked")?;
+        }
         // What is pending expires, so that everything has its end.
         tokio::time::sleep(Duration::from_secs(3)).await;
         let (records, root) = self.agreed().await?;
@@ -457,15 +469,16 @@ fn limit(folder: &Folder, nodes: usize, limits: &[(&str, i64)]) -> anyhow::Resul
 fn pen(folder: &Folder, seed: u64) -> anyhow::Result<Pen> {
     let network = folder.genesis.network();
     let micros = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_micros();
-    let valid_until =
-        Timestamp::from_micros(u64::try_from(micros)?).plus_micros(12 * 3_600_000_000);
+    let now = Timestamp::from_micros(u64::try_from(micros)?);
+    let valid_until = now.plus_micros(12 * 3_600_000_000);
     let mut keys = std::collections::BTreeMap::new();
-    for author in [0, 1, 10, 11].map(ledger_types::ParticipantId) {
+    for author in [0, 1, 10, 11, 20].map(ledger_types::ParticipantId) {
         keys.insert(author, folder.keys(author)?);
     }
     Ok(Pen::new(
         seed,
         FUNDED,
+        now,
         Box::new(move |author, request, items| {
             let kind = items[0].kind();
             let head = signature::Request {

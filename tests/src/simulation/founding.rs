@@ -9,17 +9,18 @@ use ed25519_dalek::SigningKey;
 use ledger_proof::{
     Digest, Field, Genesis, Item,
     genesis::{Custodian, GenesisCurrency},
-    operator::{AddKey, Admit, KeyKind, RetireKey, SetCorridor},
+    operator::KeyKind,
     signature::{self, Request, key_id},
     tree::sha256,
 };
-use ledger_types::{AccountId, CorridorId, ParticipantId, PayoutMethod, ShortText, Timestamp};
+use ledger_types::{AccountId, Currency, ParticipantId, Timestamp};
 
-use crate::world::{BANKS, CUSTODIAN, Envelope, HOLD_MICROS, Pen, Sign, currency, text};
+use crate::world::{
+    BANKS, CUSTODIAN, DAY_MICROS, DIRECT, Envelope, LIQUIDITY, Pen, Sign, currency, foreign, text,
+};
 
 pub(super) const FOUNDED_AT: u64 = 1_700_000_000_000_000;
 const OPERATOR: ParticipantId = ParticipantId::OPERATOR;
-const DAY_MICROS: u64 = 86_400_000_000;
 
 fn key(owner: ParticipantId, nth: u64) -> SigningKey {
     SigningKey::from_bytes(&sha256(&[b"simulation", &owner.to_bytes(), &nth.to_be_bytes()]))
@@ -60,18 +61,14 @@ impl Keys {
 
     /// Adds the operator's next key, signed with the one in use.
     pub(super) fn add(&self, pen: &mut Pen) -> Envelope {
-        let item = add_key(pen.fresh(), OPERATOR, self.operators.load(Ordering::Relaxed) + 1);
+        let item = add_key(pen, OPERATOR, self.operators.load(Ordering::Relaxed) + 1);
         pen.envelope(OPERATOR, vec![item])
     }
 
     /// Retires the operator's key, signed with the next, which is in use from now on.
     pub(super) fn change(&self, pen: &mut Pen) -> Envelope {
         let old = public_key(OPERATOR, self.operators.fetch_add(1, Ordering::Relaxed));
-        let item = Item::RetireKey(RetireKey {
-            nonce: pen.fresh(),
-            participant: OPERATOR,
-            key: key_id(KeyKind::Signing, &old),
-        });
+        let item = pen.retire_key(OPERATOR, key_id(KeyKind::Signing, &old));
         pen.envelope(OPERATOR, vec![item])
     }
 }
@@ -86,14 +83,7 @@ pub(super) fn genesis() -> Genesis {
         rulebook_digest: [7; 32],
         operator_threshold: 1,
         operator_keys: [public_key(OPERATOR, 0)].into_iter().collect(),
-        currencies: [GenesisCurrency {
-            currency: currency(),
-            exponent: 2,
-            custodian: CUSTODIAN,
-            custody_account: AccountId(1),
-        }]
-        .into_iter()
-        .collect(),
+        currencies: [in_custody(currency(), 1), in_custody(foreign(), 2)].into_iter().collect(),
         custodians: [Custodian {
             participant: CUSTODIAN,
             country: "HK".parse().expect("a country"),
@@ -108,57 +98,28 @@ pub(super) fn genesis() -> Genesis {
     }
 }
 
+fn in_custody(currency: Currency, account: u64) -> GenesisCurrency {
+    let custody_account = AccountId(account);
+    GenesisCurrency { currency, exponent: 2, custodian: CUSTODIAN, custody_account }
+}
+
 /// What founds the network, one after the other.
 pub(super) fn founding(pen: &mut Pen) -> Vec<Envelope> {
-    let admissions = BANKS.map(|id| admit(pen.fresh(), id)).to_vec();
-    let keys = BANKS.map(|id| add_key(pen.fresh(), id, 0)).to_vec();
-    let corridor = corridor(pen.fresh());
+    let participants = [BANKS[0], BANKS[1], LIQUIDITY];
+    let admissions = participants.map(|id| pen.admit(id, "Test Bank")).to_vec();
+    let keys = participants.map(|id| add_key(pen, id, 0)).to_vec();
+    let corridor = pen.corridor(DIRECT, 1, (1, u64::MAX));
+    let policy = pen.policy(1);
     let mut envelopes = vec![
         pen.envelope(OPERATOR, admissions),
         pen.envelope(OPERATOR, keys),
         pen.envelope(OPERATOR, vec![corridor]),
+        pen.envelope(OPERATOR, vec![policy]),
     ];
-    envelopes.extend(pen.accounts());
+    envelopes.extend(pen.opening());
     envelopes
 }
 
-fn admit(nonce: Digest, participant: ParticipantId) -> Item {
-    Item::Admit(Admit {
-        nonce,
-        participant,
-        country: "HK".parse().expect("a country"),
-        bic: ShortText::EMPTY,
-        lei: ShortText::EMPTY,
-        clearing_member: ShortText::EMPTY,
-        name: text("Test Bank"),
-    })
-}
-
-fn add_key(nonce: Digest, participant: ParticipantId, nth: u64) -> Item {
-    let public_key = public_key(participant, nth);
-    Item::AddKey(AddKey { nonce, participant, kind: KeyKind::Signing, public_key })
-}
-
-fn corridor(nonce: Digest) -> Item {
-    Item::SetCorridor(SetCorridor {
-        nonce,
-        corridor: CorridorId(1),
-        version: 1,
-        institutional: true,
-        source_country: "HK".parse().expect("a country"),
-        destination_country: "HK".parse().expect("a country"),
-        source_currency: currency(),
-        destination_currency: currency(),
-        amount_min: 1,
-        amount_max: u64::MAX,
-        hold_micros: HOLD_MICROS,
-        credit_sla_micros: HOLD_MICROS,
-        open_quotes_max: 1,
-        payout_methods: PayoutMethod::BankAccount.bit(),
-        screening_policy_version: 0,
-        liquidity_banks: ArrayVec::new(),
-        purposes: ArrayVec::new(),
-        travel_rules: ArrayVec::new(),
-        regulator: OPERATOR,
-    })
+fn add_key(pen: &mut Pen, participant: ParticipantId, nth: u64) -> Item {
+    pen.add_key(participant, KeyKind::Signing, public_key(participant, nth))
 }

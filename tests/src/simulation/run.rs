@@ -1,6 +1,7 @@
 //! One run from its seed to its report: faults, then healing, then judgement.
 use std::{
     cell::Cell,
+    collections::BTreeMap,
     rc::Rc,
     sync::{Arc, RwLock},
     time::Duration,
@@ -8,6 +9,7 @@ use std::{
 
 use ledger_node::simulation::install;
 use ledger_proof::Field;
+use ledger_types::Timestamp;
 use proto::LedgerClient;
 use services_runtime::grpc::ClientLimits;
 use turmoil::Sim;
@@ -16,13 +18,13 @@ use super::{
     Options, Report,
     audit::Watcher,
     faults::Faults,
-    founding::{Keys, founding, genesis},
+    founding::{FOUNDED_AT, Keys, founding, genesis},
     machine::Machines,
     node::{Cluster, client_address, genesis_file, host, software},
     wires::dial,
 };
 use crate::{
-    clients::{self, Heard, Operation, Work},
+    clients::{self, Asked, Heard, Operation, Work},
     judge::{Seen, judge},
     world::{FUNDED, FUNDED_LARGE, Pen},
 };
@@ -64,6 +66,7 @@ pub fn run(options: &Options) -> Report {
     let pen = Pen::new(
         options.seed,
         if options.seed.is_multiple_of(4) { FUNDED_LARGE } else { FUNDED },
+        Timestamp::from_micros(FOUNDED_AT),
         keys.signer(),
     );
     let work = Arc::new(Work::new(options.seed ^ 2, pen, BATCH, elapsed));
@@ -135,7 +138,7 @@ async fn client_software(
     std::future::pending().await
 }
 
-/// The operator, who changes keys until all are stopped.
+/// The operator, who changes its keys until all are stopped, and asks for something else between.
 async fn rotation(
     work: Arc<Work>,
     nodes: Vec<u64>,
@@ -148,6 +151,8 @@ async fn rotation(
         if founded.get() {
             let added = keys.add(&mut work.pen.lock().expect("one thread"));
             clients::prepare(&work, &client, vec![added]).await;
+            // Answered before the key that signed it goes.
+            clients::prepare(&work, &client, vec![work.operate()]).await;
             let changed = keys.change(&mut work.pen.lock().expect("one thread"));
             clients::prepare(&work, &client, vec![changed]).await;
         }
@@ -161,6 +166,23 @@ fn reach(nodes: &[u64]) -> Result<LedgerClient, String> {
     let limits = ClientLimits { timeout_ms: 2_000, ..ClientLimits::default() };
     let channels = nodes.iter().map(|node| dial(&client_address(*node), &limits));
     Ok(LedgerClient::new(channels.collect::<Result<_, _>>()?, PATIENCE))
+}
+
+/// How many items of each kind were done and how many were refused, as clients were told first.
+fn kinds(history: &[Operation]) -> BTreeMap<String, u64> {
+    let mut kinds = BTreeMap::new();
+    for operation in history {
+        let Asked::Submit(envelope) = &operation.asked else { continue };
+        let Some((_, Heard::Submitted(submitted))) = &operation.returned else { continue };
+        if submitted.resent {
+            continue;
+        }
+        for (item, outcome) in envelope.items.iter().zip(&submitted.outcomes) {
+            let word = if outcome.rejection.is_none() { "done" } else { "refused" };
+            *kinds.entry(format!("{:?} {word}", item.kind())).or_default() += 1;
+        }
+    }
+    kinds
 }
 
 struct Run {
@@ -269,7 +291,11 @@ impl Run {
         Report {
             seed,
             violations: self.violations,
-            happened: happened.into_iter().map(|(what, times)| (what.to_owned(), times)).collect(),
+            happened: happened
+                .into_iter()
+                .map(|(what, times)| (what.to_owned(), times))
+                .chain(kinds(&history))
+                .collect(),
             requests,
             operations,
             acknowledged,

@@ -88,7 +88,8 @@ fn vectors(text: &str, only: Option<&str>) -> Vec<(String, Vec<u8>)> {
 }
 
 fn pen() -> Pen {
-    Pen::new(1, FUNDED, founding::Keys::default().signer())
+    let begun = Timestamp::from_micros(founding::FOUNDED_AT);
+    Pen::new(1, FUNDED, begun, founding::Keys::default().signer())
 }
 
 /// What founds a network, as it was signed.

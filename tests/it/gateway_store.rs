@@ -263,6 +263,13 @@ async fn many_on_one_account_never_take_more_than_it_has() {
     let rows = rows.iter().map(|(account, balance, reserved)| (&**account, *balance, *reserved));
     let expected = [("ONE", 1_000, 1_000), ("OTHER", 1_000, 1_000), ("SHUT", 1_000, 0)];
     assert_eq!(rows.collect::<Vec<_>>(), expected);
+    // However many are too much, they cost no more statements: else they would hold up everybody.
+    let (_, of) = named[0];
+    let many: Vec<_> = (0..8_190).map(|_| (transfer(), of)).collect();
+    let mut transaction = store.begin().await.unwrap();
+    let done = set_aside(&mut transaction, &many).await.unwrap();
+    commit(transaction).await.unwrap();
+    assert!(done.len() == 8_190 && done.iter().all(Result::is_err));
 }
 
 /// Two who move money of the same accounts in another order, of whom one is not the writer, both come to their end.

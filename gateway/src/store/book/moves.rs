@@ -1,5 +1,5 @@
 //! Movements of customers' accounts, many in one statement: each once, in order, and never past what an account has; no amount is read to be written back.
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use ledger_types::{StatusReason, TransferId};
 use sqlx::FromRow;
@@ -71,7 +71,7 @@ macro_rules! put {
              l AS MATERIALIZED (SELECT account, currency, status, ", $room, " AS room
                 FROM book_account WHERE account IN (SELECT account FROM a)
                 ORDER BY account FOR UPDATE),
-             judged AS (SELECT a.*, s.uetr IS NOT NULL AS stands,
+             judged AS (SELECT a.*, l.room, s.uetr IS NOT NULL AS stands,
                 CASE WHEN s.uetr IS NULL THEN coalesce(",
             $refused,
             ", CASE WHEN l.room < sum(a.amount) FILTER (WHERE s.uetr IS NULL)
@@ -93,7 +93,7 @@ macro_rules! put {
              changed AS (UPDATE book_account b SET ", $change, " FROM (SELECT account,
                 sum(amount)::bigint AS amount FROM entered GROUP BY account) e
                 WHERE b.account = e.account)
-             SELECT j.place, j.refused, e.uetr IS NOT NULL AS entered FROM judged j
+             SELECT j.place, j.refused, j.room, e.uetr IS NOT NULL AS entered FROM judged j
              LEFT JOIN entered e ON e.debtor_agent = j.debtor_agent AND e.uetr = j.uetr"
         )
     };
@@ -138,7 +138,7 @@ const END: &str = concat!(
 const CHECK: &str = concat!(
     "SELECT a.place, ",
     usable!(),
-    " AS refused, false AS entered
+    " AS refused, false AS entered, NULL::bigint AS room
      FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS a (account, currency, place)
      LEFT JOIN book_account l ON l.account = a.account"
 );
@@ -155,7 +155,8 @@ pub(super) async fn alone(connection: &mut Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Does what is asked of each transfer, in order; of each that is refused the ISO reason.
+/// Does what is asked of each transfer, in order, in two statements at most; of each that is refused the ISO
+/// reason.
 ///
 /// # Errors
 /// When a statement fails.
@@ -164,33 +165,53 @@ pub(super) async fn put(
     side: Side,
     all: &[(TransferId, &Movement)],
 ) -> Result<Vec<Result<Done, StatusReason>>, Error> {
-    let mut done = vec![Ok(Done::Before); all.len()];
-    let mut left: Vec<usize> = (0..all.len()).collect();
-    while !left.is_empty() {
-        let mut seen = HashSet::new();
-        let first = |at: &usize| all.get(*at).is_some_and(|(transfer, _)| seen.insert(*transfer));
-        // The second movement of one transfer is judged when the first is done.
-        let (now, mut again): (Vec<usize>, Vec<usize>) = left.into_iter().partition(first);
-        let asked: Vec<_> = now.iter().filter_map(|at| all.get(*at).copied()).collect();
-        let judged = judged(connection, side, &asked).await?;
-        let mut unclear = HashSet::new();
-        for ((at, (_, of)), judged) in now.into_iter().zip(asked).zip(judged) {
-            // One that was refused or stood took nothing: what was too much behind it may not be.
-            if judged.is_short() && unclear.contains(&of.account) {
-                again.push(at);
-                continue;
-            }
-            if !judged.entered {
-                unclear.insert(&of.account);
-            }
-            if let Some(own) = done.get_mut(at) {
-                *own = judged.told();
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut firsts = HashMap::new();
+    let first = all.iter().filter(|(id, _)| {
+        let next = firsts.len();
+        *firsts.entry(*id).or_insert(next) == next
+    });
+    let asked: Vec<(TransferId, &Movement)> = first.copied().collect();
+    let mut judged = judged(connection, side, &asked).await?;
+    let late = late(&asked, &judged);
+    if !late.is_empty() {
+        let again: Vec<_> = late.iter().filter_map(|at| asked.get(*at).copied()).collect();
+        // The accounts are locked: what there is room for still fits.
+        for (at, anew) in late.into_iter().zip(self::judged(connection, side, &again).await?) {
+            if let Some(own) = judged.get_mut(at) {
+                *own = anew;
             }
         }
-        again.sort_unstable();
-        left = again;
     }
-    Ok(done)
+    let mut told: Vec<Option<Judged>> = judged.into_iter().map(Some).collect();
+    let mut done: Vec<Result<Done, StatusReason>> = Vec::with_capacity(told.len());
+    let answer = |(id, _): &(TransferId, &Movement)| {
+        let at = firsts.get(id).copied()?;
+        match told.get_mut(at)?.take() {
+            Some(own) => done.push(own.told()),
+            // The second of one transfer stands by the first, or is refused with it.
+            None => return Some(done.get(at)?.map(|_| Done::Before)),
+        }
+        done.get(at).copied()
+    };
+    all.iter().map(answer).map(|own| own.ok_or(Error::Unanswered)).collect()
+}
+
+/// Which of what was judged to be too much is not: what was refused before it takes no room.
+fn late(asked: &[(TransferId, &Movement)], judged: &[Judged]) -> Vec<usize> {
+    let mut rooms: HashMap<&str, i64> = HashMap::new();
+    let mut late = Vec::new();
+    for (at, ((_, of), judged)) in asked.iter().zip(judged).enumerate() {
+        let Some(room) = judged.room else { continue };
+        let left = rooms.entry(&of.account).or_insert(room);
+        if (judged.entered || judged.is_short()) && of.amount <= *left {
+            *left -= of.amount;
+            late.extend((!judged.entered).then_some(at));
+        }
+    }
+    late
 }
 
 /// Takes or gives back what is set aside for transfers; nothing of one for which nothing is.
@@ -242,6 +263,8 @@ pub(super) async fn check(
 struct Judged {
     refused: Option<String>,
     entered: bool,
+    /// What the account had room for before all of it; none without an account.
+    room: Option<i64>,
 }
 
 impl Judged {

@@ -251,7 +251,7 @@ fn options(settings: &Database) -> Result<PgConnectOptions, Error> {
     let options = PgConnectOptions::from_str(&settings.url).map_err(Error::Open)?;
     // Everything here is found by its key, so that one plan serves all. A plan made while a table was
     // young must not stay a scan of all of it once it has grown. What is left of scans looks so dear that it would be compiled.
-    let ways = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"];
+    let ways = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_material", "jit"];
     let plans = ways.map(|way| (way, "off")).into_iter();
     let plans = plans.chain([("plan_cache_mode", "force_generic_plan")]);
     Ok(options.options([("search_path", settings.schema.as_str())]).options(plans))

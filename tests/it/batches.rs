@@ -76,7 +76,13 @@ fn file(rows: usize) -> (String, BTreeMap<usize, (&'static str, &'static str)>) 
     (text, wrong)
 }
 
-async fn send(wallet: &Wallet, mode: &str, key: &str, kind: &str, text: &str) -> (u16, Value) {
+pub(crate) async fn send(
+    wallet: &Wallet,
+    mode: &str,
+    key: &str,
+    kind: &str,
+    text: &str,
+) -> (u16, Value) {
     let path = format!("/v1/batches?mode={mode}");
     let until = Instant::now() + PATIENCE;
     loop {
@@ -339,18 +345,19 @@ async fn batches_all_or_nothing_and_messages() {
     running.stop();
 }
 
+pub(crate) fn order(number: usize) -> Value {
+    json!({
+        "end_to_end_id": format!("T-{number}"),
+        "creditor_agent": "102",
+        "interbank_settlement_amount": { "amount": "80.00", "currency": "PHP" },
+        "payout_method": "wallet",
+        "purpose": "GIFT",
+        "debtor": { "name": "Ada Testperson", "account": DEBTOR },
+        "creditor": { "name": "Bea Testperson", "account": CREDITOR },
+    })
+}
+
 fn orders(count: usize) -> Vec<Value> {
-    let order = |number| {
-        json!({
-            "end_to_end_id": format!("T-{number}"),
-            "creditor_agent": "102",
-            "interbank_settlement_amount": { "amount": "80.00", "currency": "PHP" },
-            "payout_method": "wallet",
-            "purpose": "GIFT",
-            "debtor": { "name": "Ada Testperson", "account": DEBTOR },
-            "creditor": { "name": "Bea Testperson", "account": CREDITOR },
-        })
-    };
     (1..=count).map(order).collect()
 }
 

@@ -25,6 +25,7 @@ mod overload;
 mod partner;
 mod payee;
 mod pickup;
+mod plans;
 mod rates;
 mod readme;
 mod recall;

@@ -427,19 +427,20 @@ impl Store {
         taken: &Refusal,
     ) -> Result<Vec<WorkRow>, Error> {
         let mut rows: Vec<WorkRow> = sqlx::query_as(
-            // Only those that are claimed are looked for among transfers, not all that wait.
+            // Only those that are claimed are looked for among transfers, not all that wait, and each is
+            // found by its key.
             "WITH waiting AS MATERIALIZED (
-                SELECT number, uetr FROM batch_row
+                SELECT batch, number, status, uetr FROM batch_row
                 WHERE batch = $1 AND status = 'waiting' AND number > $3
                     AND EXISTS (SELECT FROM batch WHERE id = $1 AND state = 'processing')
                 ORDER BY number LIMIT $4),
-             next AS (SELECT number, EXISTS (SELECT FROM transfer t
+             next AS (SELECT batch, number, status AS was, EXISTS (SELECT FROM transfer t
                 WHERE t.debtor_agent = $2 AND t.uetr = waiting.uetr) AS taken FROM waiting)
              UPDATE batch_row r SET status = CASE WHEN taken THEN 'rejected' ELSE 'sending' END,
                 code = CASE WHEN taken THEN $5 END, reason = CASE WHEN taken THEN $6 END,
                 field = CASE WHEN taken THEN $7 END, detail = CASE WHEN taken THEN $8 END,
                 body = CASE WHEN taken THEN NULL ELSE body END
-             FROM next WHERE r.batch = $1 AND r.number = next.number AND r.status = 'waiting'
+             FROM next WHERE r.batch = next.batch AND r.number = next.number AND r.status = next.was
              RETURNING r.number, r.uetr, r.status, r.body",
         )
         .bind(batch)

@@ -437,13 +437,14 @@ pub fn book_part(statement: &mut Statement, done: &[TransferId]) {
     statement
         .part(
             FIRST,
-            "UPDATE transfer t SET booked = true
-             FROM unnest($1::bigint[], $2::uuid[]) AS c (debtor_agent, uetr)
-             WHERE t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr AND NOT t.booked
+            "UPDATE transfer t SET booked = NOT c.was
+             FROM unnest($1::bigint[], $2::uuid[], $3::boolean[]) AS c (debtor_agent, uetr, was)
+             WHERE t.debtor_agent = c.debtor_agent AND t.uetr = c.uetr AND t.booked = c.was
              RETURNING t.debtor_agent, t.uetr",
         )
         .bind(agents)
-        .bind(uetrs);
+        .bind(uetrs)
+        .bind(vec![false; done.len()]);
 }
 
 #[derive(FromRow)]

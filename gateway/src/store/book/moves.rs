@@ -71,18 +71,18 @@ macro_rules! put {
              l AS MATERIALIZED (SELECT account, currency, status, ", $room, " AS room
                 FROM book_account WHERE account IN (SELECT account FROM a)
                 ORDER BY account FOR UPDATE),
-             judged AS (SELECT a.*, l.room, s.uetr IS NOT NULL AS stands,
-                CASE WHEN s.uetr IS NULL THEN coalesce(",
+             known AS MATERIALIZED (SELECT a.*, coalesce((SELECT s.state <> 'released'
+                FROM book_entry s WHERE s.debtor_agent = a.debtor_agent AND s.uetr = a.uetr
+                    AND s.kind = '",
+            $kind,
+            "'), false) AS stands FROM a),
+             judged AS (SELECT a.*, l.room, CASE WHEN NOT a.stands THEN coalesce(",
             $refused,
-            ", CASE WHEN l.room < sum(a.amount) FILTER (WHERE s.uetr IS NULL)
+            ", CASE WHEN l.room < sum(a.amount) FILTER (WHERE NOT a.stands)
                 OVER (PARTITION BY a.account ORDER BY a.place) THEN '",
             $short,
             "' END) END AS refused
-                FROM a LEFT JOIN l ON l.account = a.account
-                LEFT JOIN book_entry s ON s.debtor_agent = a.debtor_agent AND s.uetr = a.uetr
-                    AND s.kind = '",
-            $kind,
-            "' AND s.state <> 'released'),
+                FROM known a LEFT JOIN l ON l.account = a.account),
              entered AS (INSERT INTO book_entry (debtor_agent, uetr, kind, account, amount, state)
                 SELECT debtor_agent, uetr, '", $kind, "', account, amount, '", $state, "'
                 FROM judged WHERE refused IS NULL AND NOT stands
@@ -122,11 +122,11 @@ const END: &str = concat!(
     "WITH ",
     turn!(),
     ",
-     a AS (SELECT a.* FROM turn, unnest($1::bigint[], $2::uuid[], $3::text[])
-        AS a (debtor_agent, uetr, state)),
+     a AS MATERIALIZED (SELECT a.*, 'debit' AS kind, 'reserved' AS was
+        FROM turn, unnest($1::bigint[], $2::uuid[], $3::text[]) AS a (debtor_agent, uetr, state)),
      ended AS (UPDATE book_entry e SET state = a.state FROM a
-        WHERE e.debtor_agent = a.debtor_agent AND e.uetr = a.uetr AND e.kind = 'debit'
-            AND e.state = 'reserved'
+        WHERE e.debtor_agent = a.debtor_agent AND e.uetr = a.uetr AND e.kind = a.kind
+            AND e.state = a.was
         RETURNING e.account, e.amount, e.state)
      UPDATE book_account b SET reserved = b.reserved - e.amount, balance = b.balance - e.captured
      FROM (SELECT account, sum(amount)::bigint AS amount,

@@ -22,8 +22,8 @@ use crate::demo::network::Running;
 use crate::out;
 use crate::wallet::Wallet;
 
-/// Debtors' accounts, so that no account is busier than a bank's busiest.
-pub(super) const DEBTORS: usize = 1_000;
+/// Customers of each side, so that no account is busier than a bank's busiest.
+pub(super) const CUSTOMERS: usize = 1_000;
 const DEBTOR_BALANCE: u64 = 100_000_000;
 /// Remittances before anything is measured.
 const WARM_UP: usize = 200;
@@ -107,18 +107,29 @@ fn times(seen: &[Seen], until: fn(&Seen) -> Option<Instant>) -> anyhow::Result<V
     Ok(load::quantiles(&histogram))
 }
 
-/// More debtors, each with enough.
+/// More customers of both, debtors with enough each.
 pub(super) fn accounts(network: &std::path::Path) -> anyhow::Result<()> {
-    let file = network.join("participants/HK/gateway.toml");
+    customers(network, "HK", "HKD", DEBTOR_BALANCE, debtor)?;
+    customers(network, "PH", "PHP", 0, creditor)
+}
+
+fn customers(
+    network: &std::path::Path,
+    label: &str,
+    currency: &str,
+    balance: u64,
+    account: fn(usize) -> String,
+) -> anyhow::Result<()> {
+    let file = network.join(format!("participants/{label}/gateway.toml"));
     let text = std::fs::read_to_string(&file)?;
     let mut settings: toml::Table = text.parse().context("the gateway's settings")?;
     let accounts = settings.get_mut("accounts").and_then(toml::Value::as_array_mut);
     let accounts = accounts.context("the gateway's settings list no accounts")?;
-    for number in 0..DEBTORS {
+    for number in 0..CUSTOMERS {
         let mut row = toml::Table::new();
         row.insert("account".to_owned(), account(number).into());
-        row.insert("currency".to_owned(), "HKD".into());
-        row.insert("balance".to_owned(), i64::try_from(DEBTOR_BALANCE)?.into());
+        row.insert("currency".to_owned(), currency.into());
+        row.insert("balance".to_owned(), i64::try_from(balance)?.into());
         accounts.push(row.into());
     }
     let mut security = toml::Table::new();
@@ -128,8 +139,12 @@ pub(super) fn accounts(network: &std::path::Path) -> anyhow::Result<()> {
     Ok(std::fs::write(&file, toml::to_string(&settings)?)?)
 }
 
-fn account(number: usize) -> String {
-    format!("+8527{number:07}")
+fn debtor(number: usize) -> String {
+    format!("+8527{:07}", number % CUSTOMERS)
+}
+
+fn creditor(number: usize) -> String {
+    format!("+63998{:07}", number % CUSTOMERS)
 }
 
 /// The order of a remittance of a few hundred pesos.
@@ -141,8 +156,8 @@ pub(super) fn order(uetr: &str, number: usize) -> Value {
         "interbank_settlement_amount": { "amount": format!("100.{:02}", number % 100), "currency": "PHP" },
         "payout_method": "wallet",
         "purpose": "GIFT",
-        "debtor": { "name": "Ada Testperson", "account": account(number % DEBTORS) },
-        "creditor": { "name": "Bea Testperson", "account": "+639000000001" },
+        "debtor": { "name": "Ada Testperson", "account": debtor(number) },
+        "creditor": { "name": "Bea Testperson", "account": creditor(number) },
         "relationship": "family",
         "source_of_funds": "salary",
     })

@@ -37,6 +37,7 @@ async fn transfers(
     let wanted = || subjects.iter().filter(|subject| subject.kind == SubjectKind::Transfer);
     let owners: Vec<i64> = wanted().map(|subject| i64::from(subject.owner.0)).collect();
     let ids: Vec<&[u8]> = wanted().map(|subject| subject.id.as_slice()).collect();
+    // The UETR is to find them: an index by debtor agent could be taken for as good while there are few.
     let rows = sqlx::query(
         "SELECT t.debtor_agent, t.uetr, t.creditor_agent, t.corridor, t.state::bigint AS state,
                 t.rejection::bigint AS rejection, t.reason, t.amount::text, t.currency,
@@ -45,7 +46,7 @@ async fn transfers(
                 t.confirmed_sequence, t.confirmed_micros, t.confirmation
          FROM ledger.transfers t
          JOIN UNNEST($1::bigint[], $2::bytea[]) AS wanted (owner, id)
-           ON t.debtor_agent = wanted.owner AND t.uetr = wanted.id",
+           ON t.uetr = wanted.id AND t.debtor_agent IS NOT DISTINCT FROM wanted.owner",
     )
     .bind(owners)
     .bind(ids)

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use super::{Cursor, Error, copy::Numeric, rows, signed};
 use crate::{
-    book::{Book, Delta, Posting, Subject, Transfer},
+    book::{Book, Delta, Posting, PostingState, Subject, Transfer},
     record::Record,
 };
 
@@ -221,7 +221,7 @@ async fn change_transfers(
              $6::numeric[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[])
              AS row (debtor_agent, uetr, state, reason, returned, held_until, decided_sequence,
                  decided, confirmed_sequence, confirmed, confirmation)
-         WHERE t.debtor_agent = row.debtor_agent AND t.uetr = row.uetr",
+         WHERE t.uetr = row.uetr AND t.debtor_agent IS NOT DISTINCT FROM row.debtor_agent",
     )
     .bind(rows.iter().map(|(subject, _)| i64::from(subject.owner.0)).collect::<Vec<_>>())
     .bind(rows.iter().map(|(subject, _)| subject.id.as_slice()).collect::<Vec<_>>())
@@ -271,13 +271,14 @@ async fn postings(
     }
     sqlx::query(
         "UPDATE ledger.postings p SET state = row.state, decided_sequence = row.decided_sequence
-         FROM UNNEST($1::bigint[], $2::text[], $3::bigint[])
-             AS row (sequence, state, decided_sequence)
-         WHERE p.sequence = row.sequence AND p.state = 'pending'",
+         FROM UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::text[])
+             AS row (sequence, state, decided_sequence, was)
+         WHERE p.sequence = row.sequence AND p.state = row.was",
     )
     .bind(changed.iter().map(|row| signed(row.sequence)).collect::<Vec<_>>())
     .bind(changed.iter().map(|row| row.state.as_str()).collect::<Vec<_>>())
     .bind(changed.iter().map(|row| signed(row.decided_sequence)).collect::<Vec<_>>())
+    .bind(vec![PostingState::Pending.as_str(); changed.len()])
     .execute(connection)
     .await
     .map_err(Error::statement("change postings"))?;

@@ -313,8 +313,10 @@ async fn table(
 /// Records that no cursor counts.
 async fn beyond(connection: &mut PgConnection, next: u64) -> Result<Vec<Finding>, Error> {
     let select = format!(
-        "SELECT sequence FROM ledger.records WHERE sequence < 0 OR sequence >= {next}
-         ORDER BY sequence LIMIT 10"
+        "(SELECT sequence FROM ledger.records WHERE sequence < 0 ORDER BY sequence LIMIT 10)
+         UNION ALL
+         (SELECT sequence FROM ledger.records WHERE sequence >= {next}
+          ORDER BY sequence LIMIT 10)"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(select))
         .fetch_all(connection)

@@ -99,7 +99,7 @@ pub async fn tie_out(
     let books = Instant::now();
     let mut books_ms = None;
     if findings.is_empty() {
-        let swept = store.sweep_books(|done, of| progress("books", done, of));
+        let swept = store.sweep_books(pace, |done, of| progress("books", done, of));
         findings.extend(swept.await.map_err(Error::Store)?.1);
         books_ms = Some(millis(books));
     }
@@ -251,9 +251,10 @@ pub(super) async fn forever(
         let mut rest = Duration::from_millis(settings.sweep_pause_ms);
         match round {
             Ok(report) => {
-                // Hashing rested already; making the books again did not, in its snapshot.
-                let worked = Duration::from_millis(report.books_ms.unwrap_or_default());
-                rest = rest.max(pace.rest(worked));
+                // Hashing rested already; making the books again rested less, in its snapshot.
+                let books = Duration::from_millis(report.books_ms.unwrap_or_default());
+                let worked = books * pace.in_snapshot().percent / 100;
+                rest = rest.max((worked + pace.rest(worked)).saturating_sub(books));
                 tell(&report, begun, health.as_ref());
             }
             Err(failure) => warn!(error = chain(&failure), "a sweep was broken off"),

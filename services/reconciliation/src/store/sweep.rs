@@ -36,6 +36,22 @@ impl Pace {
         let percent = self.percent.clamp(1, 100);
         worked * (100 - percent) / percent
     }
+
+    /// The pace while a snapshot is open, which Postgres clears up nothing behind: half of the time at least, in
+    /// pieces so short that others hardly wait for them.
+    #[must_use]
+    pub fn in_snapshot(self) -> Self {
+        Self { percent: self.percent.max(50), ..self }
+    }
+
+    /// Rests after the work since `begun`, and begins anew.
+    async fn pause(self, begun: &mut Instant) {
+        let rest = self.rest(begun.elapsed());
+        if !rest.is_zero() {
+            tokio::time::sleep(rest).await;
+        }
+        *begun = Instant::now();
+    }
 }
 
 /// What a sweep of `ledger.records` made.
@@ -86,11 +102,7 @@ impl Store {
             tree.push(&leaves, root);
             findings.extend(found);
             progress(tree.frontier().size(), next);
-            let rest = pace.rest(begun.elapsed());
-            if !rest.is_zero() {
-                tokio::time::sleep(rest).await;
-            }
-            begun = Instant::now();
+            pace.pause(&mut begun).await;
         }
         findings.truncate(FINDINGS_MAX);
         drop(chunks);
@@ -156,6 +168,7 @@ impl Store {
     /// When the database does not answer, or answers what this version cannot read.
     pub async fn sweep_books(
         &self,
+        pace: Pace,
         mut progress: impl FnMut(u64, u64),
     ) -> Result<(u64, Vec<Finding>), Error> {
         let mut snapshot = self.snapshot().await?;
@@ -166,6 +179,7 @@ impl Store {
         let next = cursor(&row)?.next_sequence;
         let mut replay = Box::new(Replay::default());
         let mut first = 0;
+        let mut begun = Instant::now();
         let mut read = Some(files(&mut snapshot, first, next).await?);
         while let Some(files) = read.take() {
             let after = next.min(first + CHUNK);
@@ -181,6 +195,7 @@ impl Store {
             replay = replayed.map_err(Error::Copy)?;
             first = after;
             progress(first, next);
+            pace.in_snapshot().pause(&mut begun).await;
         }
         let tables = small(&mut snapshot).await?;
         let mut findings = beyond(&mut snapshot, next).await?;

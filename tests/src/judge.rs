@@ -197,8 +197,7 @@ impl Replay {
     }
 }
 
-/// What a read shows of an account, and what it must show: a custody account has the other side
-/// of all that came in and went out.
+/// What a read shows of an account, and what it must show.
 pub(crate) fn shown(balance: &Balance, model: &Model) -> (Money, Money) {
     let read = Money {
         debits_pending: balance.debits_pending,
@@ -206,10 +205,7 @@ pub(crate) fn shown(balance: &Balance, model: &Model) -> (Money, Money) {
         credits_pending: balance.credits_pending,
         credits_posted: balance.credits_posted,
     };
-    match balance.custody {
-        true => (read, model.custody(balance.currency)),
-        false => (read, model.money(balance.account)),
-    }
+    (read, model.money(balance.account, balance.currency, balance.custody))
 }
 
 /// Every answer is what the records say, and what was said not to be in the log is not.

@@ -180,14 +180,12 @@ impl Model {
         }
     }
 
-    /// What a participant's account holds.
-    pub(crate) fn money(&self, account: AccountId) -> Money {
+    /// What an account holds; a custody account has the other side of all that came in and went out.
+    pub(crate) fn money(&self, account: AccountId, currency: Currency, custody: bool) -> Money {
+        if custody {
+            return self.custody.get(&currency).copied().unwrap_or_default();
+        }
         self.accounts.get(&account).map(|account| account.money).unwrap_or_default()
-    }
-
-    /// What is in custody, seen from the custody account of a currency.
-    pub(crate) fn custody(&self, currency: Currency) -> Money {
-        self.custody.get(&currency).copied().unwrap_or_default()
     }
 
     /// Transfers that should have expired by `at` and have not.

@@ -79,10 +79,7 @@ impl Beside {
 
     fn same_books(&self) {
         for (id, account) in self.ledger.accounts() {
-            let expected = match account.custody {
-                true => self.model.custody(account.currency),
-                false => self.model.money(id),
-            };
+            let expected = self.model.money(id, account.currency, account.custody);
             let heard = (account.debits_pending, account.debits_posted);
             assert_eq!(heard, (expected.debits_pending, expected.debits_posted), "{id}");
             let heard = (account.credits_pending, account.credits_posted);

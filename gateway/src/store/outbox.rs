@@ -107,7 +107,9 @@ pub async fn outbox_of_first(
     statement: Statement,
     new: &[NewItem],
 ) -> Result<Vec<Option<OutboxRow>>, Error> {
-    let which = format!("(debtor_agent, uetr) IN (SELECT debtor_agent, uetr FROM {FIRST})");
+    // Asked whether it is true it is looked up; else it would be a join that compares all with all.
+    let which =
+        format!("((debtor_agent, uetr) IN (SELECT debtor_agent, uetr FROM {FIRST})) IS TRUE");
     outbox(connection, statement, &which, new).await
 }
 

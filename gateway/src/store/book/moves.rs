@@ -93,8 +93,8 @@ macro_rules! put {
              changed AS (UPDATE book_account b SET ", $change, " FROM (SELECT account,
                 sum(amount)::bigint AS amount FROM entered GROUP BY account) e
                 WHERE b.account = e.account)
-             SELECT j.place, j.refused, j.room, e.uetr IS NOT NULL AS entered FROM judged j
-             LEFT JOIN entered e ON e.debtor_agent = j.debtor_agent AND e.uetr = j.uetr"
+             SELECT place, refused, room, (debtor_agent, uetr) IN (SELECT debtor_agent, uetr
+                FROM entered) AS entered FROM judged"
         )
     };
 }

@@ -12,8 +12,6 @@ import urllib.error
 import urllib.request
 import uuid
 
-# Nothing was taken for sure, or the first request still runs: the same again, under the same key.
-AGAIN = {408, 429, 500, 503}
 ENDS = {"CREDITED", "REJECTED", "EXPIRED", "CANCELLED", "BURNED"}
 
 
@@ -58,8 +56,8 @@ class Gateway:
                     return json.loads(text) if "json" in kind and text else text
             except urllib.error.HTTPError as error:
                 problem = json.load(error)
-                running = problem["code"] == "REQUEST_IN_PROGRESS"
-                if error.code not in AGAIN and not running:
+                # Nothing was taken for sure, or the first request still runs.
+                if problem.get("again") != "same":
                     raise Refused(problem) from None
                 after, why = error.headers["Retry-After"], str(problem["code"])
             except (urllib.error.URLError, ConnectionError, TimeoutError) as error:

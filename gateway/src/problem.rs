@@ -6,6 +6,7 @@ use axum::{
 use ledger_types::{Rejection, StatusReason, Uetr};
 use services_runtime::trace;
 
+pub mod pages;
 #[cfg(test)]
 mod tests;
 
@@ -208,10 +209,20 @@ impl Problem {
     }
 }
 
+fn word(value: impl serde::Serialize) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
 impl From<&Problem> for services_runtime::error::Problem {
     fn from(problem: &Problem) -> Self {
         let body = Self::new(problem.code, problem.title, problem.status, problem.detail.clone())
             .with("reason", problem.reason.as_str());
+        let body = match pages::page(&format!("{}.md", problem.code)) {
+            Some(page) => {
+                body.with("again", word(page.again)).with("who_acts", word(page.who_acts))
+            }
+            None => body,
+        };
         let body = match trace::current() {
             Some(context) => body.with("trace_id", context.trace_id()),
             None => body,

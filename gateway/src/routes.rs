@@ -24,7 +24,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     app::App,
     measure,
-    problem::{Code, Problem},
+    problem::{
+        Code, Problem,
+        pages::{Again, Who},
+    },
     security::rates::Slot,
 };
 
@@ -77,6 +80,10 @@ pub struct ProblemBody {
     pub code: String,
     /// ISO 20022 reason.
     pub reason: String,
+    /// Whether the request may be sent again.
+    pub again: Option<Again>,
+    /// Who has to do something before it can succeed.
+    pub who_acts: Option<Who>,
     /// The path of the transfer that it ends.
     pub instance: Option<String>,
     /// The transfer that it ends.

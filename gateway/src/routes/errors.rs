@@ -5,17 +5,15 @@ use axum::{
 };
 
 use super::Segment;
-use crate::problem::{Code, Problem};
-
-include!(concat!(env!("OUT_DIR"), "/error_pages.rs"));
+use crate::problem::{Code, Problem, pages};
 
 /// How long a reader may keep a page.
 const KEPT: &str = "public, max-age=3600";
 
 /// A page by its file's name.
 pub(super) async fn page(Segment(name): Segment) -> Result<Response, Problem> {
-    let found = PAGES.iter().find(|(own, _)| *own == name);
-    let (_, text) = found.ok_or_else(|| {
+    let found = pages::page(&name);
+    let page = found.ok_or_else(|| {
         Problem::new(Code::ResourceUnknown, "path: a problem's `type` has its page's path")
     })?;
     let headers = [
@@ -23,5 +21,5 @@ pub(super) async fn page(Segment(name): Segment) -> Result<Response, Problem> {
         (header::CACHE_CONTROL, KEPT),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    Ok((headers, *text).into_response())
+    Ok((headers, page.text).into_response())
 }

@@ -64,8 +64,8 @@ impl Came {
 
 type Inbox = Arc<Mutex<Vec<Came>>>;
 
-/// Receives on a port until aborted, and fails three times of ten, by a seed.
-async fn receiver(port: u16, seed: u64, inbox: &Inbox) -> (u16, JoinHandle<()>) {
+/// Receives on a port until aborted, and fails so many times of ten, by a seed.
+async fn receiver(port: u16, (fails, seed): (u8, u64), inbox: &Inbox) -> (u16, JoinHandle<()>) {
     let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let inbox = Arc::clone(inbox);
@@ -74,7 +74,7 @@ async fn receiver(port: u16, seed: u64, inbox: &Inbox) -> (u16, JoinHandle<()>) 
         let mut random = fastrand::Rng::with_seed(seed);
         let taking = async {
             while let Some(call) = queue.recv().await {
-                let taken = random.u8(..10) >= 3;
+                let taken = random.u8(..10) >= fails;
                 let body = String::from_utf8(call.body.to_vec()).unwrap();
                 inbox.lock().unwrap().push(Came { headers: call.headers, body, taken });
                 let _gone = call.answer.send(if taken { 204 } else { 500 });
@@ -154,7 +154,7 @@ async fn webhooks_reach_a_receiver_that_fails_and_goes_away() {
     a_repeat_makes_no_second_endpoint(&keeper).await;
 
     let inbox = Inbox::default();
-    let (port, task) = receiver(0, SEED, &inbox).await;
+    let (port, task) = receiver(0, (3, SEED), &inbox).await;
     let asked = json!({ "url": format!("http://127.0.0.1:{port}/hooks"), "after": 0 });
     let made = ask(&keeper, Method::POST, "/v1/webhooks", asked, 201).await;
     let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
@@ -171,7 +171,7 @@ async fn webhooks_reach_a_receiver_that_fails_and_goes_away() {
     assert!(failing["lag"].as_u64().unwrap() > 0, "{failing}");
     tokio::time::sleep(Duration::from_secs(away())).await;
     running.kill_gateway("HK").unwrap();
-    let (_, task) = receiver(port, SEED + 1, &inbox).await;
+    let (_, task) = receiver(port, (3, SEED + 1), &inbox).await;
     running.resume_gateway("HK").unwrap();
     remit(&wallet, 5).await;
     let seen = until(&keeper, &path, caught_up).await;
@@ -194,11 +194,47 @@ fn away() -> u64 {
 
 /// Tries in half a minute again rather than in a second, and so not in vain a hundred times.
 fn patiently(network: &Path) -> anyhow::Result<()> {
+    tries(network, "attempts_max = 100\nretry_ms_min = 100\nretry_ms_max = 30000\n")
+}
+
+fn tries(network: &Path, how: &str) -> anyhow::Result<()> {
     let file = network.join("participants/HK/gateway.toml");
     let text = fs::read_to_string(&file)?;
-    let own = "\n[webhooks]\nallow_http = true\nallow_networks = [\"127.0.0.0/8\"]\n\
-        attempts_max = 100\nretry_ms_min = 100\nretry_ms_max = 30000\n";
-    Ok(fs::write(&file, text + own)?)
+    let own = "\n[webhooks]\nallow_http = true\nallow_networks = [\"127.0.0.0/8\"]\n";
+    Ok(fs::write(&file, text + own + how)?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_takes_is_parked_and_a_replay_sends_all_of_it_in_order() {
+    let postgres = Postgres::shared().unwrap();
+    let url = postgres.database().await.unwrap();
+    let soon = "attempts_max = 3\nretry_ms_min = 20\nretry_ms_max = 50\n";
+    let running = Running::start(Some(url), |network| tries(network, soon)).await;
+    let mut running = running.unwrap();
+    let (wallet, keeper) = (running.wallet("HK").unwrap(), manage(&running, "HK"));
+    let inbox = Inbox::default();
+    let (port, task) = receiver(0, (10, SEED), &inbox).await;
+    let asked = json!({ "url": format!("http://127.0.0.1:{port}/hooks"), "after": 0 });
+    let made = ask(&keeper, Method::POST, "/v1/webhooks", asked, 201).await;
+    let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
+    remit(&wallet, 3).await;
+
+    let seen = until(&keeper, &path, |seen| seen["waiting"] == 0 && seen["parked"] != 0).await;
+    let first = seen["first_parked"].as_u64().unwrap();
+    let refused = inbox.lock().unwrap().clone();
+    let mut tried: BTreeMap<u64, usize> = BTreeMap::new();
+    refused.iter().for_each(|message| *tried.entry(message.number()).or_default() += 1);
+    assert!(tried.values().all(|tries| *tries == 3), "three attempts each: {tried:?}");
+    let parked = usize::try_from(seen["parked"].as_u64().unwrap()).unwrap();
+    assert!(parked > tried.len(), "what follows of a transfer is parked untried: {seen}");
+    task.abort();
+
+    let (_, task) = receiver(port, (0, SEED), &inbox).await;
+    ask(&keeper, Method::POST, &format!("{path}/replay"), json!({ "from": first }), 200).await;
+    until(&keeper, &path, |seen| caught_up(seen) && seen["parked"] == 0).await;
+    every_event_came_in_order(&wallet, &inbox).await;
+    task.abort();
+    running.stop();
 }
 
 async fn refusals(wallet: &Wallet, keeper: &Wallet) {

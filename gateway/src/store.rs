@@ -250,7 +250,8 @@ impl Store {
 fn options(settings: &Database) -> Result<PgConnectOptions, Error> {
     let options = PgConnectOptions::from_str(&settings.url).map_err(Error::Open)?;
     // Everything here is found by its key, so that one plan serves all. A plan made while a table was
-    // young must not stay a scan of all of it once it has grown. What is left of scans looks so dear that it would be compiled.
+    // young must not stay a scan of all of it once it has grown (decisions/0034 says what statements do for it). What is
+    // left of scans looks so dear that it would be compiled.
     let ways = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_material", "jit"];
     let plans = ways.map(|way| (way, "off")).into_iter();
     let plans = plans.chain([("plan_cache_mode", "force_generic_plan")]);

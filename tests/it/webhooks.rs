@@ -228,6 +228,8 @@ async fn what_nobody_takes_is_parked_and_a_replay_sends_all_of_it_in_order() {
     let parked = usize::try_from(seen["parked"].as_u64().unwrap()).unwrap();
     assert!(parked > tried.len(), "what follows of a transfer is parked untried: {seen}");
     task.abort();
+    // The port is free once the task is gone.
+    let _aborted = task.await;
 
     let (_, task) = receiver(port, (0, SEED), &inbox).await;
     ask(&keeper, Method::POST, &format!("{path}/replay"), json!({ "from": first }), 200).await;

@@ -431,7 +431,8 @@ pub async fn transfer_book(
     Ok(transfers(statement.fetch(connection).await?))
 }
 
-/// The same as a part of a statement, by the name of [`FIRST`].
+/// The same as a part of a statement, by the name of [`FIRST`]. What a row must be comes with what is asked: a constant
+/// would have all that are not booked read for it (decisions/0034).
 pub fn book_part(statement: &mut Statement, done: &[TransferId]) {
     let (agents, uetrs) = ids(done.iter().copied());
     statement

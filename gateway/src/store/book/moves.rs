@@ -118,6 +118,7 @@ const CREDIT: &str = put!(
     "balance = b.balance + e.amount"
 );
 
+/// What an entry must be comes with what is asked, so that its key alone finds it (decisions/0034).
 const END: &str = concat!(
     "WITH ",
     turn!(),

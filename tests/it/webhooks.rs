@@ -219,7 +219,11 @@ async fn what_nobody_takes_is_parked_and_a_replay_sends_all_of_it_in_order() {
     let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
     remit(&wallet, 3).await;
 
-    let seen = until(&keeper, &path, |seen| seen["waiting"] == 0 && seen["parked"] != 0).await;
+    let all_parked = |seen: &Value| {
+        let [last, parked] = ["last_event", "parked"].map(|of| seen[of].as_u64().unwrap_or(0));
+        seen["waiting"] == 0 && last > 0 && parked >= last
+    };
+    let seen = until(&keeper, &path, all_parked).await;
     let first = seen["first_parked"].as_u64().unwrap();
     let refused = inbox.lock().unwrap().clone();
     let mut tried: BTreeMap<u64, usize> = BTreeMap::new();

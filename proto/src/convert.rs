@@ -338,6 +338,9 @@ impl RecordEvent {
 
 impl From<RecordEvent> for wire::RecordEvent {
     fn from(event: RecordEvent) -> Self {
+        // One piece of memory for all six.
+        let all = bytes::Bytes::from(event.digests.concat());
+        let digests = (0..event.digests.len()).map(|at| all.slice(32 * at..32 * (at + 1)));
         Self {
             sequence: event.sequence,
             kind: u32::from(event.kind.code()),
@@ -352,7 +355,7 @@ impl From<RecordEvent> for wire::RecordEvent {
                     bytes,
                 })
                 .collect(),
-            digests: event.digests.iter().map(|digest| digest.to_vec().into()).collect(),
+            digests: digests.collect(),
             blob: event.blob.unwrap_or_default(),
             item: event.item.unwrap_or_default(),
         }

@@ -4,11 +4,14 @@ mod turns;
 
 use std::{pin::Pin, time::Duration};
 
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _, stream};
 use ledger_types::ParticipantId;
 use proto::{convert::RecordEvent, ledger as wire};
 use services_runtime::shutdown::Shutdown;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
@@ -21,12 +24,12 @@ use crate::{
 use open::Opener;
 pub(crate) use turns::Turns;
 
-/// Silence after which a heartbeat is sent.
+/// How often a reader is told where the ledger is, whatever else it is told: who is behind does not see it by the records.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
-/// Records read at once, and those that wait for their reader: what a reader that does not read
+/// Records read at once, and the runs that wait for their reader: what a reader that does not read
 /// costs, beside what its connection buffers.
 const RUN: usize = 64;
-const AHEAD: usize = 32;
+const AHEAD: usize = 1;
 /// Records so near to the last are read where they are sent.
 const LIVE: u64 = 256;
 
@@ -76,7 +79,7 @@ impl Source {
                 () = shutdown.cancelled() => {}
             }
         });
-        Box::pin(ReceiverStream::new(events))
+        Box::pin(ReceiverStream::new(events).map(stream::iter).flatten())
     }
 }
 
@@ -89,20 +92,24 @@ struct Follow {
     next: u64,
 }
 
-type Sender = mpsc::Sender<Result<wire::Event, Status>>;
+type Sender = mpsc::Sender<Vec<Result<wire::Event, Status>>>;
 
 async fn run(mut stream: Follow, mut tip: watch::Receiver<Tip>, sender: Sender) {
-    let mut heartbeat = tokio::time::interval(HEARTBEAT_EVERY);
+    // The first is due at once.
+    let mut beat_at = Instant::now();
     loop {
         tip.mark_unchanged();
+        if Instant::now() >= beat_at {
+            beat_at = Instant::now() + HEARTBEAT_EVERY;
+            if sender.send(vec![Ok(stream.heartbeat())]).await.is_err() {
+                return;
+            }
+        }
         // Most entries are not this reader's: nothing else is asked for those.
         if matches!(stream.sequence(), Ok(None)) {
             tokio::select! {
                 changed = tip.changed() => if changed.is_err() { return },
-                _ = heartbeat.tick() => {
-                    let beat = stream.heartbeat();
-                    if sender.send(Ok(beat)).await.is_err() { return }
-                }
+                () = tokio::time::sleep_until(beat_at) => {}
                 () = sender.closed() => return,
             }
             continue;
@@ -123,19 +130,18 @@ async fn run(mut stream: Follow, mut tip: watch::Receiver<Tip>, sender: Sender) 
         };
         match events {
             Ok(events) => {
-                for event in events {
-                    let event = wire::event::Event::Record(event.into());
-                    let event = wire::Event { event: Some(event) };
-                    if sender.send(Ok(event)).await.is_err() {
-                        return;
-                    }
+                let event = |record: RecordEvent| wire::Event {
+                    event: Some(wire::event::Event::Record(record.into())),
+                };
+                let events = events.into_iter().map(event).map(Ok).collect();
+                if sender.send(events).await.is_err() {
+                    return;
                 }
-                heartbeat.reset();
             }
             Err(error) => {
                 tracing::error!(%error, "history cannot be read");
                 let status = Status::internal("history cannot be read here; ask another node");
-                drop(sender.send(Err(status)).await);
+                drop(sender.send(vec![Err(status)]).await);
                 return;
             }
         }

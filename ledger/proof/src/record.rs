@@ -137,11 +137,26 @@ impl Record {
         self.nonce.as_ref().map(|nonce| salt(nonce, self.kind, part))
     }
 
+    /// The salts of the parts that are there, in the order of [`Part::ALL`].
+    #[must_use]
+    pub fn salts(&self) -> [Option<Digest>; 6] {
+        let Some(keyed) = self.nonce.as_ref().and_then(keyed) else { return [None; 6] };
+        Part::ALL.map(|part| {
+            let absent = self.parts[part.index()].is_empty();
+            (!absent).then(|| derived(keyed.clone(), self.kind, part))
+        })
+    }
+
+    /// The digests of the parts under their [`salts`](Self::salts), in the order of [`Part::ALL`].
+    #[must_use]
+    pub fn digests(&self, salts: &[Option<Digest>; 6]) -> [Digest; 6] {
+        Part::ALL.map(Part::index).map(|at| part_digest(salts[at].as_ref(), &self.parts[at]))
+    }
+
     /// The leaf data: version ‖ kind ‖ sequence ‖ time ‖ six digests (210 bytes).
     #[must_use]
     pub fn leaf_data(&self) -> Vec<u8> {
-        let digest = |part: Part| part_digest(self.salt(part).as_ref(), &self.parts[part.index()]);
-        leaf_data(self.kind, self.sequence, self.at, &Part::ALL.map(digest))
+        leaf_data(self.kind, self.sequence, self.at, &self.digests(&self.salts()))
     }
 
     /// The RFC 6962 leaf hash of the record.
@@ -170,10 +185,16 @@ pub fn leaf_of(kind: RecordKind, sequence: u64, at: Timestamp, digests: &[Digest
 /// Derives a part's salt.
 #[must_use]
 pub fn salt(nonce: &Digest, kind: RecordKind, part: Part) -> Digest {
-    // HMAC takes a key of any length, so this cannot fail for 32 bytes.
-    Hmac::<Sha256>::new_from_slice(nonce)
-        .map(|mac| mac.chain_update([kind.code(), part.code()]).finalize().into_bytes().into())
-        .unwrap_or_default()
+    keyed(nonce).map(|keyed| derived(keyed, kind, part)).unwrap_or_default()
+}
+
+/// What all salts of one nonce begin with; HMAC takes a key of any length, so this cannot fail for 32 bytes.
+fn keyed(nonce: &Digest) -> Option<Hmac<Sha256>> {
+    Hmac::new_from_slice(nonce).ok()
+}
+
+fn derived(keyed: Hmac<Sha256>, kind: RecordKind, part: Part) -> Digest {
+    keyed.chain_update([kind.code(), part.code()]).finalize().into_bytes().into()
 }
 
 /// SHA-256(salt ‖ bytes); 32 zero bytes for an absent part.

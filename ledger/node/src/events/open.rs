@@ -3,7 +3,7 @@ use std::{collections::HashMap, io, ops::Range, sync::Arc};
 
 use ledger_proof::{
     Envelope, Field, ItemKind, Part, Reader as Bytes, Record, RecordKind,
-    record::{SharedPart, SubmitDetail, part_digest},
+    record::{SharedPart, SubmitDetail},
 };
 use ledger_types::{ParticipantId, RequestId, Timestamp};
 use proto::convert::RecordEvent;
@@ -34,15 +34,14 @@ impl Opener {
         number: u64,
         cursor: &mut Cursor,
     ) -> io::Result<RecordEvent> {
-        let digests = Part::ALL
-            .map(|part| part_digest(record.salt(part).as_ref(), &record.parts[part.index()]));
+        let salts = record.salts();
+        let digests = record.digests(&salts);
         let (mut blob, mut item) = (None, None);
         match self.reader {
             Reader::Participant(id) => blob = self.blob(id, &record)?,
             Reader::Operator => item = self.item(&record, cursor)?,
         }
         self.own_number(&record, number)?;
-        let salts = Part::ALL.map(|part| record.salt(part));
         let mut parts = Vec::new();
         for (part, bytes) in Part::ALL.into_iter().zip(record.parts) {
             if !bytes.is_empty() && self.may_open(part, &bytes) {

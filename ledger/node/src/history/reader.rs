@@ -17,6 +17,8 @@ use super::{
 /// What a run reads at once, at most and at least.
 const CHUNK_BYTES: usize = 256 << 10;
 const CHUNK_BYTES_MIN: usize = 16 << 10;
+/// Rows of an index read at once.
+const PLACES: u64 = 64;
 
 /// How far history may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -120,10 +122,22 @@ impl History {
     }
 }
 
+/// Where records of one segment lie: rows of its index that follow each other.
+#[derive(Debug)]
+struct Places {
+    /// The segment's first record.
+    segment_first: u64,
+    segment: Arc<Segment>,
+    /// The record of the first row.
+    first: u64,
+    rows: Vec<u8>,
+}
+
 /// Reads records one after the other or here and there, keeping the last bytes read.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     history: History,
+    places: Option<Places>,
     chunk: Vec<u8>,
     chunk_first: u64,
     chunk_at: u64,
@@ -132,7 +146,7 @@ pub(crate) struct Cursor {
 
 impl Cursor {
     pub(crate) fn new(history: History) -> Self {
-        Self { history, chunk: Vec::new(), chunk_first: 0, chunk_at: 0, entry: None }
+        Self { history, places: None, chunk: Vec::new(), chunk_first: 0, chunk_at: 0, entry: None }
     }
 
     /// A record below the tip.
@@ -160,16 +174,28 @@ impl Cursor {
     }
 
     /// (first record of the segment, segment, offset of the record, offset of its entry).
-    fn find(&self, sequence: u64) -> io::Result<(u64, Arc<Segment>, u64, u64)> {
-        if sequence >= self.history.tip().records {
-            return Err(io::Error::other("the record is not written yet"));
+    fn find(&mut self, sequence: u64) -> io::Result<(u64, Arc<Segment>, u64, u64)> {
+        if self.places.as_ref().is_none_or(|places| places.row(sequence).is_none()) {
+            self.places = Some(self.places_from(sequence)?);
         }
-        let (first, segment, _) = self.history.segment(sequence)?;
-        let mut row = [0; 8];
-        segment.index.read_exact_at(&mut row, (sequence - first) * INDEX_ROW + 32)?;
+        let places = self.places.as_ref().ok_or_else(|| io::Error::other("no such record"))?;
+        let row = places.row(sequence).ok_or_else(|| io::Error::other("no such record"))?;
         let (record, entry) = row.split_at(4);
         let offset = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-        Ok((first, segment, offset(record), offset(entry)))
+        Ok((places.segment_first, Arc::clone(&places.segment), offset(record), offset(entry)))
+    }
+
+    /// Rows from a record on, as far as its segment and the tip go.
+    fn places_from(&self, sequence: u64) -> io::Result<Places> {
+        let tip = self.history.tip().records;
+        if sequence >= tip {
+            return Err(io::Error::other("the record is not written yet"));
+        }
+        let (segment_first, segment, next) = self.history.segment(sequence)?;
+        let count = next.min(tip).min(sequence + PLACES) - sequence;
+        let length = usize::try_from(count * INDEX_ROW).map_err(io::Error::other)?;
+        let rows = read_at(&segment.index, (sequence - segment_first) * INDEX_ROW, length)?;
+        Ok(Places { segment_first, segment, first: sequence, rows })
     }
 
     fn frame(&mut self, first: u64, segment: &Segment, offset: u64, kind: u8) -> io::Result<&[u8]> {
@@ -205,6 +231,15 @@ impl Cursor {
             return Err(io::Error::other("a frame of history is damaged"));
         }
         Ok(&self.chunk[from..to])
+    }
+}
+
+impl Places {
+    /// The two offsets of a record's row, if it is among these.
+    fn row(&self, sequence: u64) -> Option<&[u8]> {
+        let width = usize::try_from(INDEX_ROW).ok()?;
+        let at = usize::try_from(sequence.checked_sub(self.first)?).ok()?.checked_mul(width)?;
+        self.rows.get(at + 32..at + width)
     }
 }
 

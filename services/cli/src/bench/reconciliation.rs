@@ -21,7 +21,9 @@ use crate::out;
 /// Envelopes a second, whatever the rate of transfers.
 const ENVELOPES_PER_SECOND: u32 = 20;
 /// How often the tables are asked how far they are.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long nodes must stand still to be at rest.
+const REST: Duration = Duration::from_millis(500);
 /// How long the tables may need to reach what was acknowledged.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -81,6 +83,26 @@ async fn tip(world: &World) -> anyhow::Result<u64> {
     Ok(status.context("the leader does not tell its status")?.into_inner().records)
 }
 
+/// How many records the ledger has, once all nodes have them and none works on anything: what a node still keeps of what
+/// was sent is not reconciliation's to wait for.
+async fn quiet(world: &World) -> anyhow::Result<u64> {
+    let until = Instant::now() + PATIENCE;
+    let mut before = Vec::new();
+    loop {
+        let mut records = Vec::new();
+        for node in 1..=world.operator().nodes() {
+            let status = world.operator().admin(node)?.get_status(GetStatusRequest {}).await;
+            records.push(status.context("a node does not tell its status")?.into_inner().records);
+        }
+        if records == before && records.windows(2).all(|pair| pair[0] == pair[1]) {
+            return records.pop().context("no nodes");
+        }
+        anyhow::ensure!(Instant::now() < until, "the nodes do not come to rest: {records:?}");
+        before = records;
+        tokio::time::sleep(REST).await;
+    }
+}
+
 /// Sends `rate` transfers a second for so many seconds: from an acknowledgement to its records in the tables.
 async fn paced(
     world: &World,
@@ -133,7 +155,8 @@ async fn catch_up(world: &mut World, reached: &Reached, args: &Bench) -> anyhow:
     let batches = load::sign(world, args.transfers, args.batch, false)?;
     out::note("sending while reconciliation is away …");
     load::send(world, &batches, args.clients).await?;
-    let (from, tip) = (*reached.borrow(), tip(world).await?);
+    let tip = quiet(world).await?;
+    let from = *reached.borrow();
     out::note("reconciliation catches up …");
     let begun = Instant::now();
     world.reconciliation()?;

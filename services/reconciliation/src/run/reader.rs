@@ -1,7 +1,7 @@
 //! Reads the ledger's stream ahead of the tables: what is written is checked, decoded and encoded before its turn, on other threads; it writes nothing.
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt as _, StreamExt as _};
 use ledger_types::Timestamp;
 use proto::{
     LedgerClient,
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A batch ends here too: several wait in memory, each about three times.
-const BATCH_BYTES_MAX: usize = 24 << 20;
+const BATCH_BYTES_MAX: usize = 32 << 20;
 /// Batches that wait while one is written and one is read.
 const WAITING: usize = 1;
 
@@ -97,16 +97,23 @@ impl Reader {
     ) -> Result<std::convert::Infallible, Error> {
         let mut events = self.client.events(self.next, true).await.map_err(Error::Ledger)?;
         loop {
-            let flush = tokio::select! {
-                biased;
-                () = tokio::time::sleep_until(self.due), if !self.raw.is_empty() => true,
-                event = tokio::time::timeout(SILENCE_MAX, events.next()) => {
-                    let event = event.map_err(|_| Error::Stream("fell silent"))?;
-                    let event = event.ok_or(Error::Stream("ended"))?.map_err(Error::Ledger)?;
-                    self.take(event)
-                }
-                _ = ticks.tick(), if self.tie_out.is_none() => self.ask_balances().await,
-            };
+            // What is there is taken without a look at the clock, as long as a batch goes on.
+            let mut flush = false;
+            while !flush && let Some(event) = events.next().now_or_never() {
+                let event = event.ok_or(Error::Stream("ended"))?.map_err(Error::Ledger)?;
+                flush = self.take(event);
+            }
+            let flush = flush
+                || tokio::select! {
+                    biased;
+                    () = tokio::time::sleep_until(self.due), if !self.raw.is_empty() => true,
+                    event = tokio::time::timeout(SILENCE_MAX, events.next()) => {
+                        let event = event.map_err(|_| Error::Stream("fell silent"))?;
+                        let event = event.ok_or(Error::Stream("ended"))?.map_err(Error::Ledger)?;
+                        self.take(event)
+                    }
+                    _ = ticks.tick(), if self.tie_out.is_none() => self.ask_balances().await,
+                };
             if flush {
                 // Waits while enough is waiting: the stream stops meanwhile, and the ledger with it.
                 let ahead = self.hand_over();
@@ -121,7 +128,8 @@ impl Reader {
             Event::Heartbeat { records, at, .. } => {
                 self.tip = records;
                 self.heard_at = self.heard_at.max(at);
-                true
+                // While more is coming a batch goes on.
+                records <= self.next
             }
             Event::Record(event) => {
                 if self.raw.is_empty() {

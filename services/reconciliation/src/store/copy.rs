@@ -12,6 +12,8 @@ const HEADER_LENGTH: usize = 19;
 /// NUMERIC keeps digits to the base of 10,000; 39 decimal digits are ten of them.
 const BASE: u128 = 10_000;
 const DIGITS_MAX: usize = 10;
+/// The sign of a NUMERIC below zero.
+const NEGATIVE: [u8; 2] = [0x40, 0];
 
 /// Rows on their way in.
 #[derive(Clone, Debug)]
@@ -68,7 +70,7 @@ impl Rows {
 
     pub(super) fn numeric(&mut self, value: u64) -> &mut Self {
         let mut own = Vec::with_capacity(8 + 2 * DIGITS_MAX);
-        put_numeric(u128::from(value), &mut own);
+        put_numeric(u128::from(value), false, &mut own);
         self.bytes(&own)
     }
 
@@ -81,7 +83,7 @@ impl Rows {
 
 /// A whole number as a parameter of type NUMERIC.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Numeric(pub(super) u128);
+pub(super) struct Numeric(pub(super) i128);
 
 impl Type<sqlx::Postgres> for Numeric {
     fn type_info() -> PgTypeInfo {
@@ -98,13 +100,13 @@ impl PgHasArrayType for Numeric {
 impl Encode<'_, sqlx::Postgres> for Numeric {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         let mut own = Vec::with_capacity(8 + 2 * DIGITS_MAX);
-        put_numeric(self.0, &mut own);
+        put_numeric(self.0.unsigned_abs(), self.0 < 0, &mut own);
         buffer.extend_from_slice(&own);
         Ok(IsNull::No)
     }
 }
 
-fn put_numeric(mut value: u128, out: &mut Vec<u8>) {
+fn put_numeric(mut value: u128, negative: bool, out: &mut Vec<u8>) {
     let mut digits = [0_i16; DIGITS_MAX];
     let mut count = 0;
     while value > 0 && count < DIGITS_MAX {
@@ -127,8 +129,9 @@ fn put_numeric(mut value: u128, out: &mut Vec<u8>) {
     let short = |length: usize| i16::try_from(length).unwrap_or_default();
     out.extend_from_slice(&short(count - zeros).to_be_bytes());
     out.extend_from_slice(&short(count.saturating_sub(1)).to_be_bytes());
-    // Positive, and no digits after the point.
-    out.extend_from_slice(&[0; 4]);
+    // The sign, and no digits after the point.
+    out.extend_from_slice(if negative { &NEGATIVE } else { &[0; 2] });
+    out.extend_from_slice(&[0; 2]);
     for digit in digits[zeros..count].iter().rev() {
         out.extend_from_slice(&digit.to_be_bytes());
     }

@@ -185,9 +185,11 @@ async fn transfers(
     let named = book.changes.transfers.iter();
     let rows = named.filter_map(|subject| Some((subject, book.transfers.get(subject)?)));
     // What a record of this batch submitted is not there yet.
-    let (new, changed): (Vec<_>, Vec<_>) =
+    let (mut new, changed): (Vec<_>, Vec<_>) =
         rows.partition(|(_, row)| row.submit_sequence >= first_sequence);
     if !new.is_empty() {
+        // In the order of the submits, in which most indexes grow at their end.
+        new.sort_unstable_by_key(|(_, row)| row.submit_sequence);
         let statement = "COPY ledger.transfers (debtor_agent, uetr, creditor_agent, corridor,
             state, rejection, reason, amount, currency, returned, deadline_micros,
             held_until_micros, submit_sequence, submitted_micros, decided_sequence,
@@ -294,20 +296,20 @@ async fn balances(
     if moved.is_empty() {
         return Ok(());
     }
-    let deltas = |field: fn(&Delta) -> i128| -> Vec<String> {
-        moved.values().map(|delta| field(delta).to_string()).collect()
+    let deltas = |field: fn(&Delta) -> i128| -> Vec<Numeric> {
+        moved.values().map(|delta| Numeric(field(delta))).collect()
     };
     let updated = sqlx::query(
         "UPDATE ledger.balances b SET
-             debits_pending = b.debits_pending + delta.debits_pending::numeric,
-             debits_posted = b.debits_posted + delta.debits_posted::numeric,
-             credits_pending = b.credits_pending + delta.credits_pending::numeric,
-             credits_posted = b.credits_posted + delta.credits_posted::numeric
-         FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+             debits_pending = b.debits_pending + delta.debits_pending,
+             debits_posted = b.debits_posted + delta.debits_posted,
+             credits_pending = b.credits_pending + delta.credits_pending,
+             credits_posted = b.credits_posted + delta.credits_posted
+         FROM UNNEST($1::numeric[], $2::numeric[], $3::numeric[], $4::numeric[], $5::numeric[])
              AS delta (account, debits_pending, debits_posted, credits_pending, credits_posted)
-         WHERE b.account = delta.account::numeric",
+         WHERE b.account = delta.account",
     )
-    .bind(moved.keys().map(AccountId::to_string).collect::<Vec<_>>())
+    .bind(moved.keys().map(|account| Numeric(account.0.into())).collect::<Vec<_>>())
     .bind(deltas(|delta| delta.debits_pending))
     .bind(deltas(|delta| delta.debits_posted))
     .bind(deltas(|delta| delta.credits_pending))

@@ -42,7 +42,7 @@ pub(super) async fn measure(args: &Bench) -> anyhow::Result<Value> {
     let tables = Store::new(&url).context("the tables cannot be read")?;
     let (seen, reached) = watch::channel(0);
     let follower = tokio::spawn(follow(tables, seen));
-    let tip = tip(&world).await?;
+    let tip = quiet(&world).await?;
     reach(&reached, tip).await?;
     out::note("sending at a pace …");
     let lag = paced(&world, &reached, (args.rate, args.seconds)).await?;
@@ -74,13 +74,6 @@ async fn reach(reached: &Reached, records: u64) -> anyhow::Result<()> {
     let waited = tokio::time::timeout(PATIENCE, enough).await;
     waited.with_context(|| format!("the tables lack record {records} after {PATIENCE:?}"))??;
     Ok(())
-}
-
-/// How many records the ledger has.
-async fn tip(world: &World) -> anyhow::Result<u64> {
-    let leader = world.leader().await.context("the ledger has no leader")?;
-    let status = world.operator().admin(leader)?.get_status(GetStatusRequest {}).await;
-    Ok(status.context("the leader does not tell its status")?.into_inner().records)
 }
 
 /// How many records the ledger has, once all nodes have them and none works on anything: what a node still keeps of what

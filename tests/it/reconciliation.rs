@@ -24,7 +24,7 @@ use proto::convert::RecordEvent;
 use services_reconciliation::{
     Store,
     record::Record,
-    store::{Balances, Error},
+    store::{Balances, Batch, Error, Writer},
     summary,
 };
 use tests::postgres::Postgres;
@@ -32,6 +32,7 @@ use tests::postgres::Postgres;
 use crate::gateway_faults::forgetful;
 
 mod many;
+mod overlap;
 mod rebuild;
 mod roles;
 mod running;
@@ -367,13 +368,15 @@ fn records(world: &World) -> Vec<Record> {
     world.events().into_iter().map(|event| Record::read(event).unwrap()).collect()
 }
 
+fn batches(records: &[Record], length: usize) -> impl Iterator<Item = Batch> {
+    records.chunks(length).map(|records| Batch::new(records.to_vec()))
+}
+
 async fn filled(database_url: &str, records: &[Record], batch: usize) -> Store {
     let store = Store::new(database_url).unwrap();
     store.migrate().await.unwrap();
-    let mut cursor = store.claim(None).await.unwrap();
-    for records in records.chunks(batch) {
-        cursor = store.write(&cursor, records).await.unwrap();
-    }
+    let writer = Writer::new(store.clone(), store.claim(None).await.unwrap());
+    writer.write_all(batches(records, batch)).await.unwrap();
     store
 }
 

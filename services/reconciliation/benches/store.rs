@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use services_reconciliation::{
     Store,
     record::Record,
-    store::{Batch, Pace},
+    store::{Batch, Pace, Writer},
 };
 use sqlx::PgConnection;
 
@@ -45,11 +45,9 @@ async fn main() {
 
     let store = Store::new(&url).unwrap();
     store.migrate().await.unwrap();
-    let mut cursor = store.claim(None).await.unwrap();
     let begun = Instant::now();
-    for batch in &batches {
-        cursor = store.write_batch(&cursor, batch).await.unwrap();
-    }
+    let writer = Writer::new(store.clone(), store.claim(None).await.unwrap());
+    writer.write_all(batches).await.unwrap();
     let written = begun.elapsed();
     said("records written, with all that follows", records, written);
     let copied = copied(&store).await;

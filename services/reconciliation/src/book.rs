@@ -13,6 +13,7 @@ use ledger_types::{AccountId, Currency, ParticipantId, Timestamp, TransferState}
 
 use crate::record::{Content, Record};
 
+mod behind;
 mod recall;
 mod row;
 
@@ -58,7 +59,7 @@ pub struct Book {
     pub changes: Changes,
 }
 
-/// What a batch changed. Transfers and postings are named here and read from the book.
+/// What a batch changed. Whose transfers and postings is said here; they are read from the book.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     /// The network founded by record 0.
@@ -73,10 +74,8 @@ pub struct Changes {
     pub accounts: BTreeMap<AccountId, Account>,
     /// Net debit caps set.
     pub caps: BTreeMap<AccountId, u64>,
-    /// Transfers made or changed.
-    pub transfers: BTreeSet<Subject>,
-    /// Postings made or changed.
-    pub postings: BTreeSet<Subject>,
+    /// Whose transfers or postings were made or changed, once for each time.
+    pub subjects: Vec<Subject>,
     /// Recalls made in the batch.
     pub recalls: Vec<Recall>,
     /// Answers given in the batch, in order.
@@ -239,7 +238,7 @@ impl Book {
         let subject = original(body).ok_or(unknown)?;
         let transfer = self.transfers.get_mut(&subject).ok_or(unknown)?;
         transfer.returned = transfer.returned.saturating_add(amount);
-        self.changes.transfers.insert(subject);
+        self.changes.subjects.push(subject);
         Ok(())
     }
 
@@ -317,7 +316,7 @@ impl Book {
         let subject = transfer_subject(shared);
         let unknown = Error::TransferUnknown { sequence: record.sequence };
         let transfer = self.transfers.get_mut(&subject).ok_or(unknown)?;
-        self.changes.transfers.insert(subject);
+        self.changes.subjects.push(subject);
         Ok(transfer)
     }
 
@@ -327,7 +326,7 @@ impl Book {
     }
 
     fn put_transfer(&mut self, subject: Subject, transfer: Transfer) {
-        self.changes.transfers.insert(subject.clone());
+        self.changes.subjects.push(subject.clone());
         self.transfers.insert(subject, transfer);
     }
 
@@ -359,7 +358,7 @@ impl Book {
             }
             postings.push(posting);
         }
-        self.changes.postings.insert(subject.clone());
+        self.changes.subjects.push(subject.clone());
         self.postings.insert(subject, postings);
     }
 
@@ -378,7 +377,7 @@ impl Book {
             posting.state = state;
             posting.decided_sequence = sequence;
         }
-        self.changes.postings.insert(subject.clone());
+        self.changes.subjects.push(subject.clone());
     }
 }
 

@@ -12,14 +12,14 @@ use services_runtime::{
     shutdown::Shutdown,
     telemetry,
     tls::{self, ClientTls},
-    trace::{Tracer, now_micros},
+    trace::Tracer,
 };
-use tokio::{sync::watch, task::JoinSet, time::Instant};
+use tokio::{sync::watch, task::JoinSet};
 use tracing::{debug, error, info, warn};
 
 use crate::{
     Settings, measure, record,
-    store::{self, Batch, Cursor, Store},
+    store::{self, Cursor, Store, Writer, Written},
     tie_out,
 };
 
@@ -215,7 +215,7 @@ impl Follower {
     async fn session(&mut self) -> Result<(), Error> {
         self.store.migrate().await.map_err(Error::Store)?;
         let first = self.epoch.is_none();
-        let mut cursor = self.store.claim(self.epoch).await.map_err(Error::Store)?;
+        let cursor = self.store.claim(self.epoch).await.map_err(Error::Store)?;
         self.epoch = Some(cursor.epoch);
         crash_point("cursor-claimed");
         self.set(DATABASE, true);
@@ -228,43 +228,62 @@ impl Follower {
             self.shutdown.spawn("sweep", sweeping);
         }
         let next = cursor.next_sequence;
-        let (sender, mut read) = reader::channel();
+        let (sender, read) = reader::channel();
         // Dropped with the session, and with it everything that was read ahead.
         let mut reading = JoinSet::new();
         reading.spawn(reader::read(self.client.clone(), self.settings.clone(), next, sender));
         info!(next_sequence = next, epoch = cursor.epoch, "following the ledger");
+        let mut writer = Writer::new(self.store.clone(), cursor);
+        let Err(failure) = self.follow(read, &mut writer).await;
+        let Error::Store(failure) = failure else { return Err(failure) };
+        Err(Error::Store(self.store.or_fenced(failure, writer.cursor()).await))
+    }
+
+    /// Gives the writer what is read, for as long as it takes more.
+    async fn follow(
+        &mut self,
+        mut read: reader::Read,
+        writer: &mut Writer,
+    ) -> Result<std::convert::Infallible, Error> {
+        let mut tie_out = None;
         loop {
-            let ahead = read.recv().await.ok_or(Error::Stream("is not read"))??;
-            self.set(FOLLOWING, true);
-            self.tip = ahead.tip;
-            self.heard_at = self.heard_at.max(ahead.heard_at);
-            if let Some(batch) = ahead.batch {
-                let batch = batch.await.map_err(|_| Error::Stream("is not read"))?;
-                let batch = batch.map_err(Error::Record)?;
-                crash_point("batch-taken");
-                cursor = self.write(&cursor, &batch).await?;
+            tokio::select! {
+                written = writer.written() => self.written(written.map_err(Error::Store)?),
+                ahead = read.recv(), if writer.takes() && tie_out.is_none() => {
+                    let ahead = ahead.ok_or(Error::Stream("is not read"))??;
+                    self.set(FOLLOWING, true);
+                    self.tip = ahead.tip;
+                    self.heard_at = self.heard_at.max(ahead.heard_at);
+                    if let Some(batch) = ahead.batch {
+                        let batch = batch.await.map_err(|_| Error::Stream("is not read"))?;
+                        let batch = batch.map_err(Error::Record)?;
+                        crash_point("batch-taken");
+                        writer.write(batch).await.map_err(Error::Store)?;
+                    }
+                    tie_out = ahead.tie_out;
+                }
             }
-            self.lag(&cursor);
-            if let Some(balances) = ahead.tie_out {
-                self.compare(balances, &cursor).await?;
+            self.lag(writer.cursor());
+            // Balances are the ledger's at the end of this very batch: no other one goes before.
+            if writer.idle()
+                && let Some(balances) = tie_out.take()
+            {
+                self.compare(balances, writer.cursor()).await?;
             }
         }
     }
 
-    async fn write(&mut self, cursor: &Cursor, batch: &Batch) -> Result<Cursor, Error> {
-        let (begun, begun_micros) = (Instant::now(), now_micros());
-        let next = self.store.write_batch(cursor, batch).await.map_err(Error::Store)?;
+    fn written(&mut self, written: Written) {
         self.written = true;
         self.set(DATABASE, true);
-        let written = batch.records();
-        if let Some(network) = next.network.or(cursor.network) {
-            measure::booked(&self.tracer, NetworkId(network), written, begun_micros);
+        let records = written.batch.records();
+        if let Some(network) = written.cursor.network {
+            measure::booked(&self.tracer, NetworkId(network), records, written.begun_micros);
         }
-        self.booked_at = written.last().map_or(self.booked_at, |last| self.booked_at.max(last.at));
-        histogram!("causeway_reconciliation_batch_seconds").record(begun.elapsed());
-        let records = next.next_sequence.saturating_sub(cursor.next_sequence);
-        counter!("causeway_reconciliation_records_total").increment(records);
-        Ok(next)
+        self.booked_at = records.last().map_or(self.booked_at, |last| self.booked_at.max(last.at));
+        histogram!("causeway_reconciliation_batch_seconds").record(written.took);
+        let count = u64::try_from(records.len()).unwrap_or(u64::MAX);
+        counter!("causeway_reconciliation_records_total").increment(count);
     }
 
     fn lag(&self, cursor: &Cursor) {

@@ -1,26 +1,19 @@
 //! Schema `ledger` in Postgres: one SQL transaction a batch, fenced by the cursor's epoch; it decides no balance.
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use ledger_proof::{
     codec::{DecodeError, Digest, Field},
-    record::EntryRecord,
     tree::Frontier,
 };
 use ledger_types::AccountId;
-use services_runtime::faults::{crash_point, planted};
 use sqlx::{
     PgConnection, PgPool, Row,
     postgres::{PgConnectOptions, PgPoolOptions, PgRow},
 };
 
-use crate::{
-    book::{self, Book, Subject},
-    record::{Content, Record},
-};
+use crate::{book, record::Record};
 
+mod batch;
 mod copy;
 mod load;
 mod rebuild;
@@ -30,11 +23,14 @@ mod save;
 mod stored;
 mod summary;
 mod sweep;
+mod writer;
 
+pub use batch::Batch;
 pub use copy::Unreadable;
 pub use rebuild::{Plan, Rebuilt, TABLES};
 pub use summary::{Summary, summary};
 pub use sweep::{Pace, Swept};
+pub use writer::{Writer, Written};
 
 const CONNECTIONS_MAX: u32 = 4;
 /// A database that is away is noticed, and tried again, after this time.
@@ -55,6 +51,9 @@ const BY_KEY: [(&str, &str); 5] = [
     ("enable_material", "off"),
     ("jit", "off"),
 ];
+
+/// Whoever holds a row that a batch needs, and does not go on, is waited for so long; nothing waits for ever.
+const PATIENT: [(&str, &str); 1] = [("lock_timeout", "10s")];
 
 /// Why a batch was not written.
 #[derive(Debug, thiserror::Error)]
@@ -186,6 +185,17 @@ pub struct Cursor {
     pub epoch: i64,
 }
 
+impl Cursor {
+    /// Whether what was written is here, and nobody else has taken over.
+    fn holds(&self, written: &Self) -> Result<(), Error> {
+        if self.epoch != written.epoch {
+            return Err(Error::Fenced { held: written.epoch, found: self.epoch });
+        }
+        let (written, found) = (written.next_sequence, self.next_sequence);
+        if found < written { Err(Error::Forgotten { written, found }) } else { Ok(()) }
+    }
+}
+
 /// The balances of one account, as the postings make them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Balances {
@@ -197,29 +207,6 @@ pub struct Balances {
     pub credits_pending: u128,
     /// Posted credits.
     pub credits_posted: u128,
-}
-
-/// Records with what can be made of them without a database, so that it is made while the batch
-/// before is still written.
-#[derive(Clone, Debug)]
-pub struct Batch {
-    records: Vec<Record>,
-    subjects: BTreeSet<Subject>,
-    rows: Vec<u8>,
-}
-
-impl Batch {
-    /// Encodes the records.
-    #[must_use]
-    pub fn new(records: Vec<Record>) -> Self {
-        Self { subjects: Book::subjects(&records), rows: rows::records(&records), records }
-    }
-
-    /// What was encoded.
-    #[must_use]
-    pub fn records(&self) -> &[Record] {
-        &self.records
-    }
 }
 
 /// The schema `ledger`.
@@ -239,7 +226,11 @@ impl Store {
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(
-                options.application_name("reconciliation").options(ASYNCHRONOUS).options(BY_KEY),
+                options
+                    .application_name("reconciliation")
+                    .options(ASYNCHRONOUS)
+                    .options(BY_KEY)
+                    .options(PATIENT),
             );
         Ok(Self { pool })
     }
@@ -290,11 +281,9 @@ impl Store {
             Some(held) => held,
             None => self.fence().await?,
         };
-        let row = sqlx::query("SELECT next_sequence, frontier, network, epoch FROM ledger.cursor")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(Error::statement("claim"))?;
-        let cursor = cursor(&row)?;
+        let mut connection = self.pool.acquire().await.map_err(Error::statement("claim"))?;
+        // By the lock: a commit whose answer did not come ends first.
+        let cursor = lock(&mut connection).await?;
         match cursor.epoch == held {
             true => Ok(cursor),
             false => Err(Error::Fenced { held, found: cursor.epoch }),
@@ -325,43 +314,20 @@ impl Store {
     /// When nothing was written, or ([`Error::transient`]) nobody knows: claim again and go on
     /// from the cursor.
     pub async fn write(&self, held: &Cursor, records: &[Record]) -> Result<Cursor, Error> {
-        self.write_batch(held, &Batch::new(records.to_vec())).await
+        let writer = Writer::new(self.clone(), held.clone());
+        writer.write_all([Batch::new(records.to_vec())]).await
     }
 
-    /// Writes a batch whose bytes were made before.
-    ///
-    /// # Errors
-    /// As [`write`](Self::write).
-    pub async fn write_batch(&self, held: &Cursor, batch: &Batch) -> Result<Cursor, Error> {
-        let mut transaction = self.pool.begin().await.map_err(Error::statement("begin"))?;
-        let connection: &mut PgConnection = &mut transaction;
-        let row = sqlx::query(
-            "SELECT next_sequence, frontier, network, epoch FROM ledger.cursor FOR UPDATE",
-        )
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(Error::statement("lock cursor"))?;
-        let next = cursor(&row)?;
-        if next.epoch != held.epoch {
-            return Err(Error::Fenced { held: held.epoch, found: next.epoch });
+    /// The failure, or what is behind it: who has taken over adds the same rows, and is met there
+    /// before the cursor tells of it.
+    pub async fn or_fenced(&self, failure: Error, held: &Cursor) -> Error {
+        if failure.transient() {
+            return failure;
         }
-        let (written, found) = (held.next_sequence, next.next_sequence);
-        if found < written {
-            return Err(Error::Forgotten { written, found });
+        match self.claim(Some(held.epoch)).await {
+            Err(fenced @ Error::Fenced { .. }) => fenced,
+            Ok(_) | Err(_) => failure,
         }
-        let next = fill(connection, next, batch).await?;
-        if planted("cursor-outside") {
-            transaction.commit().await.map_err(Error::statement("commit"))?;
-            crash_point("batch-cursor");
-            let mut connection = self.pool.acquire().await.map_err(Error::statement("begin"))?;
-            save::cursor(&mut connection, &next).await?;
-            return Ok(next);
-        }
-        save::cursor(connection, &next).await?;
-        crash_point("batch-cursor");
-        transaction.commit().await.map_err(Error::statement("commit"))?;
-        crash_point("batch-committed");
-        Ok(next)
     }
 
     /// Every account's balances and the number of records they follow from.
@@ -418,47 +384,23 @@ async fn migrated(connection: &mut PgConnection) -> bool {
         .all(|own| applied.get(&own.version).is_some_and(|sum| **sum == *own.checksum))
 }
 
-/// Writes a batch behind what was written, all but the cursor, which is answered.
-async fn fill(
-    connection: &mut PgConnection,
-    mut next: Cursor,
-    batch: &Batch,
-) -> Result<Cursor, Error> {
-    let records = batch.records();
-    check_sequence(next.next_sequence, records)?;
-    crash_point("batch-locked");
-    let mut book = load::book(connection, &batch.subjects).await?;
-    crash_point("batch-loaded");
-    for record in records {
-        book.apply(record).map_err(Error::Book)?;
-        next.frontier.push(record.leaf);
-    }
-    next.next_sequence = next.frontier.size();
-    next.network = book.changes.network.or(next.network);
-    save::records(connection, &batch.rows).await?;
-    crash_point("batch-records");
-    save::entries(connection, &entries(records)).await?;
-    save::changes(connection, &book, records).await?;
-    crash_point("batch-changes");
-    Ok(next)
+/// The cursor as it is.
+async fn look(connection: &mut PgConnection) -> Result<Cursor, Error> {
+    let row = sqlx::query("SELECT next_sequence, frontier, network, epoch FROM ledger.cursor")
+        .fetch_one(connection)
+        .await
+        .map_err(Error::statement("read cursor"))?;
+    cursor(&row)
 }
 
-/// The records must be the next ones, without a gap.
-fn check_sequence(next: u64, records: &[Record]) -> Result<(), Error> {
-    for (expected, record) in (next..).zip(records) {
-        if record.sequence != expected {
-            return Err(Error::Gap { expected, found: record.sequence });
-        }
-    }
-    Ok(())
-}
-
-fn entries<'a>(records: &'a [Record]) -> Vec<(&'a Record, &'a EntryRecord)> {
-    let entry = |record: &'a Record| match &record.content {
-        Content::Entry(entry) => Some((record, entry)),
-        Content::Genesis(_) | Content::Outcome { .. } | Content::EnvelopeRefusal => None,
-    };
-    records.iter().filter_map(entry).collect()
+/// The cursor, which nobody else moves until the transaction ends.
+async fn lock(connection: &mut PgConnection) -> Result<Cursor, Error> {
+    let row =
+        sqlx::query("SELECT next_sequence, frontier, network, epoch FROM ledger.cursor FOR UPDATE")
+            .fetch_one(connection)
+            .await
+            .map_err(Error::statement("lock cursor"))?;
+    cursor(&row)
 }
 
 fn cursor(row: &PgRow) -> Result<Cursor, Error> {

@@ -5,7 +5,7 @@ use services_office::{Office, Rules};
 use services_reconciliation::{
     Report, Store,
     record::Record,
-    store::{Batch, Cursor, Pace},
+    store::{Batch, Cursor, Pace, Writer},
 };
 use services_reports::{Asked, Kind, Made, Reports, Signer, write::Format};
 use tests::{postgres::Postgres, say};
@@ -20,17 +20,12 @@ const FIRST: usize = 8_000;
 const LATER: usize = 100_000;
 const BATCH: usize = 8_192;
 
-async fn written(
-    store: &Store,
-    mut cursor: Cursor,
-    events: &[proto::convert::RecordEvent],
-) -> Cursor {
-    for events in events.chunks(BATCH) {
+async fn written(store: &Store, cursor: Cursor, events: &[proto::convert::RecordEvent]) -> Cursor {
+    let batches = events.chunks(BATCH).map(|events| {
         let read = events.iter().cloned().map(Record::read);
-        let batch = Batch::new(read.collect::<Result<_, _>>().unwrap());
-        cursor = store.write_batch(&cursor, &batch).await.unwrap();
-    }
-    cursor
+        Batch::new(read.collect::<Result<_, _>>().unwrap())
+    });
+    Writer::new(store.clone(), cursor).write_all(batches).await.unwrap()
 }
 
 /// Every report in every format, of the first records and acts.

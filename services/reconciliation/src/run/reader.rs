@@ -23,6 +23,9 @@ use crate::{
 
 /// A batch ends here too: several wait in memory, each about three times.
 const BATCH_BYTES_MAX: usize = 32 << 20;
+/// The first batch ends after so many records and each after it may be twice as long, so that writing begins while
+/// most is still to be read.
+const FIRST_BATCH_RECORDS: usize = 2_048;
 /// Batches that wait while one is written and one is read.
 const WAITING: usize = 1;
 
@@ -56,9 +59,10 @@ pub(super) async fn read(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let reader = Reader {
         client,
-        settings,
         next,
         raw: Vec::new(),
+        records_max: settings.batch_records_max.min(FIRST_BATCH_RECORDS),
+        settings,
         bytes: 0,
         due: Instant::now(),
         tip: 0,
@@ -81,6 +85,8 @@ struct Reader {
     /// The number of the record that is due.
     next: u64,
     raw: Vec<RecordEvent>,
+    /// After how many records the batch ends.
+    records_max: usize,
     bytes: usize,
     /// When what was read is handed over.
     due: Instant,
@@ -144,7 +150,7 @@ impl Reader {
                 self.raw.push(*event);
                 // Balances can be compared only at the very record they were read at.
                 self.at_tie_out()
-                    || self.raw.len() >= self.settings.batch_records_max
+                    || self.raw.len() >= self.records_max
                     || self.bytes >= BATCH_BYTES_MAX
             }
         }
@@ -169,6 +175,9 @@ impl Reader {
     fn hand_over(&mut self) -> Ahead {
         let raw = std::mem::take(&mut self.raw);
         let empty = raw.is_empty();
+        if raw.len() >= self.records_max {
+            self.records_max = self.settings.batch_records_max.min(2 * self.records_max);
+        }
         self.bytes = 0;
         let tie_out = if self.at_tie_out() { self.tie_out.take() } else { None };
         // Digests are made again on a thread of its own, while others are read.

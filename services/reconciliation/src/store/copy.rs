@@ -15,24 +15,34 @@ const DIGITS_MAX: usize = 10;
 /// The sign of a NUMERIC below zero.
 const NEGATIVE: [u8; 2] = [0x40, 0];
 
-/// Rows on their way in.
+/// About how much is handed to Postgres at one time: it works on the first piece while the last are still here.
+const PIECE_BYTES: usize = 256 << 10;
+/// A row rarely goes beyond the end of a piece by more.
+const ROW_BYTES: usize = 4 << 10;
+
+/// Rows on their way in. They are many megabytes, and never in one place: what is so large is given
+/// back to the system each time, which clears its pages anew.
 #[derive(Clone, Debug)]
 pub(super) struct Rows {
+    full: Vec<Vec<u8>>,
     bytes: Vec<u8>,
     columns: i16,
 }
 
 impl Rows {
     /// Rows of so many columns.
-    pub(super) fn new(columns: i16, capacity: usize) -> Self {
-        let mut bytes = Vec::with_capacity(capacity);
-        bytes.extend_from_slice(SIGNATURE);
+    pub(super) fn new(columns: i16) -> Self {
+        let mut bytes = SIGNATURE.to_vec();
         bytes.extend_from_slice(&[0; 8]);
-        Self { bytes, columns }
+        Self { full: Vec::new(), bytes, columns }
     }
 
     /// Begins a row; as many values follow as there are columns.
     pub(super) fn row(&mut self) -> &mut Self {
+        if self.bytes.len() >= PIECE_BYTES {
+            let next = Vec::with_capacity(PIECE_BYTES + ROW_BYTES);
+            self.full.push(std::mem::replace(&mut self.bytes, next));
+        }
         self.bytes.extend_from_slice(&self.columns.to_be_bytes());
         self
     }
@@ -74,10 +84,11 @@ impl Rows {
         self.bytes(&own)
     }
 
-    /// The whole file.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    /// The whole file, in pieces.
+    pub(super) fn finish(mut self) -> Vec<Vec<u8>> {
         self.bytes.extend_from_slice(&(-1_i16).to_be_bytes());
-        self.bytes
+        self.full.push(self.bytes);
+        self.full
     }
 }
 
@@ -241,11 +252,11 @@ mod tests {
     #[test]
     fn values_come_back_as_they_went() {
         let numbers = [0, 1, 9_999, 10_000, 10_001, 1_000_000, 123_456_789_012, u64::MAX];
-        let mut rows = Rows::new(3, 64);
+        let mut rows = Rows::new(3);
         for number in numbers {
             rows.row().numeric(number).bytes_or_null(None).text("PHP");
         }
-        let file = rows.finish();
+        let file = rows.finish().concat();
         let mut reader = Reader::new(&file).unwrap();
         for number in numbers {
             let [numeric, null, text] = reader.row().unwrap().unwrap();
@@ -253,6 +264,27 @@ mod tests {
             assert_eq!((null.0, text.text()), (None, Ok("PHP")));
         }
         assert!(reader.row::<3>().unwrap().is_none());
+    }
+
+    #[test]
+    fn many_rows_are_in_pieces_and_none_is_torn() {
+        // Two and a half pieces of them.
+        let count = i64::try_from(PIECE_BYTES / 14 * 5 / 2).unwrap();
+        let mut rows = Rows::new(1);
+        for number in 0..count {
+            rows.row().big(number);
+        }
+        let pieces = rows.finish();
+        assert_eq!(pieces.len(), 3);
+        let full = PIECE_BYTES..PIECE_BYTES + 14;
+        assert!(pieces[..2].iter().all(|piece| full.contains(&piece.len())));
+        let file = pieces.concat();
+        let mut reader = Reader::new(&file).unwrap();
+        for number in 0..count {
+            let [value] = reader.row().unwrap().unwrap();
+            assert_eq!(value.big(), Ok(number));
+        }
+        assert!(reader.row::<1>().unwrap().is_none());
     }
 
     #[test]
@@ -269,9 +301,9 @@ mod tests {
 
     #[test]
     fn a_file_cut_anywhere_is_unreadable() {
-        let mut rows = Rows::new(2, 64);
+        let mut rows = Rows::new(2);
         rows.row().big(7).bytes(&[1; 9]);
-        let file = rows.finish();
+        let file = rows.finish().concat();
         for length in 0..file.len() {
             let read = Reader::new(&file[..length]).and_then(|mut reader| {
                 while reader.row::<2>()?.is_some() {}

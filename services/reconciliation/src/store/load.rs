@@ -1,39 +1,49 @@
 //! Reads the rows that a batch may touch into a book, inside the batch's SQL transaction.
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use ledger_types::{
-    AccountId, ConfirmationStatus, CorridorId, ParticipantId, Timestamp, TransferState,
+    AccountId, ConfirmationStatus, CorridorId, Currency, ParticipantId, Timestamp, TransferState,
 };
 use sqlx::{PgConnection, postgres::PgRow};
 
 use super::{Error, column, parsed, signed, unsigned};
 use crate::book::{Book, Posting, PostingState, Subject, SubjectKind, Transfer};
 
-/// The custody accounts, and the transfers and postings of the subjects.
-pub(super) async fn book(
+/// The custody account of each currency.
+pub(super) async fn custody(
     connection: &mut PgConnection,
-    subjects: &BTreeSet<Subject>,
-) -> Result<Book, Error> {
-    let mut book = Book::default();
-    let rows = sqlx::query("SELECT account::text, currency FROM ledger.accounts WHERE custody")
-        .fetch_all(&mut *connection)
+) -> Result<BTreeMap<Currency, AccountId>, Error> {
+    let rows = sqlx::query("SELECT currency, custody_account::text FROM ledger.currencies")
+        .fetch_all(connection)
         .await
         .map_err(Error::statement("read custody accounts"))?;
-    for row in &rows {
-        book.custody.insert(parsed(row, "currency")?, AccountId(parsed(row, "account")?));
+    let account = |row| Ok((parsed(row, "currency")?, AccountId(parsed(row, "custody_account")?)));
+    rows.iter().map(account).collect()
+}
+
+/// The transfers and postings of the subjects.
+pub(super) async fn rows(
+    connection: &mut PgConnection,
+    subjects: &[&Subject],
+    book: &mut Book,
+) -> Result<(), Error> {
+    if subjects.is_empty() {
+        return Ok(());
     }
-    if !subjects.is_empty() {
-        transfers(connection, subjects, &mut book).await?;
-        postings(connection, subjects, &mut book).await?;
+    let transfers = transfers(connection, subjects).await?;
+    // A transfer's legs bear its submit's number; what is no transfer is rare, and found by name.
+    let submits = transfers.iter().map(|(_, row)| signed(row.submit_sequence)).collect();
+    for (subject, posting) in postings(connection, subjects, submits).await? {
+        book.postings.entry(subject).or_default().push(posting);
     }
-    Ok(book)
+    book.transfers.extend(transfers);
+    Ok(())
 }
 
 async fn transfers(
     connection: &mut PgConnection,
-    subjects: &BTreeSet<Subject>,
-    book: &mut Book,
-) -> Result<(), Error> {
+    subjects: &[&Subject],
+) -> Result<Vec<(Subject, Transfer)>, Error> {
     let wanted = || subjects.iter().filter(|subject| subject.kind == SubjectKind::Transfer);
     let owners: Vec<i64> = wanted().map(|subject| i64::from(subject.owner.0)).collect();
     let ids: Vec<&[u8]> = wanted().map(|subject| subject.id.as_slice()).collect();
@@ -53,15 +63,12 @@ async fn transfers(
     .fetch_all(connection)
     .await
     .map_err(Error::statement("read transfers"))?;
-    for row in &rows {
-        let subject = Subject {
-            kind: SubjectKind::Transfer,
-            owner: ParticipantId(unsigned(row, "debtor_agent")?),
-            id: column(row, "uetr")?,
-        };
-        book.transfers.insert(subject, transfer(row)?);
-    }
-    Ok(())
+    let named = |row| {
+        let owner = ParticipantId(unsigned(row, "debtor_agent")?);
+        let id = column(row, "uetr")?;
+        Ok((Subject { kind: SubjectKind::Transfer, owner, id }, transfer(row)?))
+    };
+    rows.iter().map(named).collect()
 }
 
 fn transfer(row: &PgRow) -> Result<Transfer, Error> {
@@ -94,12 +101,9 @@ fn transfer(row: &PgRow) -> Result<Transfer, Error> {
 
 async fn postings(
     connection: &mut PgConnection,
-    subjects: &BTreeSet<Subject>,
-    book: &mut Book,
-) -> Result<(), Error> {
-    // A transfer's legs bear its submit's number; what is no transfer is rare, and found by name.
-    let submits = book.transfers.values().map(|row| signed(row.submit_sequence));
-    let submits: Vec<i64> = submits.collect();
+    subjects: &[&Subject],
+    submits: Vec<i64>,
+) -> Result<Vec<(Subject, Posting)>, Error> {
     let others = || subjects.iter().filter(|subject| subject.kind != SubjectKind::Transfer);
     let kinds: Vec<i16> = others().map(|subject| subject.kind.code()).collect();
     let owners: Vec<i64> = others().map(|subject| i64::from(subject.owner.0)).collect();
@@ -127,16 +131,13 @@ async fn postings(
     .fetch_all(connection)
     .await
     .map_err(Error::statement("read postings"))?;
-    for row in &rows {
-        let subject = Subject {
-            kind: SubjectKind::from_code(column(row, "subject_kind")?)
-                .ok_or(Error::Unreadable { column: "subject_kind" })?,
-            owner: ParticipantId(unsigned(row, "subject_owner")?),
-            id: column(row, "subject")?,
-        };
-        book.postings.entry(subject).or_default().push(posting(row)?);
-    }
-    Ok(())
+    let named = |row| {
+        let kind = SubjectKind::from_code(column(row, "subject_kind")?)
+            .ok_or(Error::Unreadable { column: "subject_kind" })?;
+        let owner = ParticipantId(unsigned(row, "subject_owner")?);
+        Ok((Subject { kind, owner, id: column(row, "subject")? }, posting(row)?))
+    };
+    rows.iter().map(named).collect()
 }
 
 fn posting(row: &PgRow) -> Result<Posting, Error> {

@@ -1,5 +1,5 @@
 //! Makes schema `ledger` anew beside the one that is there, in one SQL transaction: until it ends, and after any crash, nothing has changed. It touches no other schema.
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use futures_util::StreamExt;
 use ledger_proof::{
@@ -9,7 +9,11 @@ use ledger_proof::{
 use sqlx::{Connection, PgConnection, Row};
 use tokio::sync::mpsc;
 
-use super::{Batch, Cursor, Error, Store, migrator, unsigned};
+use super::{
+    Batch, Cursor, Error, Store,
+    batch::{Booked, Stage},
+    migrator, unsigned,
+};
 
 /// The tables, each with what orders its rows.
 pub const TABLES: [(&str, &str); 10] = [
@@ -118,8 +122,12 @@ impl Store {
             Cursor { next_sequence: 0, frontier: Frontier::default(), network: None, epoch: 0 };
         while next.next_sequence < records {
             let batch = batches.recv().await.ok_or(Error::Rebuild("records end too soon"))?;
-            next = super::fill(connection, next, &batch).await?;
-            super::save::cursor(connection, &next).await?;
+            let booked = Booked::new(connection, next, &batch, iter::empty()).await?;
+            for stage in Stage::ALL {
+                booked.write(stage, connection, &batch).await?;
+            }
+            super::save::cursor(connection, &booked.to).await?;
+            next = booked.to;
             progress(next.next_sequence, records);
         }
         if next.next_sequence != records || next.frontier.root() != root {

@@ -5,14 +5,9 @@ use crate::{
     record::Record,
 };
 
-/// About what a row takes, so that the buffer grows once.
-const RECORD_BYTES: usize = 1_024;
-const TRANSFER_BYTES: usize = 320;
-const POSTING_BYTES: usize = 200;
-
 /// The rows of `ledger.records`.
-pub(super) fn records(records: &[Record]) -> Vec<u8> {
-    let mut rows = Rows::new(11, records.len() * RECORD_BYTES);
+pub(super) fn records(records: &[Record]) -> Vec<Vec<u8>> {
+    let mut rows = Rows::new(11);
     for record in records {
         rows.row()
             .big(signed(record.sequence))
@@ -27,8 +22,8 @@ pub(super) fn records(records: &[Record]) -> Vec<u8> {
 }
 
 /// The rows of `ledger.transfers`.
-pub(super) fn transfers(transfers: &[(&Subject, &Transfer)]) -> Vec<u8> {
-    let mut rows = Rows::new(19, transfers.len() * TRANSFER_BYTES);
+pub(super) fn transfers(transfers: &[(&Subject, &Transfer)]) -> Vec<Vec<u8>> {
+    let mut rows = Rows::new(19);
     for (subject, row) in transfers {
         rows.row()
             .big(subject.owner.0.into())
@@ -60,8 +55,8 @@ pub(super) fn confirmation(row: &Transfer) -> &'static str {
 }
 
 /// The rows of `ledger.postings`.
-pub(super) fn postings(postings: &[(&Subject, &Posting)]) -> Vec<u8> {
-    let mut rows = Rows::new(12, postings.len() * POSTING_BYTES);
+pub(super) fn postings(postings: &[(&Subject, &Posting)]) -> Vec<Vec<u8>> {
+    let mut rows = Rows::new(12);
     for (subject, row) in postings {
         rows.row()
             .big(signed(row.sequence))

@@ -1,35 +1,33 @@
 //! Writes a batch's rows, several at a time, inside the batch's SQL transaction.
+use std::collections::HashSet;
+
 use ledger_proof::{codec::Field, record::EntryRecord};
-use ledger_types::AccountId;
+use ledger_types::{AccountId, Timestamp};
 use sqlx::PgConnection;
 
 use super::{Cursor, Error, copy::Numeric, rows, signed};
 use crate::{
     book::{Book, Delta, Posting, PostingState, Subject, Transfer},
-    record::Record,
+    record::{Content, Record},
 };
 
-/// What is handed to Postgres at one time.
-const PIECE_BYTES: usize = 256 << 10;
-
 /// Appends the records, as [`rows::records`] encoded them.
-pub(super) async fn records(connection: &mut PgConnection, rows: &[u8]) -> Result<(), Error> {
+pub(super) async fn records(connection: &mut PgConnection, rows: &[Vec<u8>]) -> Result<(), Error> {
     let statement = "COPY ledger.records (sequence, kind, at_micros, shared, debtor, creditor,
         liquidity_1, liquidity_2, operator, salts, item) FROM STDIN (FORMAT binary)";
     copy(connection, statement, rows, "append records").await
 }
 
-/// Sends rows in pieces, so that Postgres works on the first while the last are still here.
 async fn copy(
     connection: &mut PgConnection,
     statement: &'static str,
-    rows: &[u8],
+    rows: &[Vec<u8>],
     name: &'static str,
 ) -> Result<(), Error> {
     let failed = || Error::statement(name);
     let mut copy = connection.copy_in_raw(statement).await.map_err(failed())?;
-    for piece in rows.chunks(PIECE_BYTES) {
-        copy.send(piece).await.map_err(failed())?;
+    for piece in rows {
+        copy.send(piece.as_slice()).await.map_err(failed())?;
     }
     copy.finish().await.map_err(failed())?;
     Ok(())
@@ -38,8 +36,13 @@ async fn copy(
 /// Adds the entries that ended in the batch.
 pub(super) async fn entries(
     connection: &mut PgConnection,
-    entries: &[(&Record, &EntryRecord)],
+    records: &[Record],
 ) -> Result<(), Error> {
+    let entry = |record: &'_ Record| match &record.content {
+        Content::Entry(entry) => Some((record.at, entry.clone())),
+        Content::Genesis(_) | Content::Outcome { .. } | Content::EnvelopeRefusal => None,
+    };
+    let entries: Vec<(Timestamp, EntryRecord)> = records.iter().filter_map(entry).collect();
     let numbers = |field: fn(&EntryRecord) -> u64| -> Vec<i64> {
         entries.iter().map(|(_, entry)| signed(field(entry))).collect()
     };
@@ -52,7 +55,7 @@ pub(super) async fn entries(
     .bind(numbers(|entry| entry.entry))
     .bind(numbers(|entry| entry.first_sequence))
     .bind(numbers(|entry| entry.last_sequence))
-    .bind(entries.iter().map(|(record, _)| signed(record.at.micros())).collect::<Vec<_>>())
+    .bind(entries.iter().map(|(at, _)| signed(at.micros())).collect::<Vec<_>>())
     .bind(entries.iter().map(|(_, entry)| entry.accounts_digest.as_slice()).collect::<Vec<_>>())
     .execute(connection)
     .await
@@ -60,18 +63,16 @@ pub(super) async fn entries(
     Ok(())
 }
 
-/// Writes what followed from the records.
+/// Changes rows of other batches, and rows that may be another's.
 pub(super) async fn changes(
     connection: &mut PgConnection,
     book: &Book,
-    records: &[Record],
+    first: u64,
 ) -> Result<(), Error> {
-    currencies(connection, book).await?;
     participants(connection, book).await?;
-    accounts(connection, book).await?;
-    let first = records.first().map_or(0, |record| record.sequence);
-    transfers(connection, book, first).await?;
-    postings(connection, book, first).await?;
+    caps(connection, book).await?;
+    change_transfers(connection, book, first).await?;
+    change_postings(connection, book, first).await?;
     super::recalls::save(connection, &book.changes).await?;
     balances(connection, book, first).await
 }
@@ -138,7 +139,9 @@ async fn participants(connection: &mut PgConnection, book: &Book) -> Result<(), 
     Ok(())
 }
 
-async fn accounts(connection: &mut PgConnection, book: &Book) -> Result<(), Error> {
+/// Adds the accounts that the batch opens, and the currencies of a founding.
+pub(super) async fn accounts(connection: &mut PgConnection, book: &Book) -> Result<(), Error> {
+    currencies(connection, book).await?;
     let opened = &book.changes.accounts;
     if !opened.is_empty() {
         sqlx::query(
@@ -161,6 +164,10 @@ async fn accounts(connection: &mut PgConnection, book: &Book) -> Result<(), Erro
         .await
         .map_err(Error::statement("open accounts"))?;
     }
+    Ok(())
+}
+
+async fn caps(connection: &mut PgConnection, book: &Book) -> Result<(), Error> {
     let caps = &book.changes.caps;
     if !caps.is_empty() {
         sqlx::query(
@@ -177,33 +184,35 @@ async fn accounts(connection: &mut PgConnection, book: &Book) -> Result<(), Erro
     Ok(())
 }
 
-async fn transfers(
+/// Adds the transfers that the batch's records submitted.
+pub(super) async fn new_transfers(
     connection: &mut PgConnection,
     book: &Book,
-    first_sequence: u64,
+    first: u64,
 ) -> Result<(), Error> {
-    let named = book.changes.transfers.iter();
-    let rows = named.filter_map(|subject| Some((subject, book.transfers.get(subject)?)));
-    // What a record of this batch submitted is not there yet.
-    let (mut new, changed): (Vec<_>, Vec<_>) =
-        rows.partition(|(_, row)| row.submit_sequence >= first_sequence);
-    if !new.is_empty() {
-        // In the order of the submits, in which most indexes grow at their end.
-        new.sort_unstable_by_key(|(_, row)| row.submit_sequence);
-        let statement = "COPY ledger.transfers (debtor_agent, uetr, creditor_agent, corridor,
-            state, rejection, reason, amount, currency, returned, deadline_micros,
-            held_until_micros, submit_sequence, submitted_micros, decided_sequence,
-            decided_micros, confirmed_sequence, confirmed_micros, confirmation)
-            FROM STDIN (FORMAT binary)";
-        copy(connection, statement, &rows::transfers(&new), "add transfers").await?;
+    let made = book.transfers.iter().filter(|(_, row)| row.submit_sequence >= first);
+    let mut new: Vec<_> = made.collect();
+    if new.is_empty() {
+        return Ok(());
     }
-    change_transfers(connection, &changed).await
+    // In the order of the submits, in which most indexes grow at their end.
+    new.sort_unstable_by_key(|(_, row)| row.submit_sequence);
+    let statement = "COPY ledger.transfers (debtor_agent, uetr, creditor_agent, corridor,
+        state, rejection, reason, amount, currency, returned, deadline_micros,
+        held_until_micros, submit_sequence, submitted_micros, decided_sequence,
+        decided_micros, confirmed_sequence, confirmed_micros, confirmation)
+        FROM STDIN (FORMAT binary)";
+    copy(connection, statement, &rows::transfers(&new), "add transfers").await
 }
 
 async fn change_transfers(
     connection: &mut PgConnection,
-    rows: &[(&Subject, &Transfer)],
+    book: &Book,
+    first: u64,
 ) -> Result<(), Error> {
+    let touched: HashSet<&Subject> = book.changes.subjects.iter().collect();
+    let older = book.transfers.iter().filter(|(_, row)| row.submit_sequence < first);
+    let rows: Vec<_> = older.filter(|(subject, _)| touched.contains(subject)).collect();
     if rows.is_empty() {
         return Ok(());
     }
@@ -242,32 +251,37 @@ async fn change_transfers(
     Ok(())
 }
 
-async fn postings(
+/// Adds the postings that the batch's records made.
+pub(super) async fn new_postings(
     connection: &mut PgConnection,
     book: &Book,
-    first_sequence: u64,
+    first: u64,
 ) -> Result<(), Error> {
     let mut new: Vec<(&Subject, &Posting)> = Vec::new();
-    let mut changed: Vec<&Posting> = Vec::new();
-    for subject in &book.changes.postings {
-        for posting in book.postings.get(subject).into_iter().flatten() {
-            if posting.sequence >= first_sequence {
-                new.push((subject, posting));
-            } else {
-                changed.push(posting);
-            }
-        }
+    for (subject, legs) in &book.postings {
+        let made = legs.iter().filter(|leg| leg.sequence >= first);
+        new.extend(made.map(|leg| (subject, leg)));
     }
-    if !new.is_empty() {
-        // In the order of the primary key.
-        new.sort_unstable_by_key(|(_, posting)| (posting.sequence, posting.leg));
-        let statement = "COPY ledger.postings (sequence, leg, subject_kind, subject_owner,
-            subject, kind, debit_account, credit_account, currency, amount, state,
-            decided_sequence) FROM STDIN (FORMAT binary)";
-        copy(connection, statement, &rows::postings(&new), "add postings").await?;
+    if new.is_empty() {
+        return Ok(());
     }
+    // In the order of the primary key.
+    new.sort_unstable_by_key(|(_, posting)| (posting.sequence, posting.leg));
+    let statement = "COPY ledger.postings (sequence, leg, subject_kind, subject_owner,
+        subject, kind, debit_account, credit_account, currency, amount, state,
+        decided_sequence) FROM STDIN (FORMAT binary)";
+    copy(connection, statement, &rows::postings(&new), "add postings").await
+}
+
+async fn change_postings(
+    connection: &mut PgConnection,
+    book: &Book,
+    first: u64,
+) -> Result<(), Error> {
     // All legs of a record are decided by one other.
-    changed.dedup_by_key(|posting| posting.sequence);
+    let decided = book.postings.values().filter_map(|legs| legs.first());
+    let decided = decided.filter(|leg| leg.sequence < first && leg.decided_sequence >= first);
+    let changed: Vec<&Posting> = decided.collect();
     if changed.is_empty() {
         return Ok(());
     }
@@ -287,11 +301,7 @@ async fn postings(
     Ok(())
 }
 
-async fn balances(
-    connection: &mut PgConnection,
-    book: &Book,
-    first_sequence: u64,
-) -> Result<(), Error> {
+async fn balances(connection: &mut PgConnection, book: &Book, first: u64) -> Result<(), Error> {
     let moved = &book.changes.balances;
     if moved.is_empty() {
         return Ok(());
@@ -319,6 +329,6 @@ async fn balances(
     .map_err(Error::statement("move balances"))?;
     match usize::try_from(updated.rows_affected()) == Ok(moved.len()) {
         true => Ok(()),
-        false => Err(Error::AccountUnknown { sequence: first_sequence }),
+        false => Err(Error::AccountUnknown { sequence: first }),
     }
 }

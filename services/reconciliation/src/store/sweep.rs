@@ -74,11 +74,8 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or was never written to.
     pub async fn cursor(&self) -> Result<Cursor, Error> {
-        let row = sqlx::query("SELECT next_sequence, frontier, network, epoch FROM ledger.cursor")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(Error::statement("read cursor"))?;
-        cursor(&row)
+        let mut connection = self.pool.acquire().await.map_err(Error::statement("read cursor"))?;
+        super::look(&mut connection).await
     }
 
     /// Hashes every stored record again. Records never change, so no snapshot is held: what is

@@ -133,8 +133,7 @@ impl Replay {
             self.refused(record, error);
         }
         let changes = &mut self.book.changes;
-        let mut touched = std::mem::take(&mut changes.transfers);
-        touched.append(&mut changes.postings);
+        let touched = std::mem::take(&mut changes.subjects);
         for (account, delta) in std::mem::take(&mut changes.balances) {
             let sum = self.balances.entry(account).or_default();
             sum.debits_pending += delta.debits_pending;

@@ -50,7 +50,7 @@ fn timeout_ms() -> u64 {
 }
 
 const fn batch_records_max() -> usize {
-    32_768
+    16_384
 }
 
 const fn batch_wait_ms() -> u64 {

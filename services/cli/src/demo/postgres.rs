@@ -33,6 +33,7 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 /// How long processes may take to notice that the server's first one was killed.
 const ORPHANS: Duration = Duration::from_secs(20);
+const SHARED_BUFFERS: &str = "512MB";
 
 /// A running server.
 #[derive(Debug)]
@@ -96,11 +97,7 @@ impl Postgres {
             "initdb",
             arguments.iter().map(OsStr::new).chain(["-D".as_ref(), data.as_os_str()]),
         )?;
-        let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} \
-             -c max_connections=200",
-            folder.display()
-        );
+        let options = private.options(&port.to_string());
         let log = folder.join("log");
         // Waits until the server answers.
         private.run(
@@ -198,11 +195,7 @@ impl Postgres {
         let private = self.private.as_ref().context("the server is not private")?;
         let port = self.base_url.trim_end_matches('/').rsplit(':').next().unwrap_or_default();
         let folder = private.folder.path();
-        let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} \
-             -c max_connections=200",
-            folder.display()
-        );
+        let options = private.options(port);
         let log = folder.join("log").display().to_string();
         private.control(&["-w", "-t", "60", "-o", &options, "-l", &log, "start"])
     }
@@ -218,6 +211,16 @@ impl Drop for Postgres {
 }
 
 impl Private {
+    /// How the server is started. Its own default for shared buffers is made to run anywhere, and every
+    /// server that works is given more; they take memory as they fill.
+    fn options(&self, port: &str) -> String {
+        let folder = self.folder.path().display();
+        format!(
+            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} \
+             -c max_connections=200 -c shared_buffers={SHARED_BUFFERS}"
+        )
+    }
+
     fn control(&self, arguments: &[&str]) -> anyhow::Result<()> {
         let data = self.folder.path().join("data");
         let arguments = arguments.iter().map(OsStr::new);

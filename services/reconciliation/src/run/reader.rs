@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A batch ends here too: several wait in memory, each about three times.
-const BATCH_BYTES_MAX: usize = 32 << 20;
+const BATCH_BYTES_MAX: usize = 16 << 20;
 /// The first batch ends after so many records and each after it may be twice as long, so that writing begins while
 /// most is still to be read.
 const FIRST_BATCH_RECORDS: usize = 2_048;

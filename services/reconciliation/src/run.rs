@@ -235,6 +235,12 @@ impl Follower {
         info!(next_sequence = next, epoch = cursor.epoch, "following the ledger");
         let mut writer = Writer::new(self.store.clone(), cursor);
         let Err(failure) = self.follow(read, &mut writer).await;
+        // What is open ends first, well or not: the cursor is claimed behind it.
+        while !writer.idle() {
+            if let Ok(written) = writer.written().await {
+                self.written(written);
+            }
+        }
         let Error::Store(failure) = failure else { return Err(failure) };
         Err(Error::Store(self.store.or_fenced(failure, writer.cursor()).await))
     }

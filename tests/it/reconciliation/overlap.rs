@@ -61,6 +61,31 @@ async fn batches_are_laid_while_those_before_them_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_open_comes_to_rest_before_the_next_claim() {
+    let postgres = Postgres::shared().unwrap();
+    let (world, records, _, store) = world(&postgres).await;
+    let mut cursor = store.claim(None).await.unwrap();
+    // Broken off after each batch, as by a node that goes away.
+    for round in 0..records.len() {
+        let from = usize::try_from(cursor.next_sequence).unwrap();
+        let mut writer = Writer::new(store.clone(), cursor);
+        for batch in batches(&records[from..], 2).take(round % 4) {
+            if writer.takes() {
+                writer.write(batch).await.unwrap();
+            }
+        }
+        while !writer.idle() {
+            writer.written().await.unwrap();
+        }
+        let written = writer.cursor().clone();
+        cursor = store.claim(Some(written.epoch)).await.unwrap();
+        assert_eq!(cursor, written);
+    }
+    assert_eq!(cursor.frontier.root(), world.root());
+    assert_eq!(store.balances().await.unwrap().0, world.balances());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_takes_over_finds_nothing_of_what_was_open() {
     let postgres = Postgres::shared().unwrap();
     let (world, records, url, store) = world(&postgres).await;

@@ -2,8 +2,16 @@
 use std::{process::Command, time::Duration};
 
 use serde_json::{Value, json};
-use services_cli::demo::{network::Running, postgres::Postgres, processes::binary};
-use sqlx::PgPool;
+use services_cli::{
+    demo::{
+        network::Running,
+        postgres::Postgres,
+        processes::{Service, binary},
+    },
+    ports,
+};
+use services_reconciliation::Store;
+use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::office::network::transfer;
 
@@ -21,11 +29,21 @@ fn causeway(running: &Running, words: &[&str]) -> (Option<i32>, Value) {
     (output.status.code(), serde_json::from_str(last).unwrap())
 }
 
+/// The settings of the network's reconciliation.
+fn settings(running: &Running) -> toml::Table {
+    let config = running.folder.path.join("reconciliation/reconciliation.toml");
+    std::fs::read_to_string(config).unwrap().parse().unwrap()
+}
+
 /// Waits until reconciliation's own sweep says so on its health page.
 async fn health(running: &Running, holds: bool, detail: &str) {
-    let config = running.folder.path.join("reconciliation/reconciliation.toml");
-    let config: toml::Table = toml::from_str(&std::fs::read_to_string(config).unwrap()).unwrap();
-    let page = format!("http://{}/readyz", config["health_listen"].as_str().unwrap());
+    let listen = settings(running)["health_listen"].as_str().unwrap().to_owned();
+    condition(&listen, "sweep", holds, detail).await;
+}
+
+/// Waits until a condition is said so on a health page; gives all of them.
+async fn condition(listen: &str, name: &str, holds: bool, detail: &str) -> Vec<Value> {
+    let page = format!("http://{listen}/readyz");
     let client = services_runtime::tls::http_builder().build().unwrap();
     let mut last = Value::Null;
     let waited = async {
@@ -35,16 +53,16 @@ async fn health(running: &Running, holds: bool, detail: &str) {
             let Ok(answer) = client.get(&page).send().await else { continue };
             last = answer.json().await.unwrap_or_default();
             let checks = last["checks"].as_array().cloned().unwrap_or_default();
-            let check = checks.into_iter().find(|check| check["name"] == "sweep");
-            if check.is_some_and(|check| {
+            let found = checks.iter().find(|check| check["name"] == name);
+            if found.is_some_and(|check| {
                 check["holds"] == holds && check["detail"].as_str().unwrap_or("").contains(detail)
             }) {
-                return;
+                return checks;
             }
         }
     };
     let waited = tokio::time::timeout(PATIENCE, waited).await;
-    assert!(waited.is_ok(), "the sweep says {holds} {detail:?}: {last}");
+    waited.unwrap_or_else(|_| panic!("{name} is {holds} {detail:?}: {last}"))
 }
 
 async fn tamper(pool: &PgPool, table: &str, set: &str, row: &str) {
@@ -103,5 +121,39 @@ async fn a_running_network_ties_out_and_names_what_was_changed() {
     assert_eq!(differ, [&json!("balances")], "{done}");
     let (status, report) = causeway(&running, &["sweep"]);
     assert_eq!((status, &report["ties_out"]), (Some(0), &json!(true)), "{report}");
+    running.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_starts_far_behind_says_so_and_sweeps_later() {
+    let postgres = Postgres::shared().unwrap();
+    let mut running =
+        Running::start(Some(postgres.database().await.unwrap()), |_| Ok(())).await.unwrap();
+    transfer(&running).await;
+
+    // A second reconciliation, with tables of its own, which somebody keeps it from writing.
+    let url = postgres.database().await.unwrap();
+    Store::new(&url).unwrap().migrate().await.unwrap();
+    let mut holder = PgConnection::connect(&url).await.unwrap();
+    let held = "BEGIN; LOCK TABLE ledger.records IN EXCLUSIVE MODE";
+    sqlx::raw_sql(held).execute(&mut holder).await.unwrap();
+    let listen = format!("127.0.0.1:{}", ports::free().unwrap());
+    let mut settings = settings(&running);
+    settings.insert("database_url".to_owned(), url.into());
+    settings.insert("health_listen".to_owned(), listen.clone().into());
+    settings.insert("lag_records_max".to_owned(), 5.into());
+    settings.insert("batch_records_max".to_owned(), 5.into());
+    let folder = running.folder.path.join("reconciliation");
+    let config = folder.join("behind.toml");
+    std::fs::write(&config, toml::to_string(&settings).unwrap()).unwrap();
+    let mut behind = Service::start("reconciliation", "behind", &config, &folder).unwrap();
+    let checks = condition(&listen, "lag", false, " records").await;
+    let swept = checks.iter().find(|check| check["name"] == "sweep").unwrap();
+    assert_eq!(swept["detail"], "not swept yet");
+
+    sqlx::raw_sql("COMMIT").execute(&mut holder).await.unwrap();
+    condition(&listen, "lag", true, "0 records").await;
+    condition(&listen, "sweep", true, " records").await;
+    behind.kill().unwrap();
     running.stop();
 }

@@ -21,8 +21,11 @@ const OPEN_MAX: usize = 3;
 /// The right end of schema `ledger`: batches go in here, in the order of their records. They are
 /// booked one after the other, each from the books of those that are still open and from the tables,
 /// and written side by side, each a [`Stage`] behind the one before. They end in order, under the lock
-/// of the cursor, which must stand exactly where the batch begins. Dropping it takes back whatever is
-/// not committed.
+/// of the cursor, which must stand exactly where the batch begins.
+///
+/// Whoever goes on with the same store lets it come to rest first ([`written`](Self::written) until
+/// [`idle`](Self::idle)), also after an error. Dropping it takes back whatever is not committed, and may
+/// leave a connection amid a COPY, whose end sqlx 0.9.0 then takes for the answer to the next statement.
 #[derive(Debug)]
 pub struct Writer {
     store: Store,
@@ -105,8 +108,8 @@ impl Writer {
     /// Books a batch behind all that were given before, and begins to write it.
     ///
     /// # Errors
-    /// When it is not written; the writer is useless then, and what else is open may or may not be
-    /// written: claim again and go on from the cursor.
+    /// When it is not written; the writer takes no more then. Let what is open come to rest, claim again
+    /// and go on from the cursor.
     pub async fn write(&mut self, batch: Batch) -> Result<(), Error> {
         let (begun, begun_micros) = (Instant::now(), now_micros());
         let mut transaction = self.store.pool.begin().await.map_err(Error::statement("begin"))?;

@@ -26,7 +26,11 @@ pub const METRICS: &[Metric] = &[
         Measured::Gauge,
         "How much older the newest written record is than the ledger's word of its own; 0 without lag",
     ),
-    ("causeway_reconciliation_batch_seconds", Measured::Histogram, "One SQL transaction"),
+    (
+        "causeway_reconciliation_batch_seconds",
+        Measured::Histogram,
+        "One batch, from its booking to its commit",
+    ),
     (
         "causeway_reconciliation_tie_outs_total",
         Measured::Counter,

@@ -236,10 +236,8 @@ impl Follower {
         let mut writer = Writer::new(self.store.clone(), cursor);
         let Err(failure) = self.follow(read, &mut writer).await;
         // What is open ends first, well or not: the cursor is claimed behind it.
-        while !writer.idle() {
-            if let Ok(written) = writer.written().await {
-                self.written(written);
-            }
+        for written in writer.rest().await.into_iter().flatten() {
+            self.written(written);
         }
         let Error::Store(failure) = failure else { return Err(failure) };
         Err(Error::Store(self.store.or_fenced(failure, writer.cursor()).await))

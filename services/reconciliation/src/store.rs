@@ -32,6 +32,7 @@ pub use summary::{Summary, summary};
 pub use sweep::{Pace, Swept};
 pub use writer::{Writer, Written};
 
+/// One for each batch that may be open, and one for whoever asks meanwhile.
 const CONNECTIONS_MAX: u32 = 4;
 /// A database that is away is noticed, and tried again, after this time.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);

@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures_util::{FutureExt as _, StreamExt as _};
 use ledger_types::Timestamp;
 use proto::{
-    LedgerClient,
+    LedgerClient, client,
     convert::{Balance, Event, RecordEvent},
 };
 use tokio::{
@@ -106,17 +106,14 @@ impl Reader {
             // What is there is taken without a look at the clock, as long as a batch goes on.
             let mut flush = false;
             while !flush && let Some(event) = events.next().now_or_never() {
-                let event = event.ok_or(Error::Stream("ended"))?.map_err(Error::Ledger)?;
-                flush = self.take(event);
+                flush = self.came(event)?;
             }
             let flush = flush
                 || tokio::select! {
                     biased;
                     () = tokio::time::sleep_until(self.due), if !self.raw.is_empty() => true,
                     event = tokio::time::timeout(SILENCE_MAX, events.next()) => {
-                        let event = event.map_err(|_| Error::Stream("fell silent"))?;
-                        let event = event.ok_or(Error::Stream("ended"))?.map_err(Error::Ledger)?;
-                        self.take(event)
+                        self.came(event.map_err(|_| Error::Stream("fell silent"))?)?
                     }
                     _ = ticks.tick(), if self.tie_out.is_none() => self.ask_balances().await,
                 };
@@ -126,6 +123,12 @@ impl Reader {
                 sender.send(Ok(ahead)).await.map_err(|_| Error::Stream("is not read"))?;
             }
         }
+    }
+
+    /// Takes what came of the stream; tells whether what was read is handed over.
+    fn came(&mut self, event: Option<Result<Event, client::Error>>) -> Result<bool, Error> {
+        let event = event.ok_or(Error::Stream("ended"))?.map_err(Error::Ledger)?;
+        Ok(self.take(event))
     }
 
     /// Takes one event; tells whether what was read is handed over.

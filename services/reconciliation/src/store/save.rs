@@ -38,11 +38,11 @@ pub(super) async fn entries(
     connection: &mut PgConnection,
     records: &[Record],
 ) -> Result<(), Error> {
-    let entry = |record: &'_ Record| match &record.content {
-        Content::Entry(entry) => Some((record.at, entry.clone())),
+    let ended = records.iter().filter_map(|record| match &record.content {
+        Content::Entry(entry) => Some((record.at, entry)),
         Content::Genesis(_) | Content::Outcome { .. } | Content::EnvelopeRefusal => None,
-    };
-    let entries: Vec<(Timestamp, EntryRecord)> = records.iter().filter_map(entry).collect();
+    });
+    let entries: Vec<(Timestamp, &EntryRecord)> = ended.collect();
     let numbers = |field: fn(&EntryRecord) -> u64| -> Vec<i64> {
         entries.iter().map(|(_, entry)| signed(field(entry))).collect()
     };
@@ -210,12 +210,13 @@ async fn change_transfers(
     book: &Book,
     first: u64,
 ) -> Result<(), Error> {
-    let touched: HashSet<&Subject> = book.changes.subjects.iter().collect();
     let older = book.transfers.iter().filter(|(_, row)| row.submit_sequence < first);
-    let rows: Vec<_> = older.filter(|(subject, _)| touched.contains(subject)).collect();
+    let mut rows: Vec<_> = older.collect();
     if rows.is_empty() {
         return Ok(());
     }
+    let touched: HashSet<&Subject> = book.changes.subjects.iter().collect();
+    rows.retain(|(subject, _)| touched.contains(subject));
     let numbers = |field: fn(&Transfer) -> u64| -> Vec<i64> {
         rows.iter().map(|(_, row)| signed(field(row))).collect()
     };

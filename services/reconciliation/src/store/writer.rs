@@ -23,8 +23,7 @@ const OPEN_MAX: usize = 3;
 /// and written side by side, each a [`Stage`] behind the one before. They end in order, under the lock
 /// of the cursor, which must stand exactly where the batch begins.
 ///
-/// Whoever goes on with the same store lets it come to rest first ([`written`](Self::written) until
-/// [`idle`](Self::idle)), also after an error. Dropping it takes back whatever is not committed, and may
+/// Whoever goes on with the same store lets it come to [`rest`](Self::rest) first, also after an error. Dropping it takes back whatever is not committed, and may
 /// leave a connection amid a COPY, whose end sqlx 0.9.0 then takes for the answer to the next statement.
 #[derive(Debug)]
 pub struct Writer {
@@ -93,16 +92,31 @@ impl Writer {
         mut self,
         batches: impl IntoIterator<Item = Batch>,
     ) -> Result<Cursor, Error> {
+        let mut done = Ok(());
         for batch in batches {
             if !self.takes() {
-                self.written().await?;
+                done = self.written().await.map(drop);
             }
-            self.write(batch).await?;
+            if done.is_ok() {
+                done = self.write(batch).await;
+            }
+            if done.is_err() {
+                break;
+            }
         }
+        for ended in self.rest().await {
+            done = done.and(ended.map(drop));
+        }
+        done.map(|()| self.written)
+    }
+
+    /// Waits until nothing is open; gives what became of each.
+    pub async fn rest(&mut self) -> Vec<Result<Written, Error>> {
+        let mut ended = Vec::new();
         while !self.idle() {
-            self.written().await?;
+            ended.push(self.written().await);
         }
-        Ok(self.written)
+        ended
     }
 
     /// Books a batch behind all that were given before, and begins to write it.

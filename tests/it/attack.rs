@@ -11,7 +11,7 @@ use services_runtime::{
     grpc::ClientLimits,
     tls::{ClientTls, Files},
 };
-use tests::say;
+use tests::{memory::resident, say};
 use tonic::transport::Channel;
 
 mod bombs;
@@ -139,10 +139,5 @@ pub(crate) fn processes_of(path: &Path) -> Vec<u32> {
 
 /// Resident KiB of each.
 pub(crate) fn memory(processes: &[u32]) -> Vec<u64> {
-    let resident = |id: &u32| {
-        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    };
-    processes.iter().map(resident).collect()
+    processes.iter().map(|process| resident(*process).unwrap()).collect()
 }

@@ -2,7 +2,6 @@
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
-    fs,
     time::{Duration, Instant},
 };
 
@@ -13,7 +12,7 @@ use services_cli::{
     wallet::Wallet,
 };
 use sqlx::PgPool;
-use tests::{fresh_uetr, say};
+use tests::{fresh_uetr, memory::resident_max, say};
 
 use crate::{
     gateway_faults::forgetful,
@@ -130,11 +129,9 @@ fn count(seen: &Value, status: &str) -> i64 {
     seen["counts"][status].as_i64().unwrap_or(0)
 }
 
-/// The most memory that a process has had, KiB.
-fn resident_max(id: Option<u32>) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", id.unwrap())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+/// The most memory that the gateway has had, KiB.
+fn gateway_memory(running: &mut Running) -> u64 {
+    resident_max(running.gateway_id("HK").unwrap().unwrap()).unwrap()
 }
 
 /// Balance and what of it is set aside, minor units.
@@ -170,7 +167,7 @@ async fn batches_survive_a_killed_gateway_and_leader() {
         seen["rows"].as_i64().unwrap() - count(seen, "WAITING") > some
     })
     .await;
-    let mut resident = resident_max(running.gateway_id("HK").unwrap());
+    let mut resident = gateway_memory(&mut running);
     running.kill_gateway("HK").unwrap();
     let leader = running.leader().await;
     if let Some(leader) = leader {
@@ -183,7 +180,7 @@ async fn batches_survive_a_killed_gateway_and_leader() {
         running.resume_node(leader).unwrap();
     }
     let seen = until(&wallet, &id, rows, ended).await;
-    resident = resident.max(resident_max(running.gateway_id("HK").unwrap()));
+    resident = resident.max(gateway_memory(&mut running));
     let rate = &seen["rows_per_second"];
     say(&format!("{rows} rows: {rate} rows/s, gateway at most {} MiB: {seen}", resident >> 10));
     assert!(resident < RESIDENT_MAX_KIB, "the gateway took {resident} KiB");

@@ -4,11 +4,12 @@ use std::{
     fs,
     io::Write,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use serde_json::Value;
 use services_cli::demo::processes::binary;
+use tests::memory::resident_max;
 
 const STATEMENT: &str = "\
 :20:STMT-7
@@ -34,11 +35,36 @@ amount = \"Amount\"
 balance = 3
 ";
 
-fn check(folder: &Path, words: &[&str], input: &str) -> Output {
+const CAMT: [&str; 3] = [
+    "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08\"><BkToCstmrStmt>\
+     <GrpHdr><MsgId>MSG-1</MsgId><CreDtTm>2026-11-24T01:00:00+08:00</CreDtTm></GrpHdr>\
+     <Stmt><Id>STMT-1</Id><CreDtTm>2026-11-24T01:00:00+08:00</CreDtTm>\
+     <Acct><Id><Othr><Id>ACCT-1</Id></Othr></Id><Ccy>EUR</Ccy></Acct>\
+     <Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy=\"EUR\">0.00</Amt>\
+     <CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-11-23</Dt></Dt></Bal>\
+     <Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy=\"EUR\">3000.00</Amt>\
+     <CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-11-23</Dt></Dt></Bal>",
+    "<Ntry><Amt Ccy=\"EUR\">0.01</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>\
+     <BookgDt><Dt>2026-11-23</Dt></BookgDt><ValDt><Dt>2026-11-23</Dt></ValDt>\
+     <AcctSvcrRef>SVC-1</AcctSvcrRef><BkTxCd><Prtry><Cd>TRF</Cd></Prtry></BkTxCd></Ntry>",
+    "</Stmt></BkToCstmrStmt></Document>",
+];
+
+const MT940: [&str; 3] = [
+    ":20:STMT-1\n:25:ACCT-1\n:28C:1/1\n:60F:C261122EUR0,00\n",
+    ":61:2611231123C0,01NTRFREF-1//SVC-1\n:86:Example Debtor, November\n",
+    ":62F:C261123EUR12000,00\n",
+];
+
+fn started(folder: &Path, words: &[&str]) -> Child {
     let mut command = Command::new(binary().unwrap());
     command.args(["statement", "check"]).args(words).current_dir(folder);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
+    command.spawn().unwrap()
+}
+
+fn check(folder: &Path, words: &[&str], input: &str) -> Output {
+    let mut child = started(folder, words);
     // A command that is wrong ends without reading.
     let _closed = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
@@ -110,4 +136,32 @@ fn statement_check_knows_second_copies_and_maps() {
     assert_eq!((status, &found[0]["findings"][0]["code"]), (2, &"MAP_COLUMN_MISSING".into()));
     fs::write(folder.path().join("map.toml"), MAP.replace("delimiter", "delimitre")).unwrap();
     assert_eq!(check(folder.path(), &words, rows).status.code(), Some(2), "a typing error is told");
+}
+
+/// The most memory that a statement took until its last entry was read, in KiB: it is made while it
+/// is read, so that nobody ever holds it.
+fn memory_at_most([head, entry, tail]: [&str; 3], entries: u32) -> u64 {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = started(folder.path(), &["--json", "-"]);
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(head.as_bytes()).unwrap();
+    let thousand = entry.repeat(1_000);
+    for _ in 0..entries / 1_000 {
+        input.write_all(thousand.as_bytes()).unwrap();
+    }
+    let memory = resident_max(child.id()).unwrap();
+    input.write_all(tail.as_bytes()).unwrap();
+    drop(input);
+    let (status, found) = objects(&child.wait_with_output().unwrap());
+    assert_eq!((status, &found[0]["entries"]), (0, &entries.into()), "{found:?}");
+    memory
+}
+
+#[test]
+fn memory_does_not_grow_with_a_statement() {
+    for (statement, entries) in [(CAMT, 300_000), (MT940, 1_200_000)] {
+        let memory = memory_at_most(statement, entries);
+        // Either has more than 64 MiB.
+        assert!(memory < 48 << 10, "{memory} KiB for a statement that begins {}", statement[0]);
+    }
 }

@@ -5,6 +5,7 @@ pub mod chaos;
 mod clients;
 mod desk;
 mod judge;
+pub mod memory;
 mod model;
 #[cfg(feature = "simulation")]
 pub mod simulation;

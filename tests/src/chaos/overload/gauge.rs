@@ -12,6 +12,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::memory::resident;
+
 /// How often memory is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -54,13 +56,6 @@ impl Drop for Memory {
 fn raise(most: &mut Vec<u64>, now: Vec<u64>) {
     most.resize(now.len(), 0);
     most.iter_mut().zip(now).for_each(|(most, now)| *most = now.max(*most));
-}
-
-fn resident(process: u32) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let line = line.context("a process without resident memory")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
 /// How many submits the nodes have seen, whatever they said to them.

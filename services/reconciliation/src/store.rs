@@ -6,6 +6,7 @@ use ledger_proof::{
     tree::Frontier,
 };
 use ledger_types::AccountId;
+use services_runtime::trace::now_micros;
 use sqlx::{
     PgConnection, PgPool, Row,
     postgres::{PgConnectOptions, PgPoolOptions, PgRow},
@@ -33,7 +34,7 @@ pub use sweep::{Pace, Swept};
 pub use writer::{Writer, Written};
 
 /// One for each batch that may be open, and one for whoever asks meanwhile.
-const CONNECTIONS_MAX: u32 = 4;
+const CONNECTIONS_MAX: u32 = writer::OPEN_MAX + 1;
 /// A database that is away is noticed, and tried again, after this time.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -226,6 +227,7 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_release(|connection, _| Box::pin(in_step(connection)))
             .connect_lazy_with(
                 options
                     .application_name("reconciliation")
@@ -360,6 +362,14 @@ impl Store {
         }
         Ok((balances, records))
     }
+}
+
+/// Whether a connection answers what it is asked. One that was dropped amid a COPY may give that answer to the next
+/// statement (sqlx 0.9.0 does not count on it), so that nobody after would be told the truth: it is closed instead.
+async fn in_step(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let asked = signed(now_micros());
+    let told: i64 = sqlx::query_scalar("SELECT $1").bind(asked).fetch_one(connection).await?;
+    Ok(told == asked)
 }
 
 /// The migrations of this schema.

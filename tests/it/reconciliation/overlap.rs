@@ -4,7 +4,7 @@ use std::time::Duration;
 use services_reconciliation::{
     Store,
     record::{Content, Record},
-    store::{Error, Writer},
+    store::{Error, Pace, Writer},
 };
 use sqlx::{Connection, PgConnection};
 use tests::postgres::Postgres;
@@ -76,6 +76,33 @@ async fn what_is_open_comes_to_rest_before_the_next_claim() {
         assert_eq!(cursor, written);
     }
     assert_eq!(cursor.frontier.root(), world.root());
+    assert_eq!(store.balances().await.unwrap().0, world.balances());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_dropped_at_any_moment_leaves_nothing_behind() {
+    let postgres = Postgres::shared().unwrap();
+    let (world, records, url, store) = world(&postgres).await;
+    let claimed = store.claim(None).await.unwrap();
+    for round in 0..30 {
+        let mut holder = held(&url).await;
+        let mut writer = Writer::new(store.clone(), claimed.clone());
+        for batch in batches(&records, records.len() / 3 + 1) {
+            writer.write(batch).await.unwrap();
+        }
+        // Between a COPY's last row and its answer, most often.
+        tokio::time::sleep(Duration::from_millis(5 * round)).await;
+        drop(writer);
+        sqlx::raw_sql("COMMIT").execute(&mut holder).await.unwrap();
+        assert_eq!(store.claim(Some(claimed.epoch)).await.unwrap(), claimed, "round {round}");
+    }
+    let written = store.write(&claimed, &records).await.unwrap();
+    for round in 0..100 {
+        let sweep = store.sweep_records(Pace::FULL, |_, _| ());
+        let sweep = tokio::time::timeout(Duration::from_micros(50 * round), sweep).await;
+        assert!(sweep.is_err() || sweep.unwrap().is_ok(), "round {round}");
+        assert_eq!(store.claim(Some(claimed.epoch)).await.unwrap(), written, "round {round}");
+    }
     assert_eq!(store.balances().await.unwrap().0, world.balances());
 }
 

@@ -16,15 +16,15 @@ use super::{
 };
 
 /// Batches that are open at one time.
-const OPEN_MAX: usize = 3;
+pub(super) const OPEN_MAX: u32 = 3;
 
 /// The right end of schema `ledger`: batches go in here, in the order of their records. They are
 /// booked one after the other, each from the books of those that are still open and from the tables,
 /// and written side by side, each a [`Stage`] behind the one before. They end in order, under the lock
 /// of the cursor, which must stand exactly where the batch begins.
 ///
-/// Whoever goes on with the same store lets it come to [`rest`](Self::rest) first, also after an error. Dropping it takes back whatever is not committed, and may
-/// leave a connection amid a COPY, whose end sqlx 0.9.0 then takes for the answer to the next statement.
+/// Dropping it takes back whatever is not committed. Whoever goes on lets it come to [`rest`](Self::rest) instead, also
+/// after an error: what is open is well on its way.
 #[derive(Debug)]
 pub struct Writer {
     store: Store,
@@ -81,7 +81,7 @@ impl Writer {
     /// Whether another batch may be given.
     #[must_use]
     pub fn takes(&self) -> bool {
-        self.open.len() < OPEN_MAX
+        u32::try_from(self.open.len()).is_ok_and(|open| open < OPEN_MAX)
     }
 
     /// Writes batches one behind the other, to the last.

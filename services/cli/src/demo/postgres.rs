@@ -33,7 +33,9 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 /// How long processes may take to notice that the server's first one was killed.
 const ORPHANS: Duration = Duration::from_secs(20);
-const SHARED_BUFFERS: &str = "512MB";
+/// Its own defaults for memory are made to run anywhere, and every server that works is given more; it is taken as it
+/// fills. While the log's buffers (16 MB) are full, whoever writes a row writes the log too, and the others wait.
+const MEMORY: &str = "-c shared_buffers=512MB -c wal_buffers=64MB";
 
 /// A running server.
 #[derive(Debug)]
@@ -211,13 +213,12 @@ impl Drop for Postgres {
 }
 
 impl Private {
-    /// How the server is started. Its own default for shared buffers is made to run anywhere, and every
-    /// server that works is given more; they take memory as they fill.
+    /// How the server is started.
     fn options(&self, port: &str) -> String {
         let folder = self.folder.path().display();
         format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} \
-             -c max_connections=200 -c shared_buffers={SHARED_BUFFERS}"
+             -c max_connections=200 {MEMORY}"
         )
     }
 
